@@ -1,0 +1,231 @@
+"""One normal form for names and mentions: the same function at build and at search.
+
+A text becomes a *key*: its word tokens, each folded on its own, joined by one blank.  Folding
+looks at one token only, so the key of a window of a caption is the keys of its tokens, and
+the dictionary can match captions token by token.  The steps, in order:
+
+1.  Tokens are runs of letters (with their combining marks), runs of digits (superscript and
+    subscript ones too), and single Greek letters; everything else separates.  ``IL-6``,
+    ``IL6`` and ``IL 6`` give the same tokens, ``TNF-α`` and ``TNF alpha`` too.
+2.  A possessive ``'s`` goes.
+3.  Unicode NFKD, combining marks off, case folded; Greek letters are spelled out.
+4.  A token in capitals of at most five letters is a symbol and is folded no further
+    (``RAS`` is not the plural of ``RA``); with a small ``s`` behind it, that is its plural.
+5.  Inflection: English and Latin plurals to the singular (``biopsies``, ``vertebrae``,
+    ``metastases``, ``bronchi``), the endings ``-sis`` and ``-um`` to what they share with their
+    plurals.  Harman's S-stemmer (JASIS 42(1), 1991) with the exceptions that medicine needs.
+6.  British spelling to American: ``ae``, ``oe``, ``-our``, ``-re``.
+7.  A comma followed by a blank inverts, as in UMLS and MeSH: ``Carcinoma, Squamous Cell`` is
+    ``squamous cell carcinoma`` (:func:`keys` gives both readings).
+
+Case is not in the key.  Where case means something (``CAT``, ``MRI``), :func:`case_agrees` says
+so, and search and the dictionary use it.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from functools import lru_cache
+
+__all__ = ["TOKEN", "case_agrees", "fold", "is_symbol", "key", "keys"]
+
+_DIGITS = r"\d²³¹⁰⁴-⁹₀-₉"
+_MARKS = "\u00ad\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u200c\u200d\u20d0-\u20ff\ufe20-\ufe2f"
+_GREEK = r"µ\u0370-\u03ff\u1f00-\u1fff"
+_LETTER = rf"[^\W_{_DIGITS}{_GREEK}]"
+
+#: Word tokens of a text; step 1 (and 2: the possessive is a token that folds to nothing).
+TOKEN = re.compile(
+    rf"(?<=\w)['’ʼ]s\b|{_LETTER}[{_MARKS}]*(?:{_LETTER}+[{_MARKS}]*)*|[{_DIGITS}]+|[{_GREEK}]"
+)
+
+_GREEK_NAMES = dict(
+    zip(
+        "αβγδεζηθικλμνξοπρςστυφχψω",
+        "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho"
+        " sigma sigma tau upsilon phi chi psi omega".split(),
+        strict=True,
+    )
+)
+
+# Plurals that no short rule gets right without harm to other words.
+_IRREGULAR = dict(
+    pair.split(":")
+    for pair in (
+        "acini:acinus alveoli:alveolus anastomoses:anastomosis axes:axis bacilli:bacillus"
+        " bronchi:bronchus calculi:calculus calyces:calyx calices:calyx children:child"
+        " cocci:coccus emboli:embolus esophagi:esophagus feet:foot fetuses:fetus foci:focus"
+        " foramina:foramen fundi:fundus fungi:fungus gyri:gyrus hili:hilus hippocampi:hippocampus"
+        " humeri:humerus indices:index lenses:lens lice:louse loci:locus lumina:lumen men:man"
+        " menisci:meniscus mice:mouse nevi:nevus nuclei:nucleus nucleoli:nucleolus pelves:pelvis"
+        " phalanges:phalanx radii:radius rami:ramus sacculi:sacculus stimuli:stimulus"
+        " sulci:sulcus syllabi:syllabus apices:apex teeth:tooth testes:testis thalami:thalamus"
+        " thrombi:thrombus tori:torus trunci:truncus tubuli:tubulus uteri:uterus villi:villus"
+        " women:woman appendices:appendix cervices:cervix cicatrices:cicatrix cortices:cortex"
+        " fornices:fornix helices:helix matrices:matrix varices:varix vertices:vertex"
+        " vortices:vortex calves:calf halves:half knives:knife leaves:leaf lives:life"
+        " valves:valve series:series species:species feces:feces biceps:biceps triceps:triceps"
+        " forceps:forceps pus:pus gas:gas bias:bias atlas:atlas pancreas:pancreas"
+        " lens:lens herpes:herpes diabetes:diabetes rabies:rabies scabies:scabies caries:caries"
+        " facies:facies ascites:ascites mumps:mumps pons:pons vas:vas ileus:ileus"
+        " larynges:larynx pharynges:pharynx meninges:meninx iris:iris irides:iris"
+        " arthritides:arthritis epididymides:epididymis"
+    ).split()
+)
+
+
+def fold(token: str) -> str:
+    """The normal form of one token (steps 2 to 6), empty where nothing is left.
+
+    >>> [fold(t) for t in ("Lesions", "MRIs", "RAS", "Œdema", "β", "metastases", "²", "’s")]
+    ['lesion', 'mri', 'ras', 'edema', 'beta', 'metastase', '2', '']
+    """
+    return _fold(token)
+
+
+@lru_cache(maxsize=1 << 18)
+def _fold(token: str) -> str:
+    if token.isascii():
+        if token.isdigit():
+            return token
+        if not token[0].isalpha():
+            return ""
+        plain = token
+    else:
+        if not token[0].isalnum() and not token[0].isalpha():
+            return ""
+        plain = _to_plain(token)
+        if not plain or not plain.isalpha():
+            return plain
+    letters = plain[:-1] if plain[-1] == "s" else plain
+    if len(letters) <= 5 and len(letters) > 1 and letters.isupper():
+        return letters.lower()
+    return _american(_singular(plain.casefold()))
+
+
+def _to_plain(token: str) -> str:
+    """Step 3 but for the case: compatibility forms, no marks, Greek spelled out."""
+    token = token.replace("œ", "oe").replace("Œ", "OE").replace("æ", "ae").replace("Æ", "AE")
+    decomposed = unicodedata.normalize("NFKD", token)
+    kept = (_GREEK_NAMES.get(c.lower(), c) for c in decomposed)
+    return "".join(c for c in "".join(kept) if c.isalnum())
+
+
+def _singular(word: str) -> str:
+    """Step 5, for a word in small letters."""
+    known = _IRREGULAR.get(word)
+    if known is not None:
+        word = known
+    elif len(word) >= 4:
+        word = _without_plural(word)
+    if len(word) > 5 and word.endswith("sis"):
+        return word[:-2] + "e"
+    if len(word) > 4 and word.endswith("um"):
+        return word[:-2] + "a"
+    return word
+
+
+def _without_plural(word: str) -> str:
+    if word.endswith("ae"):
+        return word[:-1]
+    if word.endswith("mata") and len(word) > 6:
+        return word[:-2]
+    if word[-1] != "s" or word.endswith(("ss", "us", "is")):
+        return word
+    if word.endswith("ies"):
+        return word if word.endswith(("aies", "eies")) or len(word) < 5 else word[:-3] + "y"
+    if word.endswith("uses") and len(word) > 5 and word[-5] not in "ao":
+        return word[:-2]
+    if word.endswith(("sses", "xes", "zzes", "tches", "nches", "rches", "shes")):
+        return word[:-2]
+    return word[:-1]
+
+
+def _american(word: str) -> str:
+    """Step 6."""
+    if "ae" in word or "oe" in word:
+        word = word.replace("ae", "e").replace("oe", "e")
+    if len(word) >= 6 and word.endswith("our"):
+        return word[:-3] + "or"
+    if len(word) >= 5 and word.endswith(("tre", "bre")):
+        return word[:-2] + "er"
+    return word
+
+
+def key(text: str) -> str:
+    """The key of a text as it reads, without inversion: folded tokens, one blank between.
+
+    >>> key("Alzheimer's  diseases"), key("TNF-α"), key("IL6"), key("(+/-)")
+    ('alzheimer disease', 'tnf alpha', 'il 6', '')
+    """
+    return " ".join(filter(None, map(_fold, TOKEN.findall(text))))
+
+
+def keys(text: str) -> tuple[str, ...]:
+    """Every key of a text: as it reads and, where it has inverting commas, turned round.
+
+    >>> keys("Carcinoma, Squamous Cell")
+    ('squamous cell carcinoma', 'carcinoma squamous cell')
+    >>> keys("Leukemia, Myeloid, Acute")[0]
+    'acute myeloid leukemia'
+    >>> keys("(1,3)-beta-glucan")
+    ('1 3 beta glucan',)
+    """
+    straight = key(text)
+    if ", " not in text:
+        return (straight,) if straight else ()
+    turned = key(" ".join(reversed(text.split(", "))))
+    if turned == straight:
+        return (straight,) if straight else ()
+    return (turned, straight)
+
+
+def is_symbol(text: str) -> bool:
+    """Whether the case of a name means something: ``MRI``, ``CAT``, ``p53``, ``Bmp4``, ``mTOR``.
+
+    A symbol is one word of at most ten characters that has a digit beside its letters or a
+    capital after its first letter; or two or more capitals and nothing small.
+
+    >>> [is_symbol(t) for t in ("MRI", "IL-6", "Bmp4", "mTOR", "lesion", "Lesion", "H&E", "T2")]
+    [True, True, True, True, False, False, True, True]
+    """
+    if len(text) > 10 or " " in text:
+        return False
+    letters = [c for c in text if c.isalpha()]
+    if not letters:
+        return False
+    if any(c.isdigit() for c in text):
+        return True
+    return any(c.isupper() for c in letters[1:])
+
+
+def case_agrees(mention: str, name: str) -> bool:
+    """Whether the case of a mention speaks for a name that has the same key.
+
+    Symbols must be written as symbols: ``cat`` is not ``CAT``; their plural ``s`` and marks
+    between the letters do not count, nor does the case of one with digits in it.  Ordinary names
+    may be written in any case, but a short word in capitals (``CAT``) is no ordinary word
+    (``cat``).
+
+    >>> case_agrees("cat", "CAT"), case_agrees("MRIs", "MRI"), case_agrees("CAT", "cat")
+    (False, True, False)
+    >>> case_agrees("LESION", "lesions"), case_agrees("il-6", "IL6")
+    (True, True)
+    """
+    if is_symbol(name):
+        given, wanted = _letters(mention), _letters(name)
+        if given == wanted:
+            return True
+        digits = any(c.isdigit() for c in wanted) and " " not in mention
+        return digits and given.casefold() == wanted.casefold()
+    if len(mention) <= 5 and is_symbol(mention):
+        return _letters(mention) == _letters(name)
+    return True
+
+
+def _letters(text: str) -> str:
+    kept = "".join(c for c in text if c.isalnum())
+    if len(kept) > 2 and kept[-1] == "s" and kept[:-1].isupper():
+        return kept[:-1]
+    return kept

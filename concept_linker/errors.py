@@ -1,0 +1,50 @@
+"""Every error that this library raises on purpose.
+
+One tree, so that ``except ConceptLinkerError`` catches all of it.  A message is one line
+that says what was given, what is wanted and, where a file is concerned, the place.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+__all__ = [
+    "ConceptLinkerError",
+    "InputError",
+    "KnowledgeBaseError",
+    "SettingsError",
+    "SourceError",
+]
+
+
+class ConceptLinkerError(Exception):
+    """The root of the tree."""
+
+
+class InputError(ConceptLinkerError, ValueError):
+    """An argument that cannot be worked on: a caption that is no text, a span outside it."""
+
+
+class SettingsError(ConceptLinkerError, ValueError):
+    """A setting that does not exist or lies outside its range."""
+
+
+class KnowledgeBaseError(ConceptLinkerError):
+    """A knowledge base folder that is missing, damaged, or of another format version."""
+
+
+class SourceError(ConceptLinkerError):
+    """A vocabulary file that cannot be read as what it should be.
+
+    Args:
+        path: the file.
+        problem: what is there, and what is wanted instead.
+        line: the line it was found on, counted from 1, where a line is known.
+    """
+
+    def __init__(self, path: Path | str, problem: str, *, line: int | None = None) -> None:
+        place = f"{path}" if line is None else f"{path}, line {line}"
+        super().__init__(f"{place}: {problem}")
+        self.path = Path(path)
+        self.problem = problem
+        self.line = line

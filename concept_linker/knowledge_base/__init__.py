@@ -1,0 +1,1 @@
+"""Sources become one folder on disk, and the folder a memory-mapped knowledge base."""

@@ -1,0 +1,192 @@
+"""From sources to a folder on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+import concept_linker
+from concept_linker.candidates import key_index
+from concept_linker.candidates.normalise import keys
+from concept_linker.knowledge_base import store
+from concept_linker.knowledge_base.merge import MergedTables, merge
+from concept_linker.knowledge_base.progress import Progress, silent
+from concept_linker.knowledge_base.source import SourceInfo, SourceTables
+
+__all__ = ["build", "compile_base"]
+
+_NAMES_AT_ONCE = 1 << 19
+
+
+def build(
+    sources: Sequence[SourceTables],
+    folder: Path,
+    *,
+    options: Mapping[str, Any] | None = None,
+    progress: Progress = silent,
+) -> None:
+    """Builds a knowledge base from sources, the most trusted first.
+
+    Args:
+        sources: what the readers returned.
+        folder: where it shall be; a base that is there is replaced, at the very end.
+        options: what the sources were read with; goes into the manifest.
+        progress: told what is being done, and how much of the whole is done.
+
+    Raises:
+        KnowledgeBaseError: the sources have no names, or the place is taken.
+    """
+    progress("merging the sources", 0.0)
+    compile_base(merge(sources), folder, options=options, progress=progress)
+
+
+def compile_base(
+    merged: MergedTables,
+    folder: Path,
+    *,
+    options: Mapping[str, Any] | None = None,
+    progress: Progress = silent,
+) -> None:
+    """Writes a merged base with its index; arguments and errors as for :func:`build`."""
+    blob, offsets, key_of, name_of = _keys(merged.names["name"], progress)
+    progress("indexing", 0.5)
+    arrays, ids = key_index.build(blob, offsets)
+    del blob, offsets
+    key_of = ids[key_of]
+    order = np.lexsort((name_of, key_of))
+    arrays["key_names_values"] = name_of[order].astype(np.uint32)
+    arrays["key_names_offsets"] = _begins(key_of, ids.size)
+    progress("laying out the concepts", 0.8)
+    types, name_sources = _concept_arrays(merged, arrays)
+    counts = {
+        "concepts": merged.concepts.num_rows,
+        "names": merged.names.num_rows,
+        "keys": int(ids.size),
+        "names_without_a_key": merged.names.num_rows - int(np.unique(name_of).size),
+        "refused_equivalences": merged.refused,
+    }
+    head = {
+        "made_by": f"concept_linker {concept_linker.__version__}",
+        "sources": [_source(info) for info in merged.sources],
+        "options": dict(options or {}),
+        "counts": counts,
+        "types": types,
+        "name_sources": name_sources,
+    }
+    store.write(folder, arrays, head, progress=progress)
+
+
+def _source(info: SourceInfo) -> store.Source:
+    return store.Source(
+        format=info.format,
+        name=info.name,
+        version=info.version,
+        licence=info.licence,
+        files=info.files,
+    )
+
+
+def _keys(
+    names: pa.ChunkedArray, progress: Progress
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """The distinct keys of all names, in the order of their bytes, and who has them.
+
+    Returns:
+        The keys' bytes and offsets; and two columns of equal length: a key's number and the row
+        of a name that has it.
+    """
+    chunks: list[pa.Array] = []
+    rows: list[NDArray[np.int64]] = []
+    for first, part in _parts(names):
+        progress("normalising the names", 0.1 + 0.3 * first / len(names))
+        own: list[str] = []
+        owners: list[int] = []
+        for row, name in enumerate(part, first):
+            for one in keys(name):
+                own.append(one)
+                owners.append(row)
+        chunks.append(pa.array(own, pa.large_string()))
+        rows.append(np.array(owners, np.int64))
+    encoded = pa.chunked_array(chunks, pa.large_string()).combine_chunks().dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.chunk(0)
+    distinct = encoded.dictionary
+    order = pc.sort_indices(distinct).to_numpy()
+    rank = np.empty(order.size, np.int64)
+    rank[order] = np.arange(order.size)
+    blob, offsets = _strings(distinct.take(pa.array(order)))
+    return blob, offsets, rank[encoded.indices.to_numpy()], np.concatenate(rows)
+
+
+def _parts(names: pa.ChunkedArray) -> Iterator[tuple[int, list[str]]]:
+    for first in range(0, len(names), _NAMES_AT_ONCE):
+        yield first, names.slice(first, _NAMES_AT_ONCE).to_pylist()
+
+
+def _strings(column: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """A string column as its bytes and offsets."""
+    column = column.cast(pa.large_string())
+    if isinstance(column, pa.ChunkedArray):
+        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    _, offsets, data = column.buffers()
+    begins = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1]
+    if not len(column):
+        return np.zeros(0, np.uint8), np.zeros(1, np.int64)
+    blob = np.frombuffer(data, np.uint8)[begins[0] : begins[-1]] if data else np.zeros(0, np.uint8)
+    return blob, begins - begins[0]
+
+
+def _begins(owner: NDArray[Any], owners: int) -> NDArray[np.int64]:
+    """Where each owner's rows begin, given the owner of every row in order."""
+    begins = np.zeros(owners + 1, np.int64)
+    np.cumsum(np.bincount(owner, minlength=owners), out=begins[1:])
+    return begins
+
+
+def _concept_arrays(
+    merged: MergedTables, arrays: dict[str, NDArray[Any]]
+) -> tuple[list[str], list[str]]:
+    """Adds the arrays of concepts and names; returns the type and source names they refer to."""
+
+    def strings(name: str, column: pa.Array | pa.ChunkedArray) -> None:
+        arrays[f"{name}_bytes"], arrays[f"{name}_offsets"] = _strings(column)
+
+    concepts, names = merged.concepts, merged.names
+    strings("concept_ids", concepts["id"])
+    arrays["concept_origins"] = concepts["origin"].to_numpy()
+    lists = concepts["types"].combine_chunks()
+    flat = pc.list_flatten(lists)
+    types = sorted(set(flat.to_pylist()))
+    arrays["concept_types_values"] = (
+        pc.index_in(flat, value_set=pa.array(types, pa.string())).to_numpy(zero_copy_only=False)
+    ).astype(np.uint16)
+    arrays["concept_types_offsets"] = _list_begins(lists)
+    if concepts["definition"].null_count < concepts.num_rows:
+        strings("definitions", pc.fill_null(concepts["definition"], ""))
+    others = concepts["other_ids"].combine_chunks()
+    owner = pc.list_parent_indices(others).to_numpy(zero_copy_only=False)
+    other_ids = pc.list_flatten(others)
+    order = pc.sort_indices(other_ids)
+    strings("other_ids", other_ids.take(order))
+    arrays["other_concepts"] = owner[order.to_numpy()].astype(np.uint32)
+
+    strings("names", names["name"])
+    concept = names["concept"].to_numpy()
+    arrays["name_concepts"] = concept
+    arrays["name_kinds"] = names["kind"].to_numpy()
+    source = pa.concat_arrays(names["source"].unify_dictionaries().chunks)
+    arrays["name_sources"] = source.indices.to_numpy(zero_copy_only=False).astype(np.uint16)
+    arrays["concept_names"] = _begins(concept, concepts.num_rows)
+    return types, source.dictionary.to_pylist()
+
+
+def _list_begins(lists: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
+    begins = np.zeros(len(lists) + 1, np.int64)
+    np.cumsum(pc.list_value_length(lists).to_numpy(zero_copy_only=False), out=begins[1:])
+    return begins

@@ -1,0 +1,296 @@
+"""Several vocabularies become one: concepts joined by asserted equivalences, names deduplicated.
+
+The rules, which keep every concept to at most one CUI:
+
+*   Equivalences are taken in order: asserted before inferred, and where an id is said to equal
+    several CUIs, first the CUI that shares the most names with it; then as given.  One that would
+    put two CUIs into one concept is refused and counted.
+*   A concept's id is its CUI; without one, the id that the earliest source gives it.
+*   Its names are those of all its ids, earlier sources first; its preferred name is the first
+    preferred one.  The same string twice counts once.
+*   Types given for the CUI itself win over types that come with another id of the concept.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from concept_linker.candidates.normalise import key
+from concept_linker.errors import KnowledgeBaseError
+from concept_linker.knowledge_base.source import NameKind, SourceInfo, SourceTables, is_cui
+
+__all__ = ["CONCEPTS", "CONCEPT_NAMES", "CuiOrigin", "MergedTables", "merge"]
+
+
+class CuiOrigin(IntEnum):
+    """How a concept comes by its CUI."""
+
+    NONE = 0  # it has none: its id is a CURIE
+    ASSERTED = 1  # a source says so, of it or of one of the ids joined to it
+    INFERRED = 2  # all ids joined to it were, because of how their names are used
+
+
+#: One row a concept, ascending by id.
+CONCEPTS = pa.schema(
+    [
+        ("id", pa.string()),
+        ("origin", pa.uint8()),
+        ("types", pa.list_(pa.string())),
+        ("other_ids", pa.list_(pa.string())),
+        ("definition", pa.string()),
+    ]
+)
+#: One row a name: grouped by concept (its row number), the preferred one first.
+CONCEPT_NAMES = pa.schema(
+    [
+        ("concept", pa.uint32()),
+        ("name", pa.string()),
+        ("kind", pa.uint8()),
+        ("source", pa.dictionary(pa.int16(), pa.string())),
+    ]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class MergedTables:
+    """One base before it is written.
+
+    Args:
+        concepts: a table of schema :data:`CONCEPTS`.
+        names: a table of schema :data:`CONCEPT_NAMES`.
+        sources: where it comes from.
+        refused: how many equivalences were refused because they would have joined two CUIs.
+    """
+
+    concepts: pa.Table
+    names: pa.Table
+    sources: tuple[SourceInfo, ...]
+    refused: int = 0
+
+
+def merge(sources: Sequence[SourceTables]) -> MergedTables:
+    """Joins the sources, the most trusted first.
+
+    Raises:
+        KnowledgeBaseError: no source has a name.
+    """
+    names = pa.concat_tables([source.names for source in sources]).combine_chunks()
+    if not names.num_rows:
+        raise KnowledgeBaseError("the sources have no names; wanted at least one concept with one")
+    encoded = _one_chunk(names["id"]).dictionary_encode()
+    ids: list[str] = encoded.dictionary.to_pylist()
+    equivalences = [
+        (row["id"], row["other"], row["asserted"])
+        for source in sources
+        for row in source.same_as.to_pylist()
+    ]
+    joined = _join(ids, equivalences, names)
+
+    concept_of = np.fromiter((joined.root(i) for i in ids), np.int64, len(ids))
+    roots, concept_of = np.unique(concept_of, return_inverse=True)
+    members: list[list[str]] = [[] for _ in roots]
+    for i, concept in zip(ids, concept_of, strict=True):
+        members[concept].append(i)
+    concept_ids = [
+        joined.cui_of_root(int(root)) or own[0] for root, own in zip(roots, members, strict=True)
+    ]
+    order = sorted(range(len(roots)), key=concept_ids.__getitem__)
+    row_of = np.empty(len(order), np.int64)
+    row_of[order] = np.arange(len(order))
+
+    concept = row_of[concept_of[encoded.indices.to_numpy(zero_copy_only=False)]]
+    types = _types(sources, ids, row_of[concept_of], concept_ids, order)
+    definitions = _definitions(sources, ids, row_of[concept_of])
+    concepts = pa.table(
+        [
+            [concept_ids[i] for i in order],
+            pa.array([joined.origin(concept_ids[i]) for i in order], pa.uint8()),
+            pa.array([types.get(row, []) for row in range(len(order))], pa.list_(pa.string())),
+            pa.array(
+                [sorted(m for m in members[i] if m != concept_ids[i]) for i in order],
+                pa.list_(pa.string()),
+            ),
+            pa.array([definitions.get(row) for row in range(len(order))], pa.string()),
+        ],
+        schema=CONCEPTS,
+    )
+    return MergedTables(
+        concepts,
+        _names(names, concept),
+        tuple(source.info for source in sources),
+        joined.refused,
+    )
+
+
+def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    combined = column.combine_chunks()
+    if isinstance(combined, pa.ChunkedArray):
+        return combined.chunk(0) if combined.num_chunks else pa.array([], combined.type)
+    return combined
+
+
+class _Join:
+    """Union-find over ids, with at most one CUI a set."""
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self._number = {i: n for n, i in enumerate(ids)}
+        self._parent = list(range(len(self._number)))
+        self._cui: dict[int, str] = {n: i for i, n in self._number.items() if is_cui(i)}
+        self._asserted: set[str] = set()
+        self._inferred: set[str] = set()
+        self.refused = 0
+
+    def _number_of(self, concept_id: str) -> int:
+        number = self._number.setdefault(concept_id, len(self._parent))
+        if number == len(self._parent):
+            self._parent.append(number)
+            if is_cui(concept_id):
+                self._cui[number] = concept_id
+        return number
+
+    def _find(self, number: int) -> int:
+        while self._parent[number] != number:
+            self._parent[number] = self._parent[self._parent[number]]
+            number = self._parent[number]
+        return number
+
+    def root(self, concept_id: str) -> int:
+        return self._find(self._number[concept_id])
+
+    def cui_of_root(self, root: int) -> str | None:
+        return self._cui.get(root)
+
+    def origin(self, concept_id: str) -> CuiOrigin:
+        if not is_cui(concept_id):
+            return CuiOrigin.NONE
+        only_inferred = concept_id in self._inferred and concept_id not in self._asserted
+        return CuiOrigin.INFERRED if only_inferred else CuiOrigin.ASSERTED
+
+    def union(self, one: str, other: str, asserted: bool) -> None:
+        a, b = self._find(self._number_of(one)), self._find(self._number_of(other))
+        if a == b:
+            return
+        cui_a, cui_b = self._cui.get(a), self._cui.get(b)
+        if cui_a and cui_b:
+            self.refused += 1
+            return
+        if b < a:
+            a, b, cui_a, cui_b = b, a, cui_b, cui_a
+        cui = cui_a or cui_b
+        self._parent[b] = a
+        if cui:
+            self._cui[a] = cui
+            (self._asserted if asserted else self._inferred).add(cui)
+
+
+def _join(ids: list[str], equivalences: list[tuple[str, str, bool]], names: pa.Table) -> _Join:
+    """The sets of equal ids, by the rules at the head of this module."""
+    cuis: dict[str, set[str]] = defaultdict(set)
+    for one, other, _ in equivalences:
+        for a, b in ((one, other), (other, one)):
+            if is_cui(b) and not is_cui(a):
+                cuis[a].add(b)
+    unsettled = {i for i, claimed in cuis.items() if len(claimed) > 1}
+    agreement = _agreement(unsettled, cuis, equivalences, names) if unsettled else {}
+    joined = _Join(ids)
+    for one, other, asserted in sorted(
+        equivalences,
+        key=lambda row: (not row[2], -max(agreement.get(row[:2], 0), agreement.get(row[1::-1], 0))),
+    ):
+        joined.union(one, other, asserted)
+    return joined
+
+
+def _agreement(
+    unsettled: set[str],
+    cuis: dict[str, set[str]],
+    equivalences: list[tuple[str, str, bool]],
+    names: pa.Table,
+) -> dict[tuple[str, ...], int]:
+    """For each unsettled id and each CUI claimed for it: how many normalised names they share.
+
+    A CUI has its own names and those of the ids that claim it alone.
+    """
+    claimed = {cui for i in unsettled for cui in cuis[i]}
+    speaks_for: dict[str, str] = {cui: cui for cui in claimed}
+    for i, own in cuis.items():
+        if len(own) == 1 and (cui := next(iter(own))) in claimed:
+            speaks_for[i] = cui
+    wanted = pa.array(sorted(unsettled | set(speaks_for)), pa.string())
+    rows = names.filter(pc.is_in(names["id"], value_set=wanted)).select(["id", "name"])
+    keys: dict[str, set[str]] = defaultdict(set)
+    for row in rows.to_pylist():
+        owner = row["id"] if row["id"] in unsettled else speaks_for[row["id"]]
+        keys[owner].add(key(row["name"]))
+    return {(i, cui): len(keys[i] & keys[cui]) for i in unsettled for cui in cuis[i]}
+
+
+def _names(names: pa.Table, concept: NDArray[np.int64]) -> pa.Table:
+    """The names by concept, the preferred one first, each string once, and no second preferred."""
+    kind = _one_chunk(names["kind"]).to_numpy(zero_copy_only=False)
+    text = _one_chunk(names["name"]).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    order = np.lexsort((np.arange(concept.size), kind, concept))
+    pair = concept[order] << 32 | text[order]
+    _, first = np.unique(pair, return_index=True)
+    kept = order[np.sort(first)]
+    concept, kind = concept[kept], kind[kept].copy()
+    starts = np.ones(kept.size, bool)
+    starts[1:] = concept[1:] != concept[:-1]
+    kind[~starts & (kind == NameKind.PREFERRED)] = NameKind.SYNONYM
+    kind[starts] = NameKind.PREFERRED
+    source = _one_chunk(names["source"]).dictionary_encode()
+    return pa.table(
+        [
+            concept.astype(np.uint32),
+            _one_chunk(names["name"]).take(pa.array(kept)),
+            kind.astype(np.uint8),
+            source.take(pa.array(kept)).cast(CONCEPT_NAMES.field("source").type),
+        ],
+        schema=CONCEPT_NAMES,
+    )
+
+
+def _types(
+    sources: Sequence[SourceTables],
+    ids: list[str],
+    rows: NDArray[np.int64],
+    concept_ids: list[str],
+    order: list[int],
+) -> dict[int, list[str]]:
+    row_of: dict[str, int] = dict(zip(ids, rows.tolist(), strict=True))
+    row_of.update({concept_ids[i]: row for row, i in enumerate(order)})
+    by_cui: dict[int, Counter[str]] = defaultdict(Counter)
+    by_other: dict[int, Counter[str]] = defaultdict(Counter)
+    for source in sources:
+        columns = (source.types["id"].to_pylist(), source.types["type"].to_pylist())
+        for concept_id, type_ in zip(*columns, strict=True):
+            row = row_of.get(concept_id)
+            if row is not None:
+                (by_cui if is_cui(concept_id) else by_other)[row][type_] += 1
+    return {row: sorted(types) for row, types in {**by_other, **by_cui}.items()}
+
+
+def _definitions(
+    sources: Sequence[SourceTables], ids: list[str], rows: NDArray[np.int64]
+) -> dict[int, str]:
+    row_of: dict[str, int] = dict(zip(ids, rows.tolist(), strict=True))
+    found: dict[int, str] = {}
+    for source in sources:
+        columns: tuple[list[Any], list[Any]] = (
+            source.definitions["id"].to_pylist(),
+            source.definitions["definition"].to_pylist(),
+        )
+        for concept_id, text in zip(*columns, strict=True):
+            row = row_of.get(concept_id)
+            if row is not None:
+                found.setdefault(row, text)
+    return found

@@ -1,0 +1,212 @@
+"""MeSH as NLM publishes it: XML (``desc2023.xml``, ``supp2023.xml``) and ASCII (``d2023.bin``).
+
+The formats are those of https://www.nlm.nih.gov/mesh/xml_data_elements.html and
+https://www.nlm.nih.gov/mesh/dtype.html. The terms of a record's preferred concept are its
+names; those of its narrower, broader and related concepts are kept as related names.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from xml.etree.ElementTree import Element, TreeBuilder
+from xml.parsers import expat
+
+from concept_linker.errors import SourceError
+from concept_linker.knowledge_base.readers.checks import BadRowError, clean_id, clean_name
+from concept_linker.knowledge_base.readers.collecting import Collector, Concept
+from concept_linker.knowledge_base.readers.opening import chunks, lines
+from concept_linker.knowledge_base.readers.options import SourceOptions
+from concept_linker.knowledge_base.source import NameKind, Quarantine, SourceTables
+
+__all__ = ["MeshOptions", "read"]
+
+#: Record → the elements of its id and its name.
+_RECORDS = {
+    "DescriptorRecord": ("DescriptorUI", "DescriptorName/String"),
+    "SupplementalRecord": ("SupplementalRecordUI", "SupplementalRecordName/String"),
+}
+_ABBREVIATIONS = ("ABB", "ACR")  # ABX and ACX mark names that contain one
+_LICENCE = "NLM, free (https://www.nlm.nih.gov/databases/download/terms_and_conditions_mesh.html)"
+
+
+class MeshOptions(SourceOptions):
+    """What to take of MeSH.
+
+    Args:
+        related: take the terms of a record's other than preferred concepts as related names.
+    """
+
+    related: bool = True
+
+
+def read(path: Path, *, options: MeshOptions, quarantine: Quarantine) -> SourceTables:
+    """Read a plain or gzip file, in XML where it begins with ``<``.
+
+    A record's types are the TUIs that it names, else the first letters of its tree numbers.
+
+    Args:
+        path: the file.
+        options: what to take.
+        quarantine: takes bad terms and lines, records without id or name, and a record whose id
+            an earlier one has, with the line that the record begins on.
+
+    Raises:
+        SourceError: the file is damaged, or no MeSH.
+    """
+    head = next(chunks(path), b"")
+    records = _xml_records if head.lstrip().startswith(b"<") else _ascii_records
+    collector = Collector()
+    for line, concept in records(path, quarantine):
+        names = [(name, kind) for name, kind in concept.names if name]
+        if not options.related:
+            names = [(name, kind) for name, kind in names if kind != NameKind.RELATED]
+        try:
+            concept.id = clean_id(f"MESH:{concept.id}")
+            concept.names = _cleaned(names, path, line, quarantine)
+            concept.definition = clean_name(concept.definition) if concept.definition else ""
+            collector.add(concept, "MSH", line)
+        except BadRowError as error:
+            quarantine.bad(path, line, str(error), row=concept.id)
+    if not collector.ids and not quarantine.count:
+        raise SourceError(path, "no MeSH records in it, wanted MeSH in XML or ASCII")
+    year = re.fullmatch(r"(?:desc|supp|d|c)(\d{4})\..*", path.name)
+    info = options.info(
+        "mesh", [path], name="MeSH", version=year[1] if year else "", licence=_LICENCE
+    )
+    return collector.tables(info)
+
+
+def _cleaned(
+    names: list[tuple[str, NameKind]], path: Path, line: int, quarantine: Quarantine
+) -> list[tuple[str, NameKind]]:
+    good = []
+    for name, kind in names:
+        try:
+            good.append((clean_name(name), kind))
+        except BadRowError as error:
+            if kind == NameKind.PREFERRED:
+                raise
+            quarantine.bad(path, line, str(error), row=name)
+    return good
+
+
+def _types(tuis: list[str], tree_numbers: list[str]) -> list[str]:
+    return tuis or [number.strip()[:1] for number in tree_numbers if number.strip()]
+
+
+class _Records:
+    """Builds an element a record, so that no more than one is held."""
+
+    def __init__(self, path: Path) -> None:
+        self.done: list[tuple[int, Element]] = []
+        self.path = path
+        self.parser = expat.ParserCreate()
+        self.parser.buffer_text = True
+        self.parser.StartElementHandler = self._start
+        self.parser.EndElementHandler = self._end
+        self.parser.CharacterDataHandler = self._data
+        # No handler for external ones, so no DTD and no entity is ever fetched.
+        self.parser.EntityDeclHandler = self._entity
+        self._builder: TreeBuilder | None = None
+        self._line = 0
+
+    def _entity(self, name: str, *_: object) -> None:
+        line = self.parser.CurrentLineNumber
+        raise SourceError(self.path, f"declares the entity {name}, wanted none", line=line)
+
+    def _start(self, tag: str, attributes: dict[str, str]) -> None:
+        if self._builder is None and tag in _RECORDS:
+            self._builder = TreeBuilder()
+            self._line = self.parser.CurrentLineNumber
+        if self._builder is not None:
+            self._builder.start(tag, attributes)
+
+    def _data(self, data: str) -> None:
+        if self._builder is not None:
+            self._builder.data(data)
+
+    def _end(self, tag: str) -> None:
+        if self._builder is not None:
+            self._builder.end(tag)
+            if tag in _RECORDS:
+                self.done.append((self._line, self._builder.close()))
+                self._builder = None
+
+
+def _xml_records(path: Path, quarantine: Quarantine) -> Iterator[tuple[int, Concept]]:
+    records = _Records(path)
+    try:
+        for chunk in chunks(path):
+            records.parser.Parse(chunk, False)
+            yield from ((line, _concept(element)) for line, element in records.done)
+            records.done.clear()
+        records.parser.Parse(b"", True)
+    except expat.ExpatError as error:
+        problem = f"no XML, or cut short: {expat.ErrorString(error.code)}"
+        raise SourceError(path, problem, line=error.lineno) from error
+
+
+def _concept(record: Element) -> Concept:
+    ui, heading = _RECORDS[record.tag]
+    concept = Concept((record.findtext(ui) or "").strip())
+    concept.names.append((record.findtext(heading) or "", NameKind.PREFERRED))
+    tuis: list[str] = []
+    for part in record.iterfind("ConceptList/Concept"):
+        preferred = part.get("PreferredConceptYN") == "Y"
+        for term in part.iterfind("TermList/Term"):
+            kind = _kind(related=not preferred, lexical=term.get("LexicalTag", ""))
+            concept.names.append((term.findtext("String") or "", kind))
+        if preferred:
+            found = part.iterfind("SemanticTypeList/SemanticType/SemanticTypeUI")
+            tuis = [(tui.text or "").strip() for tui in found if tui.text]
+            concept.definition = (part.findtext("ScopeNote") or "").strip()
+    trees = [tree.text or "" for tree in record.iterfind("TreeNumberList/TreeNumber")]
+    concept.types = _types(tuis, trees)
+    return concept
+
+
+def _kind(*, related: bool, lexical: str) -> NameKind:
+    if related:
+        return NameKind.RELATED
+    return NameKind.ABBREVIATION if lexical in _ABBREVIATIONS else NameKind.SYNONYM
+
+
+def _ascii_records(path: Path, quarantine: Quarantine) -> Iterator[tuple[int, Concept]]:
+    start = 0
+    fields: dict[str, list[str]] = {}
+    for number, line in lines(path, quarantine):
+        if line.startswith("*NEWRECORD"):
+            if start and (concept := _ascii_concept(fields)):
+                yield start, concept
+            start, fields = number, {}
+        elif line.strip():
+            key, equals, value = line.partition(" = ")
+            if start and equals:
+                fields.setdefault(key, []).append(value.strip())
+            elif not line.rstrip().endswith(" ="):  # an element without a value says nothing
+                wanted = "wanted 'ELEMENT = value' after *NEWRECORD"
+                quarantine.bad(path, number, f"no element, {wanted}", row=line)
+    if start and (concept := _ascii_concept(fields)):
+        yield start, concept
+
+
+def _ascii_concept(fields: dict[str, list[str]]) -> Concept | None:
+    """A descriptor or supplementary record; qualifiers are no concepts of their own."""
+    if fields.get("RECTYPE") == ["Q"]:
+        return None
+    concept = Concept((fields.get("UI") or [""])[0])
+    heading = fields.get("MH") or fields.get("NM") or [""]
+    concept.names.append((heading[0], NameKind.PREFERRED))
+    for entry in (*fields.get("PRINT ENTRY", ()), *fields.get("ENTRY", ()), *fields.get("SY", ())):
+        # The last subfield has a letter for each other one: a the term, c lexical type,
+        # d relation.
+        *parts, letters = entry.split("|") if "|" in entry else (entry, "a")
+        named = dict(zip(letters, parts, strict=False))
+        related = named.get("d", "EQV") != "EQV"
+        kind = _kind(related=related, lexical=named.get("c", ""))
+        concept.names.append((parts[0], kind))
+    concept.types = _types(fields.get("ST", []), fields.get("MN", []))
+    concept.definition = (fields.get("MS") or [""])[0]
+    return concept

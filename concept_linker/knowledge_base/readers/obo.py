@@ -1,0 +1,200 @@
+"""OBO text files.
+
+The format is the OBO Flat File Format 1.2 and 1.4
+(https://owlcollab.github.io/oboformat/doc/GO.format.obo-1_4.html): stanzas of ``tag: value``
+lines, where a value may end in ``{qualifiers}`` and a ``! comment``, and a backslash escapes.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from concept_linker.errors import SourceError
+from concept_linker.knowledge_base.readers.checks import (
+    BadRowError,
+    clean_id,
+    clean_name,
+    curie_of,
+    cycle_edges,
+)
+from concept_linker.knowledge_base.readers.collecting import Collector, Concept
+from concept_linker.knowledge_base.readers.ontology import (
+    EQUIVALENT,
+    OntologyOptions,
+    Term,
+    add_terms,
+    synonym_kind,
+)
+from concept_linker.knowledge_base.readers.opening import lines
+from concept_linker.knowledge_base.source import NameKind, Quarantine, SourceTables
+
+__all__ = ["OboOptions", "read"]
+
+_QUOTED = r'"((?:[^"\\]|\\.)*)"'
+_SYNONYM = re.compile(rf"{_QUOTED}\s*(?:(EXACT|NARROW|BROAD|RELATED)\b)?\s*([^\[\s]*)\s*(?:\[.*)?")
+_TEXT = re.compile(rf"{_QUOTED}.*")
+_QUALIFIERS = re.compile(r"(?<!\\)\{[^{}]*=[^{}]*\}\s*$")
+_COMMENT = re.compile(r"(?:^|(?<=\s))!.*")
+_ESCAPE = re.compile(r"\\(.)")
+_ESCAPES = {"n": "\n", "t": "\t", "W": " "}
+#: OBO 1.0 gave the scope in the tag.
+_OLD_SCOPES = {
+    "exact_synonym": "EXACT",
+    "narrow_synonym": "NARROW",
+    "broad_synonym": "BROAD",
+    "related_synonym": "RELATED",
+}
+_EXACT_MATCH = ("skos:exactMatch", "http://www.w3.org/2004/02/skos/core#exactMatch")
+
+
+class OboOptions(OntologyOptions):
+    """What to take of an OBO file."""
+
+
+def read(path: Path, *, options: OboOptions, quarantine: Quarantine) -> SourceTables:
+    """Read a plain or gzip file; obsolete terms are left out.
+
+    Args:
+        path: the file.
+        options: what to take.
+        quarantine: takes bad lines, terms without id or name, a term whose id an earlier one
+            has, and the line that closes a cycle of ``is_a`` or ``replaced_by``.
+
+    Raises:
+        SourceError: the file is damaged, or has no stanza.
+    """
+    reading = _Reading(path, quarantine)
+    for number, line in lines(path, quarantine):
+        reading.take(number, line.strip())
+    reading.finish()
+    if not reading.section:
+        raise SourceError(path, "no [Term] in it, wanted an OBO file")
+    for tag, edges in reading.edges.items():
+        for here, other, line_number in cycle_edges(edges):
+            problem = f"{tag} cycle: {here} leads back to itself through {other}"
+            quarantine.bad(path, line_number, problem, row=f"{tag}: {other}")
+    add_terms(reading.collector, reading.terms, options)
+    header = reading.header
+    info = options.info(
+        "obo",
+        [path],
+        name=header.get("ontology", ""),
+        version=header.get("data-version", ""),
+        licence=header.get("license", ""),
+    )
+    return reading.collector.tables(info)
+
+
+class _Reading:
+    def __init__(self, path: Path, quarantine: Quarantine) -> None:
+        self.path = path
+        self.quarantine = quarantine
+        self.collector = Collector()
+        self.terms: list[Term] = []
+        self.header: dict[str, str] = {}
+        self.edges: dict[str, dict[str, list[tuple[str, int]]]] = {"is_a": {}, "replaced_by": {}}
+        self.section = ""
+        self._start("", 0)
+
+    def _start(self, section: str, number: int) -> None:
+        self.section = section
+        self.term = Term(Concept(""), number)
+        self.name = ""
+        self.obsolete = False
+        self.bad_id = False
+
+    def take(self, number: int, line: str) -> None:
+        """Take one line."""
+        if not line or line.startswith("!"):
+            return
+        if line.startswith("["):
+            self.finish()
+            self._start(line, number)
+            return
+        if self.section not in ("", "[Term]"):
+            return
+        tag, colon, value = line.partition(":")
+        try:
+            if not colon:
+                raise BadRowError("no tag, wanted 'tag: value'")
+            if self.section:
+                self._take_tag(tag, value.strip(), number)
+            else:
+                self._take_header(tag, value.strip())
+        except BadRowError as error:
+            self.bad_id |= tag == "id"
+            self.quarantine.bad(self.path, number, str(error), row=line)
+
+    def finish(self) -> None:
+        """Close the open stanza."""
+        if self.section != "[Term]" or self.bad_id:
+            return
+        concept = self.term.concept
+        try:
+            if not concept.id:
+                raise BadRowError("term without an id")
+            self.collector.claim(concept.id, self.term.line)
+            if self.obsolete:
+                return
+            if not self.name:
+                raise BadRowError(f"id {concept.id} without a name")
+        except BadRowError as error:
+            self.quarantine.bad(self.path, self.term.line, str(error), row=concept.id)
+            return
+        concept.names.insert(0, (self.name, NameKind.PREFERRED))
+        self.terms.append(self.term)
+
+    def _take_header(self, tag: str, value: str) -> None:
+        if tag in ("ontology", "data-version"):
+            self.header[tag] = value
+        elif tag == "property_value" and (
+            found := re.match(r"\S*\blicense\s+\"?(\S+?)\"?(\s|$)", value)
+        ):
+            self.header["license"] = found[1]
+
+    def _take_tag(self, tag: str, value: str, number: int) -> None:
+        concept = self.term.concept
+        if tag == "id":
+            concept.id = clean_id(curie_of(_plain(value)))
+        elif tag == "name":
+            if self.name:
+                raise BadRowError("a second name, wanted one a term")
+            self.name = clean_name(_plain(value))
+        elif tag == "namespace":
+            concept.types.append(clean_name(_plain(value)))
+        elif tag == "synonym" or tag in _OLD_SCOPES:
+            if not (found := _SYNONYM.match(value)):
+                raise BadRowError('no synonym, wanted "text" SCOPE TYPE [xrefs]')
+            exact = _OLD_SCOPES.get(tag, found[2]) == "EXACT"
+            kind = synonym_kind(exact=exact, synonym_type=found[3])
+            concept.names.append((clean_name(_unescaped(found[1])), kind))
+        elif tag == "def":
+            if not (found := _TEXT.match(value)):
+                raise BadRowError('no definition, wanted "text" [xrefs]')
+            if text := _unescaped(found[1]).strip():
+                concept.definition = clean_name(text)
+        elif tag == "xref":
+            self.term.xrefs.append((_first_id(value), f'{EQUIVALENT}"' in value))
+        elif tag == "alt_id":
+            self.term.alternatives.append(_first_id(value))
+        elif tag == "is_obsolete":
+            self.obsolete = _plain(value).lower() == "true"
+        elif tag in self.edges:
+            self.edges[tag].setdefault(concept.id, []).append((_first_id(value), number))
+        elif tag == "property_value" and value.startswith(_EXACT_MATCH):
+            self.term.exact.append(_first_id(value.partition(" ")[2]))
+
+
+def _first_id(value: str) -> str:
+    first = _ESCAPE.sub(r"\1", value.partition(" ")[0].strip('"'))
+    return clean_id(curie_of(first))
+
+
+def _plain(value: str) -> str:
+    """A value without qualifiers, comment and escapes."""
+    return _unescaped(_QUALIFIERS.sub("", _COMMENT.sub("", value)).strip())
+
+
+def _unescaped(value: str) -> str:
+    return _ESCAPE.sub(lambda found: _ESCAPES.get(found[1], found[1]), value)

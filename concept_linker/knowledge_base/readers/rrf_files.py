@@ -1,0 +1,109 @@
+"""The rows of an RRF release's files, by the layout that the release says they have."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from concept_linker.errors import SourceError
+from concept_linker.knowledge_base.readers.checks import clean_ids, clean_names
+from concept_linker.knowledge_base.readers.delimited import Block, blocks
+from concept_linker.knowledge_base.readers.opening import Release
+from concept_linker.knowledge_base.source import Quarantine
+
+__all__ = ["FILES", "RELEASE_FILE", "RrfFiles"]
+
+_LOG = logging.getLogger(__name__)
+
+#: The columns of the manual's tables, for a release whose MRFILES.RRF does not list them.
+COLUMNS = {
+    "MRCONSO.RRF": "CUI,LAT,TS,LUI,STT,SUI,ISPREF,AUI,SAUI,SCUI,SDUI,SAB,TTY,CODE,STR,SRL,"
+    "SUPPRESS,CVF",
+    "MRSTY.RRF": "CUI,TUI,STN,STY,ATUI,CVF",
+    "MRDEF.RRF": "CUI,AUI,ATUI,SATUI,SAB,DEF,SUPPRESS,CVF",
+    "MRSAB.RRF": "VCUI,RCUI,VSAB,RSAB,SON,SF,SVER,VSTART,VEND,IMETA,RMETA,SLC,SCC,SRL,TFR,CFR,"
+    "CXTY,TTYL,ATNL,LAT,CENC,CURVER,SABIN,SSN,SCIT",
+    "MRRANK.RRF": "RANK,SAB,TTY,SUPPRESS",
+    "MRFILES.RRF": "FIL,DES,FMT,CLS,RWS,BTS",
+}
+#: Those that are read.
+WANTED = {
+    "MRCONSO.RRF": ["CUI", "LAT", "TS", "STT", "ISPREF", "AUI", "SAB", "TTY", "STR", "SUPPRESS"],
+    "MRSTY.RRF": ["CUI", "TUI"],
+    "MRDEF.RRF": ["CUI", "SAB", "DEF", "SUPPRESS"],
+    "MRSAB.RRF": ["RSAB", "SVER", "LAT"],
+    "MRRANK.RRF": ["RANK", "SAB", "TTY"],
+    "MRFILES.RRF": ["FIL", "FMT"],
+}
+RELEASE_FILE = "release.dat"
+#: All files of a release that are looked at.
+FILES = [*COLUMNS, RELEASE_FILE]
+
+
+class _Passed(Quarantine):
+    """For MRSAB, which tells versions and languages only and is written in several layouts."""
+
+    def bad(self, path: Path | str, line: int | None, problem: str, *, row: str = "") -> None:
+        _LOG.warning("%s, line %s: %s; the row is passed over", path, line, problem)
+
+
+class RrfFiles:
+    """The rows of a release's files, by the layout that the release says they have."""
+
+    def __init__(self, release: Release, quarantine: Quarantine) -> None:
+        self.release = release
+        self.quarantine = quarantine
+        self.columns = {name: listed.split(",") for name, listed in COLUMNS.items()}
+        for line, (name, listed) in self.rows("MRFILES.RRF"):
+            if listed and name in COLUMNS:
+                self.columns[name] = listed.split(",")
+                if missing := set(WANTED[name]) - set(self.columns[name]):
+                    problem = f"{name} without the columns {', '.join(sorted(missing))}"
+                    raise SourceError(release.place("MRFILES.RRF"), problem, line=line)
+
+    def blocks(self, name: str) -> Iterator[Block]:
+        """The wanted columns of a file, which may be absent."""
+        if name in self.release:
+            yield from blocks(
+                self.release.chunks(name),
+                self.release.place(name),
+                columns=[*self.columns[name], ""],  # each column, the last too, is closed
+                wanted=WANTED[name],
+                delimiter="|",
+                quarantine=_Passed() if name == "MRSAB.RRF" else self.quarantine,
+            )
+
+    def rows(self, name: str) -> Iterator[tuple[int, tuple[str, ...]]]:
+        """The rows of a small file with their lines."""
+        for block in self.blocks(name):
+            values = zip(*(block.columns[key].to_pylist() for key in WANTED[name]), strict=True)
+            yield from zip(block.lines.tolist(), values, strict=True)
+
+    def checked(
+        self, name: str, block: Block, kept: pa.ChunkedArray | None, text: str
+    ) -> tuple[pa.Table, NDArray[np.int64]]:
+        """A block's rows that are kept and good, their id and text cleaned, and their lines."""
+        indices = np.arange(block.columns.num_rows)
+        table = block.columns
+        if kept is not None:
+            indices = indices[kept.to_numpy()]
+            table = table.filter(kept)
+        ids, bad_ids = clean_ids(table["CUI"].combine_chunks())
+        texts, bad_texts = clean_names(table[text].combine_chunks())
+        table = table.set_column(table.column_names.index("CUI"), "CUI", ids)
+        table = table.set_column(table.column_names.index(text), text, texts)
+        problems = bad_texts | bad_ids
+        for row in sorted(problems):
+            index = int(indices[row])
+            line = int(block.lines[index])
+            place = self.release.place(name)
+            self.quarantine.bad(place, line, problems[row], row=block.row(index))
+        if problems:
+            good = np.delete(np.arange(len(indices)), list(problems))
+            table, indices = table.take(pa.array(good)), indices[good]
+        return table, block.lines[indices]

@@ -1,0 +1,288 @@
+"""One row a name: CSV, TSV and Parquet with a header.
+
+Columns are found by name, whatever their order and capitals, and others are passed over:
+
+======= ============================================================================
+id      ``id``, ``concept_id``, ``cui``, ``curie``, ``cui_or_curie``
+name    ``name``, ``label``, ``term``, ``str``, ``alias``
+kind    ``kind`` (0-3 or ``preferred``, ``synonym``, ``abbreviation``, ``related``) or
+        ``is_preferred`` (1 or 0, true or false, yes or no); without it an id's first row is
+        its preferred name
+types   ``type``, ``types``, ``semantic_type``, ``semantic_types``, ``semantic_hint``, ``tui``;
+        several between ``|`` or ``;``
+source  ``source``, ``sab``
+same_as ``same_as``; several between ``|`` or ``;``
+======= ============================================================================
+
+A CSV cell may be quoted as RFC 4180 says; a TSV cell is what stands between two tabs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from concept_linker.errors import SourceError
+from concept_linker.knowledge_base.readers.checks import (
+    BadRowError,
+    clean_id,
+    clean_ids,
+    clean_name,
+    clean_names,
+)
+from concept_linker.knowledge_base.readers.delimited import Block, blocks, split_first_line
+from concept_linker.knowledge_base.readers.grouping import grouped_names
+from concept_linker.knowledge_base.readers.opening import chunks
+from concept_linker.knowledge_base.readers.options import SourceOptions
+from concept_linker.knowledge_base.readers.quoting import quoted_rows
+from concept_linker.knowledge_base.source import (
+    DEFINITIONS,
+    NAMES,
+    SAME_AS,
+    TYPES,
+    NameKind,
+    Quarantine,
+    SourceTables,
+)
+
+__all__ = ["TableOptions", "read"]
+
+_COLUMNS = (
+    dict.fromkeys(["id", "concept_id", "cui", "curie", "cui_or_curie"], "id")
+    | dict.fromkeys(["name", "label", "term", "str", "alias"], "name")
+    | {"kind": "kind", "is_preferred": "is_preferred"}
+    | dict.fromkeys(
+        ["type", "types", "semantic_type", "semantic_types", "semantic_hint", "tui"], "types"
+    )
+    | dict.fromkeys(["source", "sab"], "source")
+    | {"same_as": "same_as"}
+)
+_ROLES = set(_COLUMNS.values())
+_KIND_NAMES = [kind.name.lower() for kind in NameKind]
+#: What a cell of each of the two kind columns says, in small letters.
+_KINDS: dict[str, dict[str, int]] = {
+    "kind": {name: kind for kind, name in enumerate(_KIND_NAMES)}
+    | {str(kind): kind for kind in range(len(_KIND_NAMES))}
+    | {"": NameKind.SYNONYM},
+    "is_preferred": dict.fromkeys(["1", "true", "yes", "y"], int(NameKind.PREFERRED))
+    | dict.fromkeys(["0", "false", "no", "n", ""], int(NameKind.SYNONYM)),
+}
+_LAYOUTS = {".csv": "csv", ".tsv": "tsv", ".txt": "tsv", ".parquet": "parquet"}
+_PAIR = pa.schema([("id", pa.string()), ("other", pa.string())])
+_SEPARATOR = re.compile(r"[|;]")
+_ROWS = 1 << 17
+
+
+class TableOptions(SourceOptions):
+    """How to read a table.
+
+    Args:
+        layout: ``None`` goes by the file's name (``.csv``, ``.tsv``, ``.txt``, ``.parquet``,
+            with or without ``.gz``).
+    """
+
+    layout: Literal["csv", "tsv", "parquet"] | None = None
+
+
+def read(path: Path, *, options: TableOptions, quarantine: Quarantine) -> SourceTables:
+    """Read a table; the text ones may be gzip files.
+
+    A row given twice is taken once. The line of a bad row is, in Parquet, the number of the row.
+
+    Args:
+        path: the file.
+        options: its layout, where its name does not tell it.
+        quarantine: takes rows with another number of cells, a bad id, name, kind or type.
+
+    Raises:
+        SourceError: the header lacks a column or has one twice, or the file is damaged.
+    """
+    info = options.info("table", [path])
+    layout = options.layout or _layout_of(path)
+    read_blocks = {"csv": _csv_blocks, "tsv": _tsv_blocks, "parquet": _parquet_blocks}[layout]
+    names, types, same_as = [NAMES.empty_table()], [_PAIR.empty_table()], [_PAIR.empty_table()]
+    for block in read_blocks(path, quarantine):
+        good = _checked(block, path, quarantine, info.name)
+        names.append(good.select(NAMES.names))
+        types.append(_pairs(good, "types"))
+        same_as.append(_pairs(good, "same_as"))
+    rows = pa.concat_tables(names)
+    columns = {name: rows[name] for name in NAMES.names}
+    columns["score"] = pc.negate(rows["kind"].cast(pa.int32()))
+    equal = _distinct(same_as)
+    asserted = pa.repeat(pa.scalar(True), equal.num_rows)
+    return SourceTables(
+        info,
+        grouped_names(columns),
+        _distinct(types).rename_columns(TYPES.names),
+        pa.table([*equal.columns, asserted], schema=SAME_AS),
+        DEFINITIONS.empty_table(),
+    )
+
+
+def _checked(block: Block, path: Path, quarantine: Quarantine, source: str) -> pa.Table:
+    """The good rows, every cell cleaned and those of several values split."""
+    table = block.columns
+    present = set(table.column_names)
+    count = table.num_rows
+    blank = pa.repeat(pa.scalar("", pa.string()), count)
+
+    def cells(role: str) -> pa.Array:
+        return table[role].combine_chunks() if role in present else blank
+
+    texts = pa.list_(pa.string())
+    columns = {}
+    columns["same_as"], problems = _each_value(cells("same_as"), _ids_in, texts)
+    columns["types"], bad_types = _each_value(cells("types"), _names_in, texts)
+    kind_role = "is_preferred" if "is_preferred" in present else "kind"
+    kind_of = partial(_kind_of, role=kind_role)
+    columns["kind"], bad_kinds = _each_value(cells(kind_role), kind_of, pa.uint8())
+    columns["name"], bad_names = clean_names(cells("name"))
+    columns["id"], bad_ids = clean_ids(cells("id"))
+    problems |= bad_types | bad_kinds | bad_names | bad_ids
+    sources = cells("source")
+    columns["source"] = pc.if_else(pc.equal(sources, ""), source, sources)
+    for row in sorted(problems):
+        quarantine.bad(path, int(block.lines[row]), problems[row], row=block.row(row))
+    good = pa.table({key: columns[key] for key in [*NAMES.names, "types", "same_as"]})
+    return good.take(np.delete(np.arange(count), list(problems))) if problems else good
+
+
+def _each_value(
+    column: pa.Array, clean: Callable[[str], Any], kind: pa.DataType
+) -> tuple[pa.Array, dict[int, str]]:
+    """A function of each distinct value, and row → problem where it refuses."""
+    encoded = column.dictionary_encode()
+    cleaned: list[Any] = []
+    problems: dict[int, str] = {}
+    for code, value in enumerate(encoded.dictionary.to_pylist()):
+        try:
+            cleaned.append(clean(value))
+        except BadRowError as error:
+            cleaned.append(None)
+            problems[code] = str(error)
+    codes = encoded.indices
+    bad = {}
+    if problems:
+        rows = np.flatnonzero(np.isin(codes.to_numpy(), list(problems))).tolist()
+        bad = {row: problems[codes[row].as_py()] for row in rows}
+    return pa.array(cleaned, kind).take(codes), bad
+
+
+def _names_in(cell: str) -> list[str]:
+    return [clean_name(part) for part in _SEPARATOR.split(cell) if part.strip()]
+
+
+def _ids_in(cell: str) -> list[str]:
+    return [clean_id(part) for part in _SEPARATOR.split(cell) if part.strip()]
+
+
+def _kind_of(cell: str, *, role: str) -> int:
+    known = _KINDS[role]
+    if (kind := known.get(cell.strip().lower())) is None:
+        raise BadRowError(f"{role} {cell!r}, wanted one of {', '.join(filter(None, known))}")
+    return kind
+
+
+def _pairs(table: pa.Table, role: str) -> pa.Table:
+    lists = table[role].combine_chunks()
+    ids = table["id"].combine_chunks().take(pc.list_parent_indices(lists))
+    return pa.table([ids, pc.list_flatten(lists)], schema=_PAIR)
+
+
+def _distinct(parts: list[pa.Table]) -> pa.Table:
+    table = pa.concat_tables(parts).combine_chunks()
+    return table.group_by(_PAIR.names, use_threads=False).aggregate([])
+
+
+def _layout_of(path: Path) -> str:
+    suffix = Path(path.name.lower().removesuffix(".gz")).suffix
+    if suffix not in _LAYOUTS:
+        raise SourceError(path, f"no table by its name, wanted {', '.join(_LAYOUTS)} or a layout")
+    return _LAYOUTS[suffix]
+
+
+def _roles(path: Path, header: Sequence[str]) -> list[str]:
+    """What each column is; one that is nothing gets a name of its own."""
+    roles: list[str] = []
+    for number, column in enumerate(header, 1):
+        role = _COLUMNS.get(column.strip().lower(), f"column {number}")
+        roles.append(role)
+        if roles.count(role) > 1 or {"kind", "is_preferred"} <= set(roles):
+            raise SourceError(path, f"two columns for {role}, the second {column!r}", line=1)
+    if missing := [role for role in ("id", "name") if role not in roles]:
+        wanted = " and ".join(
+            f"one of {', '.join(name for name, of in _COLUMNS.items() if of == role)}"
+            for role in missing
+        )
+        raise SourceError(path, f"columns {', '.join(header)}; wanted {wanted} too", line=1)
+    return roles
+
+
+def _unquoted_blocks(path: Path, quarantine: Quarantine, delimiter: str) -> Iterator[Block]:
+    first, rest = split_first_line(chunks(path))
+    try:
+        roles = _roles(path, first.decode("utf-8").split(delimiter))
+    except UnicodeDecodeError as error:
+        raise SourceError(path, f"not UTF-8: {error.reason}", line=1) from error
+    yield from blocks(
+        rest,
+        str(path),
+        columns=roles,
+        wanted=[role for role in roles if role in _ROLES],
+        delimiter=delimiter,
+        quarantine=quarantine,
+        line=2,
+    )
+
+
+def _tsv_blocks(path: Path, quarantine: Quarantine) -> Iterator[Block]:
+    return _unquoted_blocks(path, quarantine, "\t")
+
+
+def _csv_blocks(path: Path, quarantine: Quarantine) -> Iterator[Block]:
+    if not any(b'"' in chunk for chunk in chunks(path)):
+        yield from _unquoted_blocks(path, quarantine, ",")
+        return
+    rows = quoted_rows(path, quarantine)
+    roles = _roles(path, next(rows, (1, [""]))[1])
+    while part := list(islice(rows, _ROWS)):
+        lines = np.array([line for line, _ in part], dtype=np.int64)
+        columns = zip(*(cells for _, cells in part), strict=True)
+        kept = {
+            role: pa.array(column, pa.string())
+            for role, column in zip(roles, columns, strict=True)
+            if role in _ROLES
+        }
+        yield Block(pa.table(kept), lines, b"")
+
+
+def _parquet_blocks(path: Path, quarantine: Quarantine) -> Iterator[Block]:
+    try:
+        with pq.ParquetFile(path) as file:
+            header = file.schema_arrow.names
+            roles = _roles(path, header)
+            kept = [column for column, role in zip(header, roles, strict=True) if role in _ROLES]
+            row = 1
+            for batch in file.iter_batches(_ROWS, columns=kept):
+                columns = {roles[header.index(name)]: _as_text(batch[name]) for name in kept}
+                lines = np.arange(row, row + batch.num_rows, dtype=np.int64)
+                row += batch.num_rows
+                yield Block(pa.table(columns), lines, b"")
+    except (OSError, pa.ArrowException) as error:
+        raise SourceError(path, f"no Parquet file, or cut short or damaged: {error}") from error
+
+
+def _as_text(column: pa.Array) -> pa.Array:
+    if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
+        column = pc.binary_join(pc.cast(column, pa.list_(pa.string())), "|")
+    return pc.fill_null(column.cast(pa.string()), "")

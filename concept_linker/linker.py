@@ -1,0 +1,229 @@
+"""The linker: the one place where detection, candidates and ranking meet."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from os import PathLike
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from concept_linker.annotation import Annotation, Candidate, Mention
+from concept_linker.errors import InputError, SettingsError
+from concept_linker.knowledge_base.base import KnowledgeBase
+from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
+from concept_linker.mentions.detector import MentionDetector, Span
+from concept_linker.mentions.dictionary import DictionaryDetector
+from concept_linker.ranking.priors import Priors
+from concept_linker.ranking.ranker import Ranker
+from concept_linker.resources import model_path
+
+__all__ = ["ConceptLinker", "LinkerSettings", "link"]
+
+
+class LinkerSettings(BaseModel):
+    """What can be set.
+
+    Args:
+        k: how many candidates a mention keeps.
+        threshold: the least similarity of a candidate whose name is not equal to the mention.
+        min_score: the least score of ``best``; below it a mention has none (NIL).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    k: Annotated[int, Field(ge=1, le=1000)] = 10
+    threshold: Annotated[float, Field(ge=0.0, le=1.0)] = 0.7
+    min_score: Annotated[float, Field(ge=0.0, le=1.0)] = 0.2
+
+
+class ConceptLinker:
+    """Finds the mentions of a text and links each to a concept.
+
+    Made by :meth:`load`.  Deterministic: the same text gives the same annotation.
+
+    Args:
+        kb: the knowledge base.
+        detector: what finds the mentions.
+        ranker: what chooses among candidates.
+        settings: the rest.
+    """
+
+    def __init__(
+        self,
+        kb: KnowledgeBase,
+        detector: MentionDetector,
+        ranker: Ranker,
+        settings: LinkerSettings | None = None,
+    ) -> None:
+        self.kb = kb
+        self.settings = settings or LinkerSettings()
+        self._detector = detector
+        self._ranker = ranker
+        # Captions repeat their mentions: most of a stream is answered from here.
+        self._candidates = lru_cache(maxsize=1 << 16)(self._look_up)
+
+    @classmethod
+    def load(
+        cls,
+        kb: str | PathLike[str] | KnowledgeBase = "open",
+        *,
+        detector: Literal["dictionary"] | MentionDetector = "dictionary",
+        quiet: bool = False,
+        **settings: Any,
+    ) -> ConceptLinker:
+        """Loads a linker.
+
+        Args:
+            kb: ``"open"``, the folder of a knowledge base, or one that is open.
+            detector: ``"dictionary"``, or anything that keeps to
+                :class:`~concept_linker.mentions.detector.MentionDetector`.
+            quiet: no progress bar where the open base's index must first be derived.
+            settings: see :class:`LinkerSettings`.
+
+        Raises:
+            KnowledgeBaseError: the base cannot be opened.
+            SettingsError: a setting or detector that does not exist.
+        """
+        try:
+            checked = LinkerSettings(**settings)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(map(str, first["loc"]))
+            raise SettingsError(f"setting {name!r} is {first['input']!r}: {first['msg']}") from None
+        if not isinstance(kb, KnowledgeBase):
+            kb = KnowledgeBase.open(kb, quiet=quiet)
+        if detector == "dictionary":
+            detector = DictionaryDetector(kb)
+        elif not isinstance(detector, MentionDetector):
+            raise SettingsError(
+                f"detector is {detector!r}, wanted 'dictionary' or a MentionDetector"
+            )
+        return cls(kb, detector, Ranker(Priors.open(model_path("ranker") / "priors")), checked)
+
+    def __repr__(self) -> str:
+        return f"ConceptLinker({self.kb!r})"
+
+    def link(self, text: str) -> Annotation:
+        """Finds the mentions of a text and links them.
+
+        Raises:
+            InputError: ``text`` is no string.
+        """
+        [annotation] = self.link_many([text])
+        return annotation
+
+    def link_many(self, texts: Iterable[str], *, batch_size: int = 256) -> Iterator[Annotation]:
+        """Links texts as they come, in order; any number of them, in constant memory.
+
+        Args:
+            texts: the texts.
+            batch_size: how many are worked on together.
+
+        Raises:
+            InputError: something that is no string; all before it have been yielded.
+            SettingsError: ``batch_size`` below 1.
+        """
+        if batch_size < 1:
+            raise SettingsError(f"batch_size is {batch_size}, wanted at least 1")
+        stream = iter(texts)
+        number = 0
+        while batch := list(itertools.islice(stream, batch_size)):
+            good = list(itertools.takewhile(lambda text: isinstance(text, str), batch))
+            for text, spans in zip(good, self._detector.detect_many(good), strict=True):
+                yield self._annotate(text, spans)
+            number += len(good)
+            if len(good) < len(batch):
+                raise InputError(_no_text(batch[len(good)], number))
+
+    def link_spans(self, text: str, spans: Iterable[tuple[int, int]]) -> Annotation:
+        """Links mentions that are given.
+
+        Args:
+            text: the text.
+            spans: (start, end) of each mention, in code points; they may overlap, and come back in
+                the order given.
+
+        Raises:
+            InputError: ``text`` is no string, or a span is empty or not inside it.
+        """
+        if not isinstance(text, str):
+            raise InputError(_no_text(text))
+        return self._annotate(text, [_checked_span(span, text) for span in spans])
+
+    def _annotate(self, text: str, spans: Sequence[Span]) -> Annotation:
+        mentions = []
+        for start, end, label in spans:
+            words = text[start:end]
+            candidates = self._candidates(words)
+            best = candidates[0] if candidates else None
+            if best is not None and best.score < self.settings.min_score:
+                best = None
+            mentions.append(
+                Mention(
+                    start=start,
+                    end=end,
+                    text=words,
+                    label=label or _group(best),
+                    best=best,
+                    candidates=candidates,
+                )
+            )
+        return Annotation(text, tuple(mentions))
+
+    def _look_up(self, mention: str) -> tuple[Candidate, ...]:
+        """Exact first; the n-grams for what no name equals."""
+        matches = self.kb.find(mention)
+        if not matches:
+            [matches] = self.kb.match_many(
+                [mention], k=self.settings.k, threshold=self.settings.threshold
+            )
+        return tuple(self._ranker.rank(self.kb, mention, matches)[: self.settings.k])
+
+
+def _group(best: Candidate | None) -> str:
+    """The semantic group of a candidate's first type that has one."""
+    for type_id in best.semantic_types if best else ():
+        if type_id in SEMANTIC_TYPES:
+            return SEMANTIC_TYPES[type_id].group
+    return ""
+
+
+def _no_text(given: object, number: int | None = None) -> str:
+    which = "text" if number is None else f"text number {number}"
+    shown = repr(given)
+    if len(shown) > 40:
+        shown = shown[:40] + "…"
+    hint = "; decode bytes first" if isinstance(given, bytes | bytearray) else ""
+    return f"{which} is {shown} ({type(given).__name__}), wanted str{hint}"
+
+
+def _checked_span(span: Any, text: str) -> Span:
+    try:
+        start, end = span
+        inside = 0 <= start < end <= len(text)
+    except (TypeError, ValueError):
+        raise InputError(f"span {span!r}, wanted (start, end)") from None
+    if not inside or isinstance(start, float) or isinstance(end, float):
+        raise InputError(
+            f"span {span!r}: wanted 0 <= start < end <= {len(text)}, the text's length"
+        )
+    return Span(int(start), int(end))
+
+
+@lru_cache(maxsize=1)
+def _default() -> ConceptLinker:
+    return ConceptLinker.load()
+
+
+def link(text: str) -> Annotation:
+    """Links a text with the open base and the default settings.
+
+    The linker is loaded at the first call and kept.
+
+    Raises:
+        InputError: ``text`` is no string.
+    """
+    return _default().link(text)

@@ -1,0 +1,28 @@
+"""The seam at which mention detectors plug in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple, Protocol, runtime_checkable
+
+__all__ = ["MentionDetector", "Span"]
+
+
+class Span(NamedTuple):
+    """Where a mention is, in code points, and what the detector takes it for.
+
+    ``label`` is a semantic group (``ANAT``), or empty.
+    """
+
+    start: int
+    end: int
+    label: str = ""
+
+
+@runtime_checkable
+class MentionDetector(Protocol):
+    """Finds mentions: for every text its spans, in reading order, none overlapping another."""
+
+    def detect_many(self, texts: Iterable[str]) -> Iterator[list[Span]]:
+        """The spans of each text, in the order of the texts; takes them as they come."""
+        ...

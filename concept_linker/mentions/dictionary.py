@@ -1,0 +1,130 @@
+"""Mentions by dictionary: the longest runs of words that are a name in the knowledge base.
+
+What a dictionary gets wrong in captions is kept out by guards, each for a measured reason:
+
+*   A run starts and ends at the edge of a word (``BMP`` in ``BMP4`` is none) and does not cross
+    a bracket, a semicolon, a colon, the end of a sentence, or a comma with a blank behind it.
+*   A symbol is matched in its own case only (``cat`` is no ``CAT``).
+*   Single letters, numbers, Roman numerals and panel labels (``A``, ``1b``) are none.
+*   Everyday words that are also names (``was``, ``set``, ``arrow``) are none; which words these
+    are was counted in MedMentions TRAIN (``models/dictionary``).
+
+Of overlapping runs the longest is taken, of equally long ones the first.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+
+import numpy as np
+
+from concept_linker.candidates.normalise import TOKEN, case_agrees, fold
+from concept_linker.knowledge_base.base import KnowledgeBase
+from concept_linker.mentions.detector import Span
+from concept_linker.resources import model_path
+
+__all__ = ["DictionaryDetector"]
+
+#: More words than this no name in running text has; it bounds the work on a long caption.
+_LONGEST_RUN = 12
+
+# What between two tokens ends a run.
+_BREAK = re.compile(r"[()\[\]{};:!?|\"“”<>=≥≤±~*†‡§¶•…]|[.,](?:\s|$)|\n|\s[-–—/]|[-–—/]\s|,,")
+_PANEL = re.compile(r"\d{1,3}[A-Za-z]{1,2}|[A-BD-KM-OQ-RU-Za-oq-z]\d{1,2}|[ivxIVX]+")
+
+
+class DictionaryDetector:
+    """Finds the names of a knowledge base in texts.
+
+    Args:
+        kb: the knowledge base.
+    """
+
+    def __init__(self, kb: KnowledgeBase) -> None:
+        self._kb = kb
+        self._everyday = _everyday_words()
+        self._accepts = lru_cache(maxsize=1 << 17)(self._accept)
+
+    def detect_many(self, texts: Iterable[str]) -> Iterator[list[Span]]:
+        """See :class:`~concept_linker.mentions.detector.MentionDetector`."""
+        return map(self.detect, texts)
+
+    def detect(self, text: str) -> list[Span]:
+        """The spans of one text, in reading order."""
+        tokens = []
+        for match in TOKEN.finditer(text):
+            folded = fold(match.group())
+            if folded:
+                tokens.append((match.start(), match.end(), folded))
+        taken: list[Span] = []
+        free = np.ones(len(tokens), np.bool_)
+        for first, last in self._runs(text, tokens):
+            if free[first : last + 1].all():
+                start, end = tokens[first][0], tokens[last][1]
+                if self._accepts(text[start:end]):
+                    free[first : last + 1] = False
+                    taken.append(Span(start, end))
+        return sorted(taken)
+
+    def _runs(self, text: str, tokens: list[tuple[int, int, str]]) -> list[tuple[int, int]]:
+        """The runs of tokens that are names, the longest first."""
+        from concept_linker.mentions.matching import find_runs
+
+        if not tokens:
+            return []
+        count = len(tokens)
+        opens, closes, joins = (np.ones(count, np.uint8) for _ in range(3))
+        for i in range(count - 1):
+            end, start = tokens[i][1], tokens[i + 1][0]
+            if end == start:
+                closes[i] = opens[i + 1] = 0
+            elif start - end > 1 or text[end] != " ":
+                if _BREAK.search(text, end, start) or start - end > 3:
+                    joins[i] = 0
+                elif text[end] == "_":
+                    closes[i] = opens[i + 1] = 0
+        folded = [token[2].encode() for token in tokens]
+        ends = np.cumsum([len(token) + 1 for token in folded]) - 1
+        begins = np.zeros(count, np.int64)
+        begins[1:] = ends[:-1] + 1
+        data = np.frombuffer(b" ".join(folded), np.uint8)
+        index = self._kb.index
+        found = np.empty((4 * count + 16, 3), np.int64)
+        while True:
+            number = find_runs(
+                data, begins, ends, opens, closes, joins, _LONGEST_RUN, *index.table, found
+            )
+            if number <= found.shape[0]:
+                break
+            found = np.empty((number, 3), np.int64)
+        runs = [(first, last) for first, last, _ in found[:number].tolist()]
+        runs.sort(key=lambda run: (tokens[run[0]][0] - tokens[run[1]][1], run))
+        return runs
+
+    def _accept(self, mention: str) -> bool:
+        """Whether a run that has the key of a name is a mention of it."""
+        if len(mention) < 2 or not any(c.isalpha() for c in mention) or _PANEL.fullmatch(mention):
+            return False
+        matches = self._kb.find(mention)
+        agreeing = [match for match in matches if case_agrees(mention, self._kb.alias(match))]
+        if not agreeing:
+            return False
+        return not self._everyday.covers(mention)
+
+
+class _Everyday:
+    def __init__(self, keys: frozenset[str]) -> None:
+        self._keys = keys
+
+    def covers(self, mention: str) -> bool:
+        folded = " ".join(filter(None, map(fold, TOKEN.findall(mention))))
+        return folded in self._keys and not (len(mention) > 1 and mention.isupper())
+
+
+@lru_cache(maxsize=1)
+def _everyday_words() -> _Everyday:
+    path = model_path("dictionary") / "everyday.txt"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return _Everyday(frozenset(line for line in lines if line and not line.startswith("#")))

@@ -1,0 +1,1 @@
+"""Which of the candidates a mention means, and how sure that is."""

@@ -1,0 +1,1 @@
+"""The everyday words that the dictionary passes over, with their recipe."""

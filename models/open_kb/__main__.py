@@ -1,0 +1,85 @@
+"""Compiles the embedded open knowledge base.
+
+    python -m models.open_kb WHEELS MEDMENTIONS
+
+WHEELS is a folder with the wheels that ``recipe.toml`` names (its head says how to fetch them),
+MEDMENTIONS one with MedMentions TRAIN.  Writes ``compiled/``, ``SOURCES.md`` and
+``inferred_cuis.tsv`` beside this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.compute as pc
+
+from concept_linker.knowledge_base.embedded import save_compiled
+from concept_linker.knowledge_base.merge import CuiOrigin, MergedTables, merge
+from concept_linker.knowledge_base.semantic_types import GROUP_NAMES, SEMANTIC_TYPES
+
+from .infer import Evidence
+from .recipe import HERE, Recipe
+from .sources import load, write_evidence
+
+
+def main() -> None:
+    """Runs the recipe."""
+    parser = argparse.ArgumentParser(description="Compile the embedded open knowledge base.")
+    parser.add_argument("wheels", type=Path)
+    parser.add_argument("medmentions", type=Path)
+    arguments = parser.parse_args()
+    evidence: list[Evidence] = []
+    merged = merge(load(arguments.wheels, arguments.medmentions, evidence=evidence))
+    save_compiled(merged, HERE / "compiled")
+    write_evidence(evidence, HERE / "inferred_cuis.tsv")
+    recipe = Recipe.open(arguments.wheels, arguments.medmentions)
+    (HERE / "SOURCES.md").write_text(_sources(merged, recipe), encoding="utf-8")
+    print(_counts(merged))
+
+
+def _counts(merged: MergedTables) -> str:
+    concepts = merged.concepts
+    origins = Counter(concepts["origin"].to_pylist())
+    typed = pc.sum(pc.greater(pc.list_value_length(concepts["types"]), 0)).as_py()
+    return (
+        f"{concepts.num_rows:,} concepts with {merged.names.num_rows:,} names; "
+        f"{origins[CuiOrigin.ASSERTED]:,} keyed on an asserted CUI, "
+        f"{origins[CuiOrigin.INFERRED]:,} on an inferred one; "
+        f"{typed / concepts.num_rows:.1%} with a semantic type."
+    )
+
+
+def _sources(merged: MergedTables, recipe: Recipe) -> str:
+    """``SOURCES.md``: what the base is made of, counted in what is shipped."""
+    names = Counter(merged.names["source"].cast("string").to_pylist())
+    groups: Counter[str] = Counter()
+    for types in merged.concepts["types"].to_pylist():
+        groups.update({SEMANTIC_TYPES[one].group for one in types if one in SEMANTIC_TYPES})
+    lines = [
+        "# Sources of the embedded open knowledge base",
+        "",
+        "Made by `python -m models.open_kb` from `recipe.toml`; this file is written by it.",
+        "No content of the UMLS Metathesaurus is in it: the CUIs are cross-references that the open",
+        "vocabularies publish, annotations of MedMentions (CC0), or inferred from these.",
+        "",
+        _counts(merged),
+        "",
+        "| vocabulary | version | licence | official release | file | SHA-256 |",
+        "|---|---|---|---|---|---|",
+    ]
+    for source in recipe.table["sources"].values():
+        lines.append(
+            f"| {source['name']} | {source['version']} | {source['licence']} | {source['url']} "
+            f"| `{Path(source['file']).name}` | `{source['sha256'][:16]}…` |"
+        )
+    lines += ["", "Full checksums are in `recipe.toml`.", "", "| names from | count |", "|---|---|"]
+    lines += [f"| {source} | {count:,} |" for source, count in names.most_common()]
+    lines += ["", "| semantic group | concepts |", "|---|---|"]
+    lines += [f"| {GROUP_NAMES[group]} | {count:,} |" for group, count in groups.most_common()]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()

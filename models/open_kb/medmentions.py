@@ -1,0 +1,173 @@
+"""MedMentions TRAIN: which strings annotators used for which CUI, and how often."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+from concept_linker.candidates.normalise import is_symbol
+from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES, group_of
+from concept_linker.knowledge_base.source import NameKind
+
+from .recipe import Recipe
+from .vocabulary import Vocabulary, key_of
+
+__all__ = ["Usage", "read_usage", "vocabulary_of"]
+
+_EDGES = " \t\n.,;:()[]{}'\"-–/"
+_LONGEST = 80
+_WEAK_SHARE = 0.2
+_GOOD_SHARE = 0.4
+_JOINED = re.compile(r"\s+([-–/'’])\s+")
+_BEFORE = re.compile(r"\s+([,.;:%)\]])")
+_AFTER = re.compile(r"([(\[])\s+")
+
+
+@dataclass(slots=True)
+class Usage:
+    """Counts of use.
+
+    Args:
+        by_key: normal form of a string → CUI → uses.
+        surfaces: CUI → normal form → the string as written → uses.
+        types: CUI → TUIs, where an annotation has them.
+    """
+
+    by_key: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    surfaces: dict[str, dict[str, Counter[str]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(Counter))
+    )
+    types: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def add(self, text: str, cui: str) -> None:
+        """Count one mention."""
+        text = re.sub(r"\s+", " ", text).strip(_EDGES)
+        key = key_of(text)
+        if not key or len(text) > _LONGEST or len(text) < 2 or text.endswith(" s"):
+            return
+        if not any(c.isalpha() for c in text):
+            return
+        self.by_key[key][cui] += 1
+        self.surfaces[cui][key][text] += 1
+
+    def share(self, key: str, cui: str) -> float:
+        """Which part of a string's uses is for the CUI."""
+        uses = self.by_key.get(key)
+        return uses[cui] / uses.total() if uses else 0.0
+
+    def is_common(self, key: str, cui: str) -> bool:
+        """Whether a string is used for a CUI at least half as often as its most used one."""
+        written = self.surfaces[cui]
+        return 2 * written[key].total() >= max(uses.total() for uses in written.values())
+
+    def is_written(self, name: str, key: str, cui: str) -> bool:
+        """Whether a name stands for a CUI just so, but for case: not in the plural, say."""
+        return any(text.lower() == name for text in self.surfaces[cui][key])
+
+    def groups(self, cui: str) -> frozenset[str]:
+        """The semantic groups of a CUI, none where no annotation types it."""
+        return frozenset(group_of(tui) for tui in self.types.get(cui, ()))
+
+
+def _detokenise(tokens: list[str]) -> str:
+    """A tokenised mention as it was probably written."""
+    text = _JOINED.sub(r"\1", " ".join(tokens)).replace(" 's", "'s")
+    return _AFTER.sub(r"\1", _BEFORE.sub(r"\1", text))
+
+
+def read_usage(recipe: Recipe) -> Usage:
+    """Both forms of MedMentions TRAIN, each document once.
+
+    The original text wins; of the tokenised documents those mentions are left out that hold
+    a bracket, as their maker wrote abbreviations out inside them.
+    """
+    usage = Usage()
+    known: set[str] = set()
+    for line in recipe.lines("medmentions_full"):
+        if not line:
+            continue
+        document = json.loads(line)
+        known.add(document["pmid"])
+        for mention in document["mentions"]:
+            usage.add(mention["text"], mention["cui"])
+            types = tuple(tui for tui in mention["types"] if tui in SEMANTIC_TYPES)
+            usage.types[mention["cui"]] = types
+    for line in recipe.lines("medmentions_st21pv"):
+        if not line:
+            continue
+        document = json.loads(line)
+        if document["pmid"] in known:
+            continue
+        for sentence in document["sentences"]:
+            tokens = sentence["tokens"]
+            for start, end, cui in sentence["mentions"]:
+                text = _detokenise(tokens[start:end])
+                if "(" not in text:
+                    usage.add(text, cui)
+    return usage
+
+
+def vocabulary_of(usage: Usage, recipe: Recipe) -> Vocabulary:
+    """Each annotated CUI with the strings that are good names for it.
+
+    A string stays if it was used twice for the CUI or mostly for it.  The most used full form
+    is preferred; what is used for the CUI in less than a fifth of its uses is related only.
+    """
+    info = recipe.info("medmentions_full", "medmentions_st21pv")
+    found = Vocabulary(info, "MEDMENTIONS")
+    for cui, by_key in sorted(usage.surfaces.items()):
+        ranked: list[tuple[bool, bool, int, str, NameKind]] = []
+        for key, written in by_key.items():
+            count, share = written.total(), usage.share(key, cui)
+            if count < 2 and (share < 0.5 or (len(key.split()) > 4 and len(by_key) > 1)):
+                continue
+            name = min(written, key=lambda text: (-written[text], not text.islower(), text))
+            short = is_symbol(name)
+            kind = NameKind.ABBREVIATION if short and name.upper() == name else NameKind.SYNONYM
+            if share < _WEAK_SHARE:
+                kind = NameKind.RELATED
+            ranked.append((share < _GOOD_SHARE, short, -count, name, kind))
+        if not ranked:
+            continue
+        ranked.sort()
+        names = [(name, kind) for *_, name, kind in ranked]
+        names[0] = (names[0][0], NameKind.PREFERRED)
+        found.names[cui] = names
+        found.types[cui] = usage.types.get(cui, ())
+    return found
+
+
+#: Words that captions put before any concept: a side, a plane, a weighting.
+_MODIFIERS = (
+    *("left", "right", "bilateral", "axial", "coronal", "sagittal"),
+    *("t 1 weighted", "t 2 weighted"),
+)
+
+
+def drop_composed(annotated: Vocabulary, named: set[str]) -> None:
+    """Drops strings that only put a modifier before another concept's name.
+
+    Annotators of MedMentions linked "left hippocampus" to a concept of its own.  Few of these
+    combinations are in TRAIN, so that a left one would be another concept than a right one; what the
+    caption shows is the hippocampus.  What an ontology has as a name ("left ventricle") stays.
+
+    Args:
+        annotated: MedMentions' concepts and names; one that is left without a name goes.
+        named: the keys of all names of the ontologies.
+    """
+    own = {key_of(name) for names in annotated.names.values() for name, _ in names}
+    known = named | own
+
+    def composed(name: str) -> bool:
+        whole = key_of(name)
+        rests = (whole.removeprefix(f"{word} ") for word in _MODIFIERS if whole != word)
+        return whole not in named and any(r != whole and r in known for r in rests)
+
+    for cui, names in list(annotated.names.items()):
+        kept = [(name, kind) for name, kind in names if not composed(name)]
+        if not kept:
+            del annotated.names[cui]
+        else:
+            annotated.names[cui] = [(kept[0][0], NameKind.PREFERRED), *kept[1:]]

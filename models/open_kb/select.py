@@ -1,0 +1,117 @@
+"""Last touches once the concepts are known: weak names out, missing types in."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+
+from concept_linker.knowledge_base.semantic_types import group_of
+from concept_linker.knowledge_base.source import NameKind
+
+from .infer import Groups, compatible
+from .settle import Joiner
+from .vocabulary import Vocabulary, key_of
+
+__all__ = ["settle_names", "settle_types", "type_by_name"]
+
+
+def settle_names(vocabularies: Iterable[Vocabulary], joiner: Joiner, groups: Groups) -> None:
+    """A name that is another concept's preferred name is weak, or goes.
+
+    A related name goes; a synonym becomes related if the other concept is of a fitting group.
+    """
+    vocabularies = list(vocabularies)
+    owners: dict[str, set[str]] = defaultdict(set)
+    for vocabulary in vocabularies:
+        for cid, names in vocabulary.names.items():
+            owners[key_of(names[0][0])].add(cid)
+    for vocabulary in vocabularies:
+        for cid, names in vocabulary.names.items():
+            root = joiner.find(cid)
+            kept = names[:1]
+            for name, kind in names[1:]:
+                rivals = owners.get(key_of(name), ())
+                others = [other for other in rivals if joiner.find(other) != root]
+                if others and len(others) == len(rivals):
+                    if kind is NameKind.RELATED:
+                        continue
+                    fitting = (compatible(groups[cid], groups[other]) for other in others)
+                    if kind is NameKind.SYNONYM and any(fitting):
+                        kind = NameKind.RELATED
+                kept.append((name, kind))
+            vocabulary.names[cid] = kept
+
+
+def settle_types(vocabularies: Sequence[Vocabulary], joiner: Joiner) -> None:
+    """Of one concept's types keep those of one source: the annotated CUI's, else the first's."""
+    done: set[str] = set()
+    for vocabulary in (vocabularies[-1], *vocabularies[:-1]):
+        for cid, types in vocabulary.types.items():
+            if not types:
+                continue
+            root = joiner.find(cid)
+            if root in done:
+                vocabulary.types[cid] = ()
+            done.add(root)
+
+
+def type_by_name(
+    target: Vocabulary, vocabularies: Sequence[Vocabulary], joiner: Joiner
+) -> Counter[str]:
+    """Give a type to each concept of ``target`` whose set has none, from names like its own.
+
+    By the whole name if another concept has it, else by its last two words, else by its last,
+    where more than half of the concepts with that ending, and at least three, are of one type.
+
+    Returns:
+        How many were typed by what.
+    """
+    endings: dict[str, Counter[str]] = defaultdict(Counter)
+    whole: dict[str, Counter[str]] = defaultdict(Counter)
+    typed_roots: set[str] = set()
+    for vocabulary in (target, *vocabularies):
+        for cid, names in vocabulary.names.items():
+            types = vocabulary.types.get(cid)
+            if not types:
+                continue
+            typed_roots.add(joiner.find(cid))
+            weight = 1 if vocabulary is not target else 3
+            for name, kind in names:
+                if kind is NameKind.RELATED:
+                    continue
+                key = key_of(name)
+                whole[key][types[0]] += weight
+                words = key.split()
+                endings[" ".join(words[-2:])][types[0]] += weight
+                endings[words[-1] if words else ""][types[0]] += weight
+    outcome: Counter[str] = Counter()
+    for cid, names in target.names.items():
+        if target.types.get(cid) or joiner.find(cid) in typed_roots:
+            continue
+        guess, how = _guess([key_of(name) for name, _ in names[:3]], whole, endings)
+        outcome[how] += 1
+        if guess is not None:
+            target.types[cid] = (guess,)
+    return outcome
+
+
+# ST21pv annotates these groups only, so an untyped CUI of it is of none of the others.
+_OUTSIDE = frozenset(("GEOG", "OCCU"))
+
+
+def _guess(
+    keys: Sequence[str], whole: dict[str, Counter[str]], endings: dict[str, Counter[str]]
+) -> tuple[str | None, str]:
+    for key in keys:
+        if whole.get(key):
+            return whole[key].most_common(1)[0][0], "whole name"
+    for size, least in ((2, 0.5), (1, 0.5), (1, 0.3)):
+        for key in keys:
+            words = key.split()
+            counts = endings.get(" ".join(words[-size:]))
+            if not counts or counts.total() < 3:
+                continue
+            tui, count = counts.most_common(1)[0]
+            if count > least * counts.total() and group_of(tui) not in _OUTSIDE:
+                return tui, f"last {size} words"
+    return None, "none"

@@ -1,0 +1,112 @@
+"""A vocabulary while the recipe works on it: names, types and links that can still change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from concept_linker.candidates.normalise import is_symbol, keys
+from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES, group_of
+from concept_linker.knowledge_base.source import NameKind, SourceInfo, SourceTables
+
+from .hygiene import clean, natural
+
+__all__ = ["Vocabulary", "key_of"]
+
+
+def key_of(name: str) -> str:
+    """The normal form that names are compared by, UMLS-style inversion undone."""
+    found = keys(name)
+    return found[0] if found else ""
+
+
+@dataclass(slots=True)
+class Vocabulary:
+    """One vocabulary.
+
+    Args:
+        info: where it comes from.
+        tag: its short name, written beside each name.
+        names: id → names, the preferred one first.
+        types: id → TUIs.
+        links: (id, other id) as the source asserts them.
+        same_as: what of it the recipe accepts, and what it infers: (id, other, asserted).
+    """
+
+    info: SourceInfo
+    tag: str
+    names: dict[str, list[tuple[str, NameKind]]] = field(default_factory=dict)
+    types: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    links: list[tuple[str, str]] = field(default_factory=list)
+    same_as: list[tuple[str, str, bool]] = field(default_factory=list)
+
+    def add(
+        self,
+        concept_id: str,
+        preferred: str,
+        *,
+        synonyms: Sequence[str] = (),
+        abbreviations: Iterable[str] = (),
+        related: Iterable[str] = (),
+        types: Iterable[str] = (),
+    ) -> bool:
+        """Take a concept in, its names cleaned, equal ones once; false where none is left.
+
+        Of names that differ by inversion, plural or case only the first stays, a readable one
+        (``squamous cell carcinoma``) before an inverted one (``Carcinoma, Squamous Cell``).
+        """
+        kept: list[tuple[str, NameKind]] = []
+        seen: set[str] = set()
+        head = preferred
+        if ", " in preferred:
+            readable = {key_of(name) for name in synonyms if ", " not in name}
+            if key_of(preferred) in readable:
+                head = " ".join(reversed(preferred.split(", ")))
+        groups = (
+            (NameKind.PREFERRED, [head]),
+            (NameKind.SYNONYM, natural(synonyms)),
+            (NameKind.ABBREVIATION, abbreviations),
+            (NameKind.RELATED, natural(related)),
+        )
+        for kind, group in groups:
+            for raw in group:
+                for name in clean(raw):
+                    key = key_of(name)
+                    if not key or key in seen:
+                        continue
+                    seen.add(key)
+                    short = kind is NameKind.SYNONYM and is_symbol(name) and name.upper() == name
+                    kept.append((name, NameKind.ABBREVIATION if short else kind))
+        if not kept:
+            return False
+        if kept[0][1] is not NameKind.PREFERRED:
+            if kept[0][1] is NameKind.RELATED:
+                return False
+            kept[0] = (kept[0][0], NameKind.PREFERRED)
+        self.names[concept_id] = kept
+        self.types[concept_id] = tuple(dict.fromkeys(types))
+        return True
+
+    def groups(self, concept_id: str) -> frozenset[str]:
+        """The semantic groups of a concept."""
+        found = self.types.get(concept_id, ())
+        return frozenset(group_of(tui) for tui in found if tui in SEMANTIC_TYPES)
+
+    def keep_only(self, wanted: Iterable[str]) -> None:
+        """Drop every other concept."""
+        chosen = set(wanted)
+        self.names = {cid: names for cid, names in self.names.items() if cid in chosen}
+        self.types = {cid: types for cid, types in self.types.items() if cid in chosen}
+
+    def tables(self) -> SourceTables:
+        """As the build wants it."""
+        return SourceTables.from_rows(
+            self.info,
+            names=[
+                (cid, name, int(kind), self.tag)
+                for cid, names in self.names.items()
+                for name, kind in names
+            ],
+            types=[(cid, tui) for cid, types in self.types.items() for tui in types],
+            same_as=self.same_as,
+        )

@@ -1,0 +1,1 @@
+"""Prior counts, and later the ranker, with their recipes."""

@@ -1,0 +1,18 @@
+"""What all tests share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of data that is not part of the repository; skips where it is absent."""
+    beside = Path(__file__).resolve().parents[1] / "../shared/data"
+    folder = Path(os.environ.get("CONCEPT_LINKER_DATA", beside)).resolve()
+    if not folder.is_dir():
+        pytest.skip("no shared data: set CONCEPT_LINKER_DATA to its folder")
+    return folder
