@@ -181,14 +181,19 @@ def keys(text: str) -> tuple[str, ...]:
     return (turned, straight)
 
 
+_PARTS = re.compile(r"[^\W_]+")
+
+
 def is_symbol(text: str) -> bool:
     """Whether the case of a name means something: ``MRI``, ``CAT``, ``p53``, ``Bmp4``, ``mTOR``.
 
-    A symbol is one word of at most ten characters that has a digit beside its letters or a
-    capital after its first letter; or two or more capitals and nothing small.
+    A symbol has no blank and at most ten characters, and has a digit beside its letters, or a
+    part with a capital after its first letter, or nothing but capitals.
 
-    >>> [is_symbol(t) for t in ("MRI", "IL-6", "Bmp4", "mTOR", "lesion", "Lesion", "H&E", "T2")]
-    [True, True, True, True, False, False, True, True]
+    >>> [is_symbol(t) for t in ("MRI", "IL-6", "Bmp4", "mTOR", "H&E", "T2")]
+    [True, True, True, True, True, True]
+    >>> [is_symbol(t) for t in ("lesion", "Lesion", "X-Rays")]
+    [False, False, False]
     """
     if len(text) > 10 or " " in text:
         return False
@@ -197,11 +202,18 @@ def is_symbol(text: str) -> bool:
         return False
     if any(c.isdigit() for c in text):
         return True
-    return any(c.isupper() for c in letters[1:])
+    if len(letters) > 1 and all(c.isupper() for c in letters):
+        return True
+    return any(c.isupper() for part in _PARTS.findall(text) for c in part[1:])
 
 
-def case_agrees(mention: str, name: str) -> bool:
+def case_agrees(mention: str, name: str, *, symbol: bool = False) -> bool:
     """Whether the case of a mention speaks for a name that has the same key.
+
+    Args:
+        mention: the mention.
+        name: the name.
+        symbol: that the name is a symbol, however it looks (the gene ``Ray``).
 
     Symbols must be written as symbols: ``cat`` is not ``CAT``; their plural ``s`` and marks
     between the letters do not count, nor does the case of one with digits in it.  Ordinary names
@@ -213,12 +225,13 @@ def case_agrees(mention: str, name: str) -> bool:
     >>> case_agrees("LESION", "lesions"), case_agrees("il-6", "IL6")
     (True, True)
     """
-    if is_symbol(name):
+    if symbol or is_symbol(name):
         given, wanted = _letters(mention), _letters(name)
+        if " " in mention and " " not in name:
+            return False
         if given == wanted:
             return True
-        digits = any(c.isdigit() for c in wanted) and " " not in mention
-        return digits and given.casefold() == wanted.casefold()
+        return any(c.isdigit() for c in wanted) and given.casefold() == wanted.casefold()
     if len(mention) <= 5 and is_symbol(mention):
         return _letters(mention) == _letters(name)
     return True

@@ -5,7 +5,8 @@ What a dictionary gets wrong in captions is kept out by guards, each for a measu
 *   A run starts and ends at the edge of a word (``BMP`` in ``BMP4`` is none) and does not cross
     a bracket, a semicolon, a colon, the end of a sentence, or a comma with a blank behind it.
 *   A symbol is matched in its own case only (``cat`` is no ``CAT``).
-*   Single letters, numbers, Roman numerals and panel labels (``A``, ``1b``) are none.
+*   Single letters, two small ones, numbers, Roman numerals and panel labels (``A``, ``1b``) are
+    none.
 *   Everyday words that are also names (``was``, ``set``, ``arrow``) are none; which words these
     are was counted in MedMentions TRAIN (``models/dictionary``).
 
@@ -20,12 +21,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from concept_linker.candidates.normalise import TOKEN, case_agrees, fold
+from concept_linker.candidates.normalise import TOKEN, case_agrees, fold, key
 from concept_linker.knowledge_base.base import KnowledgeBase
+from concept_linker.knowledge_base.source import NameKind
 from concept_linker.mentions.detector import Span
 from concept_linker.resources import model_path
 
-__all__ = ["DictionaryDetector"]
+__all__ = ["DictionaryDetector", "everyday_words"]
 
 #: More words than this no name in running text has; it bounds the work on a long caption.
 _LONGEST_RUN = 12
@@ -40,11 +42,13 @@ class DictionaryDetector:
 
     Args:
         kb: the knowledge base.
+        everyday: keys that are no mentions unless written in capitals; those measured, if not
+            given.
     """
 
-    def __init__(self, kb: KnowledgeBase) -> None:
+    def __init__(self, kb: KnowledgeBase, *, everyday: frozenset[str] | None = None) -> None:
         self._kb = kb
-        self._everyday = _everyday_words()
+        self._everyday = everyday_words() if everyday is None else everyday
         self._accepts = lru_cache(maxsize=1 << 17)(self._accept)
 
     def detect_many(self, texts: Iterable[str]) -> Iterator[list[Span]]:
@@ -105,26 +109,25 @@ class DictionaryDetector:
 
     def _accept(self, mention: str) -> bool:
         """Whether a run that has the key of a name is a mention of it."""
-        if len(mention) < 2 or not any(c.isalpha() for c in mention) or _PANEL.fullmatch(mention):
+        letters = sum(map(str.isalpha, mention))
+        if not letters or len(mention) < 2 or _PANEL.fullmatch(mention):
+            return False
+        if letters <= 2 and mention.islower():
             return False
         matches = self._kb.find(mention)
-        agreeing = [match for match in matches if case_agrees(mention, self._kb.alias(match))]
-        if not agreeing:
+        kb = self._kb
+        if not any(
+            case_agrees(mention, kb.alias(m), symbol=kb.kind(m) is NameKind.ABBREVIATION)
+            for m in matches
+        ):
             return False
-        return not self._everyday.covers(mention)
-
-
-class _Everyday:
-    def __init__(self, keys: frozenset[str]) -> None:
-        self._keys = keys
-
-    def covers(self, mention: str) -> bool:
-        folded = " ".join(filter(None, map(fold, TOKEN.findall(mention))))
-        return folded in self._keys and not (len(mention) > 1 and mention.isupper())
+        capitals = sum(map(str.isupper, mention))
+        return (capitals > 1 and mention.isupper()) or key(mention) not in self._everyday
 
 
 @lru_cache(maxsize=1)
-def _everyday_words() -> _Everyday:
+def everyday_words() -> frozenset[str]:
+    """The keys of the everyday words that are no mentions, as measured in ``models/dictionary``."""
     path = model_path("dictionary") / "everyday.txt"
     lines = path.read_text(encoding="utf-8").splitlines()
-    return _Everyday(frozenset(line for line in lines if line and not line.startswith("#")))
+    return frozenset(line for line in lines if line and not line.startswith("#"))

@@ -67,7 +67,10 @@ class Ranker:
 
     def _weight(self, kb: KnowledgeBase, mention: str, match: Match) -> float:
         meant = self._priors.of_concept(kb.concept_id(match))
-        weight = _KIND_WEIGHT[kb.kind(match)] * (1.0 + math.log1p(meant))
-        if match.similarity == 1.0 and not case_agrees(mention, kb.alias(match)):
+        kind = kb.kind(match)
+        weight = _KIND_WEIGHT[kind] * (1.0 + math.log1p(meant))
+        if match.similarity == 1.0 and not case_agrees(
+            mention, kb.alias(match), symbol=kind is NameKind.ABBREVIATION
+        ):
             weight *= _OTHER_CASE
         return weight * match.similarity**8

@@ -14,6 +14,8 @@ __all__ = ["Evidence", "compatible", "infer_cuis", "join_by_name"]
 
 # Seen to be wrong: Taxus, the yew, is also the brand of a stent.
 _WRONG = {("MESH:D020946", "C0038257")}
+# Of a CUI's most used string, so much at least must the deciding name be used.
+_LEAST_PART = 0.25
 _PURE = 0.8
 _BEST_OF_BOTH = {True: 0.4, False: 0.55}  # preferred name: least share
 _NEAR = {
@@ -143,6 +145,8 @@ def _judge(
     purity = fitting[cui] / uses.total()
     second = max((count for other, count in fitting.items() if other != cui), default=0)
     mutual = usage.is_common(key, cui) and fitting[cui] >= 2 * second
+    if not usage.is_common(key, cui, least=_LEAST_PART):
+        return None  # annotators gave a special thing the nearest general CUI
     long_name = len(key) >= 8 and (" " in key or (preferred and mutual))
     sure = preferred and len(key) >= 5 and bool(usage.groups(cui))
     if fitting[cui] < (1 if long_name or sure else 2):

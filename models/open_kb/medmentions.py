@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from concept_linker.candidates.normalise import is_symbol
 from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES, group_of
@@ -19,7 +21,8 @@ __all__ = ["Usage", "read_usage", "vocabulary_of"]
 _EDGES = " \t\n.,;:()[]{}'\"-–/"
 _LONGEST = 80
 _WEAK_SHARE = 0.2
-_GOOD_SHARE = 0.4
+_SYMBOL_DOCUMENTS = 3
+_LEAST_PART = 0.25
 _JOINED = re.compile(r"\s+([-–/'’])\s+")
 _BEFORE = re.compile(r"\s+([,.;:%)\]])")
 _AFTER = re.compile(r"([(\[])\s+")
@@ -33,6 +36,7 @@ class Usage:
         by_key: normal form of a string → CUI → uses.
         surfaces: CUI → normal form → the string as written → uses.
         types: CUI → TUIs, where an annotation has them.
+        documents: (normal form, CUI) → the documents where it is used so.
     """
 
     by_key: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -40,8 +44,9 @@ class Usage:
         default_factory=lambda: defaultdict(lambda: defaultdict(Counter))
     )
     types: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    documents: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
 
-    def add(self, text: str, cui: str) -> None:
+    def add(self, text: str, cui: str, document: str) -> None:
         """Count one mention."""
         text = re.sub(r"\s+", " ", text).strip(_EDGES)
         key = key_of(text)
@@ -50,6 +55,7 @@ class Usage:
         if not any(c.isalpha() for c in text):
             return
         self.by_key[key][cui] += 1
+        self.documents[key, cui].add(document)
         self.surfaces[cui][key][text] += 1
 
     def share(self, key: str, cui: str) -> float:
@@ -57,10 +63,10 @@ class Usage:
         uses = self.by_key.get(key)
         return uses[cui] / uses.total() if uses else 0.0
 
-    def is_common(self, key: str, cui: str) -> bool:
-        """Whether a string is used for a CUI at least half as often as its most used one."""
+    def is_common(self, key: str, cui: str, *, least: float = 0.5) -> bool:
+        """Whether a CUI uses a string at least half (``least``) as often as its most used one."""
         written = self.surfaces[cui]
-        return 2 * written[key].total() >= max(uses.total() for uses in written.values())
+        return written[key].total() >= least * max(uses.total() for uses in written.values())
 
     def is_written(self, name: str, key: str, cui: str) -> bool:
         """Whether a name stands for a CUI just so, but for case: not in the plural, say."""
@@ -91,7 +97,7 @@ def read_usage(recipe: Recipe) -> Usage:
         document = json.loads(line)
         known.add(document["pmid"])
         for mention in document["mentions"]:
-            usage.add(mention["text"], mention["cui"])
+            usage.add(mention["text"], mention["cui"], document["pmid"])
             types = tuple(tui for tui in mention["types"] if tui in SEMANTIC_TYPES)
             usage.types[mention["cui"]] = types
     for line in recipe.lines("medmentions_st21pv"):
@@ -105,30 +111,38 @@ def read_usage(recipe: Recipe) -> Usage:
             for start, end, cui in sentence["mentions"]:
                 text = _detokenise(tokens[start:end])
                 if "(" not in text:
-                    usage.add(text, cui)
+                    usage.add(text, cui, document["pmid"])
     return usage
 
 
 def vocabulary_of(usage: Usage, recipe: Recipe) -> Vocabulary:
     """Each annotated CUI with the strings that are good names for it.
 
-    A string stays if it was used twice for the CUI or mostly for it.  The most used full form
+    A symbol stays if three documents use it so.  Another string stays if it was used twice for the CUI or mostly for it.  The most used full form
     is preferred; what is used for the CUI in less than a fifth of its uses is related only.
     """
     info = recipe.info("medmentions_full", "medmentions_st21pv")
     found = Vocabulary(info, "MEDMENTIONS")
     for cui, by_key in sorted(usage.surfaces.items()):
-        ranked: list[tuple[bool, bool, int, str, NameKind]] = []
+        total = sum(written.total() for written in by_key.values())
+        best = max(written.total() * usage.share(key, cui) for key, written in by_key.items())
+        ranked: list[tuple[bool, float, int, str, NameKind]] = []
         for key, written in by_key.items():
             count, share = written.total(), usage.share(key, cui)
             if count < 2 and (share < 0.5 or (len(key.split()) > 4 and len(by_key) > 1)):
                 continue
             name = min(written, key=lambda text: (-written[text], not text.islower(), text))
+            seldom = len(usage.documents[key, cui]) < 2 and written.total() < _LEAST_PART * total
+            if seldom and count * share < best:
+                continue  # annotators gave a special thing the nearest general CUI
             short = is_symbol(name)
+            if short and len(usage.documents[key, cui]) < _SYMBOL_DOCUMENTS:
+                continue  # an abbreviation that an abstract made for itself
             kind = NameKind.ABBREVIATION if short and name.upper() == name else NameKind.SYNONYM
             if share < _WEAK_SHARE:
                 kind = NameKind.RELATED
-            ranked.append((share < _GOOD_SHARE, short, -count, name, kind))
+            # Often for the CUI and seldom for others: "region" beside "Shanghai".
+            ranked.append((short, -count * share**0.5, len(name), name, kind))
         if not ranked:
             continue
         ranked.sort()
@@ -165,9 +179,22 @@ def drop_composed(annotated: Vocabulary, named: set[str]) -> None:
         rests = (whole.removeprefix(f"{word} ") for word in _MODIFIERS if whole != word)
         return whole not in named and any(r != whole and r in known for r in rests)
 
+    _keep(annotated, lambda cui, name: not composed(name))
+
+
+def drop_listed(annotated: Vocabulary, path: Path) -> None:
+    """Drops the (CUI, string) pairs of a table made by eye: annotations that are plainly wrong."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    rows = (line.split("\t") for line in lines if line and not line.startswith("#"))
+    wrong = {(cui, key_of(name)) for cui, name in rows}
+    _keep(annotated, lambda cui, name: (cui, key_of(name)) not in wrong)
+
+
+def _keep(annotated: Vocabulary, good: Callable[[str, str], bool]) -> None:
+    """Keeps the names that are good; the first kept is preferred, a CUI without one goes."""
     for cui, names in list(annotated.names.items()):
-        kept = [(name, kind) for name, kind in names if not composed(name)]
-        if not kept:
-            del annotated.names[cui]
-        else:
+        kept = [(name, kind) for name, kind in names if good(cui, name)]
+        if kept:
             annotated.names[cui] = [(kept[0][0], NameKind.PREFERRED), *kept[1:]]
+        else:
+            del annotated.names[cui]

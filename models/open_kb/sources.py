@@ -20,7 +20,7 @@ from .biology import read_cl, read_go, read_hgnc, read_taxonomy, read_uberon
 from .chemicals import read_chebi, read_drugbank
 from .diseases import read_doid, read_efo, read_hp, read_mondo
 from .infer import Evidence, infer_cuis, join_by_name
-from .medmentions import Usage, drop_composed, read_usage, vocabulary_of
+from .medmentions import Usage, drop_composed, drop_listed, read_usage, vocabulary_of
 from .mesh import read_mesh, read_supplementary
 from .recipe import HERE, Recipe
 from .select import settle_names, settle_types, type_by_name
@@ -96,9 +96,7 @@ def _read(recipe: Recipe, usage: Usage) -> list[Vocabulary]:
     ]
 
 
-def _captions(
-    vocabularies: Sequence[Vocabulary], names: Names, usage: Usage
-) -> SourceTables:
+def _captions(vocabularies: Sequence[Vocabulary], names: Names, usage: Usage) -> SourceTables:
     """Our own names for concepts that the sources have; exact ones join in the inference."""
     path = HERE / "caption_names.tsv"
     known = {cid for vocabulary in vocabularies for cid in vocabulary.names} | set(usage.surfaces)
@@ -142,7 +140,9 @@ def load(
     usage = read_usage(recipe)
     ontologies = _read(recipe, usage)
     annotated = vocabulary_of(usage, recipe)
-    drop_composed(annotated, {key_of(n) for v in ontologies for own in v.names.values() for n, _ in own})
+    named = (name for v in ontologies for names in v.names.values() for name, _ in names)
+    drop_composed(annotated, set(map(key_of, named)))
+    drop_listed(annotated, HERE / "not_names.tsv")
     everything = [*ontologies, annotated]
     names = Names.of(everything)
     captions = _captions(everything, names, usage)

@@ -3,7 +3,9 @@
     python -m models.ranker MEDMENTIONS
 
 Reads ``full_train.jsonl.gz`` and, for the documents that are not in it, the sentences of
-``st21pv_train_sentences.jsonl.gz``.  Writes ``priors/`` beside this file.
+``st21pv_train_sentences.jsonl.gz``.  A string that means a concept counts once a document: an abstract
+repeats its own abbreviations, and that says nothing of other texts.  Writes ``priors/`` beside this
+file.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from concept_linker.candidates.normalise import key
 from concept_linker.ranking.priors import Priors
 
 HERE = Path(__file__).resolve().parent
@@ -25,22 +28,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Count priors in MedMentions TRAIN.")
     parser.add_argument("medmentions", type=Path)
     folder = parser.parse_args().medmentions
-    mentions = list(_mentions(folder))
-    Priors.count(mentions).save(HERE / "priors")
-    print(f"{len(mentions):,} mentions counted")
+    mentions = dict.fromkeys(_mentions(folder))
+    Priors.count((text, cui) for _, text, cui in mentions).save(HERE / "priors")
+    print(f"{len(mentions):,} counted")
 
 
-def _mentions(folder: Path) -> Iterator[tuple[str, str]]:
+def _mentions(folder: Path) -> Iterator[tuple[str, str, str]]:
     seen = set()
     for document in _rows(folder / "full_train.jsonl.gz"):
         seen.add(document["pmid"])
         for mention in document["mentions"]:
-            yield mention["text"], mention["cui"]
+            yield document["pmid"], key(mention["text"]), mention["cui"]
     for document in _rows(folder / "st21pv_train_sentences.jsonl.gz"):
         if document["pmid"] not in seen:
             for sentence in document["sentences"]:
                 for start, end, cui in sentence["mentions"]:
-                    yield " ".join(sentence["tokens"][start:end]), cui
+                    text = " ".join(sentence["tokens"][start:end])
+                    yield document["pmid"], key(text), cui
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
