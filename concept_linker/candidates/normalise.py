@@ -227,8 +227,8 @@ def case_agrees(mention: str, name: str, *, symbol: bool = False) -> bool:
     """
     if symbol or is_symbol(name):
         given, wanted = _letters(mention), _letters(name)
-        if " " in mention and " " not in name:
-            return False
+        if " " in mention and " " not in name and len(given) <= 4:
+            return False  # "a 2" is no "A2"
         if given == wanted:
             return True
         return any(c.isdigit() for c in wanted) and given.casefold() == wanted.casefold()
@@ -238,7 +238,7 @@ def case_agrees(mention: str, name: str, *, symbol: bool = False) -> bool:
 
 
 def _letters(text: str) -> str:
-    kept = "".join(c for c in text if c.isalnum())
+    kept = "".join(map(_to_plain, TOKEN.findall(text)))
     if len(kept) > 2 and kept[-1] == "s" and kept[:-1].isupper():
         return kept[:-1]
     return kept

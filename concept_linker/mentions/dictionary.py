@@ -63,11 +63,13 @@ class DictionaryDetector:
             if folded:
                 tokens.append((match.start(), match.end(), folded))
         taken: list[Span] = []
+        shouted = text.isupper() and len(tokens) > 3  # capitals say nothing in such a caption
         free = np.ones(len(tokens), np.bool_)
         for first, last in self._runs(text, tokens):
             if free[first : last + 1].all():
                 start, end = tokens[first][0], tokens[last][1]
-                if self._accepts(text[start:end]):
+                words = text[start:end]
+                if self._accepts(words) or (shouted and self._accepts(words.lower())):
                     free[first : last + 1] = False
                     taken.append(Span(start, end))
         return sorted(taken)

@@ -73,7 +73,8 @@ class Priors:
     @classmethod
     def open(cls, folder: Path) -> Priors:
         """Maps what :meth:`save` wrote."""
-        return cls(*(np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS))
+        arrays = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS)
+        return cls(*(array.view(np.ndarray) for array in arrays))  # a memmap is slow to index
 
     def save(self, folder: Path) -> None:
         """Writes the arrays into a folder."""

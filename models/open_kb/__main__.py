@@ -61,7 +61,7 @@ def _sources(merged: MergedTables, recipe: Recipe) -> str:
         "# Sources of the embedded open knowledge base",
         "",
         "Made by `python -m models.open_kb` from `recipe.toml`; this file is written by it.",
-        "No content of the UMLS Metathesaurus is in it: the CUIs are cross-references that the open",
+        "No content of the UMLS Metathesaurus is in it: the CUIs are cross-references that open",
         "vocabularies publish, annotations of MedMentions (CC0), or inferred from these.",
         "",
         _counts(merged),

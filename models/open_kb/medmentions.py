@@ -118,8 +118,9 @@ def read_usage(recipe: Recipe) -> Usage:
 def vocabulary_of(usage: Usage, recipe: Recipe) -> Vocabulary:
     """Each annotated CUI with the strings that are good names for it.
 
-    A symbol stays if three documents use it so.  Another string stays if it was used twice for the CUI or mostly for it.  The most used full form
-    is preferred; what is used for the CUI in less than a fifth of its uses is related only.
+    A symbol stays if three documents use it so.  Another string stays if it was used twice for the
+    CUI or mostly for it, and is no rare one of a CUI that has better ones.  The most used full
+    form is preferred; what is used for the CUI in less than a fifth of its uses is related only.
     """
     info = recipe.info("medmentions_full", "medmentions_st21pv")
     found = Vocabulary(info, "MEDMENTIONS")
@@ -164,8 +165,8 @@ def drop_composed(annotated: Vocabulary, named: set[str]) -> None:
     """Drops strings that only put a modifier before another concept's name.
 
     Annotators of MedMentions linked "left hippocampus" to a concept of its own.  Few of these
-    combinations are in TRAIN, so that a left one would be another concept than a right one; what the
-    caption shows is the hippocampus.  What an ontology has as a name ("left ventricle") stays.
+    combinations are in TRAIN, so that a left one would be another concept than a right one; what
+    the caption shows is the hippocampus.  What an ontology has as a name ("left ventricle") stays.
 
     Args:
         annotated: MedMentions' concepts and names; one that is left without a name goes.

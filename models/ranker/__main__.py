@@ -3,9 +3,9 @@
     python -m models.ranker MEDMENTIONS
 
 Reads ``full_train.jsonl.gz`` and, for the documents that are not in it, the sentences of
-``st21pv_train_sentences.jsonl.gz``.  A string that means a concept counts once a document: an abstract
-repeats its own abbreviations, and that says nothing of other texts.  Writes ``priors/`` beside this
-file.
+``st21pv_train_sentences.jsonl.gz``.  A string that means a concept counts once a document: an
+abstract repeats its own abbreviations, and that says nothing of other texts.  Writes ``priors/``
+beside this file.
 """
 
 from __future__ import annotations

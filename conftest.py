@@ -1,0 +1,1 @@
+"""Puts the checkout first on the path, so that tests and doctests read one and the same code."""
