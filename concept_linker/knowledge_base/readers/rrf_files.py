@@ -49,7 +49,11 @@ class _Passed(Quarantine):
     """For MRSAB, which tells versions and languages only and is written in several layouts."""
 
     def bad(self, path: Path | str, line: int | None, problem: str, *, row: str = "") -> None:
-        _LOG.warning("%s, line %s: %s; the row is passed over", path, line, problem)
+        if not self.count:
+            _LOG.warning(
+                "%s, line %s: %s; rows of such a layout are passed over", path, line, problem
+            )
+        self.count += 1
 
 
 class RrfFiles:
