@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from concept_linker import KnowledgeBase
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
@@ -16,3 +18,9 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no shared data: set CONCEPT_LINKER_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def open_base() -> KnowledgeBase:
+    """The open base, derived at the first use."""
+    return KnowledgeBase.open("open", quiet=True)

@@ -59,6 +59,7 @@ def build(
         concept-linker kb build --source obo=hp.obo --source sssom=mappings.sssom.tsv -o hpo
     """
     from concept_linker.knowledge_base import build as building
+    from concept_linker.knowledge_base import store
     from concept_linker.knowledge_base.base import KnowledgeBase
     from concept_linker.knowledge_base.progress import progress_bar
     from concept_linker.knowledge_base.readers import read_source
@@ -75,6 +76,7 @@ def build(
     filters = {name: value for name, value in filters.items() if value is not None}
     if filters and not any(format == "rrf" for format, _ in wanted):
         raise SettingsError(f"{', '.join(filters)}: only an rrf source has these")
+    output = store.check_target(output)  # before any source is read
     bad_rows = output.with_name(output.name + ".quarantine.jsonl") if skip_bad else None
     if bad_rows:
         bad_rows.unlink(missing_ok=True)

@@ -59,7 +59,7 @@ def _print_table(annotation: Annotation) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, emoji=False)
     console.print(escape(annotation.text), soft_wrap=True)
     if not annotation.mentions:
         console.print("no concepts found\n")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 import concept_linker
 from concept_linker.candidates import key_index
 from concept_linker.candidates.normalise import keys
+from concept_linker.errors import KnowledgeBaseError
 from concept_linker.knowledge_base import store
 from concept_linker.knowledge_base.merge import MergedTables, merge
 from concept_linker.knowledge_base.progress import Progress, silent
@@ -22,6 +23,7 @@ from concept_linker.knowledge_base.source import SourceInfo, SourceTables
 __all__ = ["build", "compile_base"]
 
 _NAMES_AT_ONCE = 1 << 19
+_TYPES_AT_MOST = 1 << 16  # they are numbered in 16 bits
 
 
 def build(
@@ -40,10 +42,16 @@ def build(
         progress: told what is being done, and how much of the whole is done.
 
     Raises:
-        KnowledgeBaseError: the sources have no names, or the place is taken.
+        KnowledgeBaseError: the sources have no names, or the place is taken or cannot be written.
     """
     progress("merging the sources", 0.0)
-    compile_base(merge(sources), folder, options=options, progress=progress)
+    try:
+        compile_base(merge(sources), folder, options=options, progress=progress)
+    except OSError as error:
+        raise KnowledgeBaseError(
+            f"{folder}: cannot be written ({error.strerror or error}); "
+            "wanted a folder that can be made, with enough free space"
+        ) from error
 
 
 def compile_base(
@@ -53,13 +61,19 @@ def compile_base(
     options: Mapping[str, Any] | None = None,
     progress: Progress = silent,
 ) -> None:
-    """Writes a merged base with its index; arguments and errors as for :func:`build`."""
+    """Writes a merged base with its index; arguments as for :func:`build`.
+
+    Raises:
+        KnowledgeBaseError: the place is taken, or there are more semantic types than fit.
+        OSError: it cannot be written.
+    """
     blob, offsets, key_of, name_of = _keys(merged.names["name"], progress)
     progress("indexing", 0.5)
     arrays, ids = key_index.build(blob, offsets)
     del blob, offsets
     key_of = ids[key_of]
-    order = np.lexsort((name_of, key_of))
+    kinds = merged.names["kind"].to_numpy()
+    order = np.lexsort((name_of, kinds[name_of], key_of))
     arrays["key_names_values"] = name_of[order].astype(np.uint32)
     arrays["key_names_offsets"] = _begins(key_of, ids.size)
     progress("laying out the concepts", 0.8)
@@ -163,6 +177,11 @@ def _concept_arrays(
     lists = concepts["types"].combine_chunks()
     flat = pc.list_flatten(lists)
     types = sorted(set(flat.to_pylist()))
+    if len(types) > _TYPES_AT_MOST:
+        raise KnowledgeBaseError(
+            f"{len(types):,} semantic types, wanted at most {_TYPES_AT_MOST:,}; "
+            "is the column of types one of types?"
+        )
     arrays["concept_types_values"] = (
         pc.index_in(flat, value_set=pa.array(types, pa.string())).to_numpy(zero_copy_only=False)
     ).astype(np.uint16)

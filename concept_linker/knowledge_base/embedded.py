@@ -6,8 +6,8 @@ on first use, into the user's cache, under a lock, and renamed into place when i
 
 from __future__ import annotations
 
-import hashlib
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -51,32 +51,43 @@ def load_compiled(folder: Path) -> MergedTables:
     Raises:
         KnowledgeBaseError: a file is missing or damaged.
     """
-    head = json.loads((folder / _HEAD).read_bytes())
-    tables = []
-    for name, schema in (("concepts", CONCEPTS), ("names", CONCEPT_NAMES)):
-        path = folder / f"{name}.parquet"
-        if not path.is_file() or sha256_of(path) != head["files"][path.name]:
-            raise KnowledgeBaseError(f"{path}: missing or damaged; install concept_linker again")
-        tables.append(pq.read_table(path).cast(schema))
-    sources = tuple(SourceInfo(**source) for source in head["sources"])
-    return MergedTables(tables[0], tables[1], sources, head["refused"])
+    path = folder / _HEAD
+    try:
+        head = json.loads(path.read_bytes())
+        tables = []
+        for name, schema in (("concepts", CONCEPTS), ("names", CONCEPT_NAMES)):
+            path = folder / f"{name}.parquet"
+            if sha256_of(path) != head["files"][path.name]:
+                raise ValueError("its SHA-256 is another")
+            tables.append(pq.read_table(path).cast(schema))
+        sources = tuple(SourceInfo(**source) for source in head["sources"])
+        return MergedTables(tables[0], tables[1], sources, head["refused"])
+    except (OSError, ValueError, KeyError, TypeError) as error:  # Arrow's are among them
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path) -> KnowledgeBaseError:
+    return KnowledgeBaseError(f"{path}: missing or damaged; install concept_linker again")
 
 
 def open_base_folder(*, quiet: bool = False) -> Path:
     """The folder of the open base, derived if it is not there yet.
 
     Raises:
-        KnowledgeBaseError: the cache folder cannot be written.
+        KnowledgeBaseError: the cache folder cannot be written, or what ships is damaged.
     """
     compiled = model_path("open_kb") / "compiled"
-    checksum = hashlib.sha256((compiled / _HEAD).read_bytes()).hexdigest()[:12]
+    try:
+        checksum = sha256_of(compiled / _HEAD)[:12]
+    except OSError as error:
+        raise _damaged(compiled / _HEAD) from error
     folder = cache_folder() / f"open-{store.FORMAT}-{checksum}"
-    if (folder / store.MANIFEST).is_file():
+    if _is_whole(folder):
         return folder
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
-            if not (folder / store.MANIFEST).is_file():  # another process may have been first
+            if not _is_whole(folder):  # another process may have been first
                 _derive(compiled, folder, quiet=quiet)
     except OSError as error:
         raise KnowledgeBaseError(
@@ -86,9 +97,20 @@ def open_base_folder(*, quiet: bool = False) -> Path:
     return folder
 
 
+def _is_whole(folder: Path) -> bool:
+    """Whether it opens: what cleans caches takes single files too."""
+    try:
+        store.open_folder(folder)
+    except KnowledgeBaseError:
+        return False
+    return True
+
+
 def _derive(compiled: Path, folder: Path, *, quiet: bool) -> None:
     from concept_linker.knowledge_base.build import compile_base
 
     with progress_bar("Preparing the open knowledge base (once)", quiet=quiet) as progress:
         progress("reading", 0.0)
-        compile_base(load_compiled(compiled), folder, progress=progress)
+        merged = load_compiled(compiled)
+        shutil.rmtree(folder, ignore_errors=True)
+        compile_base(merged, folder, progress=progress)

@@ -13,7 +13,7 @@ The rules, which keep every concept to at most one CUI:
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -26,7 +26,13 @@ from numpy.typing import NDArray
 
 from concept_linker.candidates.normalise import key
 from concept_linker.errors import KnowledgeBaseError
-from concept_linker.knowledge_base.source import NameKind, SourceInfo, SourceTables, is_cui
+from concept_linker.knowledge_base.source import (
+    NAMES,
+    NameKind,
+    SourceInfo,
+    SourceTables,
+    is_cui,
+)
 
 __all__ = ["CONCEPTS", "CONCEPT_NAMES", "CuiOrigin", "MergedTables", "merge"]
 
@@ -60,6 +66,9 @@ CONCEPT_NAMES = pa.schema(
 )
 
 
+_SOURCES_AT_MOST = 1 << 15  # they are numbered in 16 bits
+
+
 @dataclass(frozen=True, slots=True)
 class MergedTables:
     """One base before it is written.
@@ -81,9 +90,10 @@ def merge(sources: Sequence[SourceTables]) -> MergedTables:
     """Joins the sources, the most trusted first.
 
     Raises:
-        KnowledgeBaseError: no source has a name.
+        KnowledgeBaseError: no source has a name, or the names come from too many vocabularies.
     """
-    names = pa.concat_tables([source.names for source in sources]).combine_chunks()
+    tables = [NAMES.empty_table(), *(source.names for source in sources)]
+    names = pa.concat_tables(tables).combine_chunks()
     if not names.num_rows:
         raise KnowledgeBaseError("the sources have no names; wanted at least one concept with one")
     encoded = _one_chunk(names["id"]).dictionary_encode()
@@ -108,8 +118,10 @@ def merge(sources: Sequence[SourceTables]) -> MergedTables:
     row_of[order] = np.arange(len(order))
 
     concept = row_of[concept_of[encoded.indices.to_numpy(zero_copy_only=False)]]
-    types = _types(sources, ids, row_of[concept_of], concept_ids, order)
-    definitions = _definitions(sources, ids, row_of[concept_of])
+    row_of_id: dict[str, int] = dict(zip(ids, row_of[concept_of].tolist(), strict=True))
+    row_of_id.update({concept_ids[i]: row for row, i in enumerate(order)})
+    types = _types(sources, row_of_id)
+    definitions = _definitions(sources, row_of_id)
     concepts = pa.table(
         [
             [concept_ids[i] for i in order],
@@ -183,8 +195,6 @@ class _Join:
         if cui_a and cui_b:
             self.refused += 1
             return
-        if b < a:
-            a, b, cui_a, cui_b = b, a, cui_b, cui_a
         cui = cui_a or cui_b
         self._parent[b] = a
         if cui:
@@ -248,6 +258,11 @@ def _names(names: pa.Table, concept: NDArray[np.int64]) -> pa.Table:
     kind[~starts & (kind == NameKind.PREFERRED)] = NameKind.SYNONYM
     kind[starts] = NameKind.PREFERRED
     source = _one_chunk(names["source"]).dictionary_encode()
+    if len(source.dictionary) > _SOURCES_AT_MOST:
+        raise KnowledgeBaseError(
+            f"names from {len(source.dictionary):,} vocabularies, wanted at most "
+            f"{_SOURCES_AT_MOST:,}; is the column of sources one of vocabularies?"
+        )
     return pa.table(
         [
             concept.astype(np.uint32),
@@ -259,30 +274,19 @@ def _names(names: pa.Table, concept: NDArray[np.int64]) -> pa.Table:
     )
 
 
-def _types(
-    sources: Sequence[SourceTables],
-    ids: list[str],
-    rows: NDArray[np.int64],
-    concept_ids: list[str],
-    order: list[int],
-) -> dict[int, list[str]]:
-    row_of: dict[str, int] = dict(zip(ids, rows.tolist(), strict=True))
-    row_of.update({concept_ids[i]: row for row, i in enumerate(order)})
-    by_cui: dict[int, Counter[str]] = defaultdict(Counter)
-    by_other: dict[int, Counter[str]] = defaultdict(Counter)
+def _types(sources: Sequence[SourceTables], row_of: dict[str, int]) -> dict[int, list[str]]:
+    by_cui: dict[int, set[str]] = defaultdict(set)
+    by_other: dict[int, set[str]] = defaultdict(set)
     for source in sources:
         columns = (source.types["id"].to_pylist(), source.types["type"].to_pylist())
         for concept_id, type_ in zip(*columns, strict=True):
             row = row_of.get(concept_id)
             if row is not None:
-                (by_cui if is_cui(concept_id) else by_other)[row][type_] += 1
+                (by_cui if is_cui(concept_id) else by_other)[row].add(type_)
     return {row: sorted(types) for row, types in {**by_other, **by_cui}.items()}
 
 
-def _definitions(
-    sources: Sequence[SourceTables], ids: list[str], rows: NDArray[np.int64]
-) -> dict[int, str]:
-    row_of: dict[str, int] = dict(zip(ids, rows.tolist(), strict=True))
+def _definitions(sources: Sequence[SourceTables], row_of: dict[str, int]) -> dict[int, str]:
     found: dict[int, str] = {}
     for source in sources:
         columns: tuple[list[Any], list[Any]] = (

@@ -54,7 +54,7 @@ SAME_AS = pa.schema([("id", pa.string()), ("other", pa.string()), ("asserted", p
 #: One row a definition.
 DEFINITIONS = pa.schema([("id", pa.string()), ("definition", pa.string())])
 
-_CUI = re.compile(r"C\d{7}")
+_CUI = re.compile(r"C[0-9]{7}")
 _CANONICAL_PREFIX = {
     "MESH": "MESH",
     "MSH": "MESH",
@@ -195,5 +195,6 @@ class Quarantine:
             raise SourceError(path, problem, line=line)
         self.count += 1
         record = {"file": str(path), "line": line, "problem": problem, "row": row}
+        self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8", errors="surrogateescape") as stream:
             stream.write(json.dumps(record) + "\n")

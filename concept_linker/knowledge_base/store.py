@@ -17,7 +17,7 @@ Beside the arrays of the :mod:`~concept_linker.candidates.key_index`:
 ``name_concepts``        uint32   the concept of each
 ``name_kinds``           uint8    :class:`~concept_linker.knowledge_base.source.NameKind`
 ``name_sources``         uint16   numbers into the manifest's ``name_sources``
-``key_names``            rows     the names that have the key, ascending
+``key_names``            rows     the names that have the key, by kind, then ascending
 =======================  =======  ================================================================
 
 "strings" are two arrays, ``…_bytes`` (uint8) and ``…_offsets`` (int64); "rows" are ``…_values`` and
@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,6 +38,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from concept_linker.candidates.key_index import ARRAYS as INDEX_ARRAYS
 from concept_linker.errors import KnowledgeBaseError
 from concept_linker.knowledge_base.progress import Progress, silent
 
@@ -46,14 +48,35 @@ __all__ = [
     "ArrayInfo",
     "Manifest",
     "Source",
+    "check_target",
     "open_folder",
     "verify",
     "write",
 ]
 
 #: The version of the folder's format; raised with every change that an older reader would misread.
-FORMAT: Literal[1] = 1
+FORMAT: Literal[2] = 2
 MANIFEST = "manifest.json"
+#: The arrays that every base has.
+REQUIRED = (
+    *INDEX_ARRAYS,
+    "concept_ids_bytes",
+    "concept_ids_offsets",
+    "concept_origins",
+    "concept_types_values",
+    "concept_types_offsets",
+    "concept_names",
+    "other_ids_bytes",
+    "other_ids_offsets",
+    "other_concepts",
+    "names_bytes",
+    "names_offsets",
+    "name_concepts",
+    "name_kinds",
+    "name_sources",
+    "key_names_values",
+    "key_names_offsets",
+)
 
 Arrays = dict[str, NDArray[Any]]
 
@@ -84,7 +107,7 @@ class Source(_Strict):
 class Manifest(_Strict):
     """The head of a knowledge base: what it is made of."""
 
-    format: Literal[1]
+    format: Literal[2]
     made_by: str
     sources: tuple[Source, ...]
     options: dict[str, Any]
@@ -92,6 +115,21 @@ class Manifest(_Strict):
     types: tuple[str, ...]
     name_sources: tuple[str, ...]
     arrays: dict[str, ArrayInfo]
+
+
+def check_target(folder: Path) -> Path:
+    """The folder that a base shall be written to, links followed.
+
+    Raises:
+        KnowledgeBaseError: the place is taken by something that is no knowledge base.
+    """
+    folder = folder.resolve()
+    ours = not folder.exists() or (folder / MANIFEST).is_file()
+    if not ours and (not folder.is_dir() or any(folder.iterdir())):
+        raise KnowledgeBaseError(
+            f"{folder} exists and is no knowledge base; wanted a new folder or one to replace"
+        )
+    return folder
 
 
 def write(
@@ -111,12 +149,9 @@ def write(
 
     Raises:
         KnowledgeBaseError: the place is taken by something that is no knowledge base.
+        OSError: it cannot be written; what was there before still is.
     """
-    ours = not folder.exists() or (folder / MANIFEST).is_file()
-    if not ours and (not folder.is_dir() or any(folder.iterdir())):
-        raise KnowledgeBaseError(
-            f"{folder} exists and is no knowledge base; wanted a new folder or one to replace"
-        )
+    folder = check_target(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     _sweep(folder)
     beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
@@ -147,15 +182,21 @@ def _sweep(folder: Path) -> None:
             shutil.rmtree(old)
         else:
             old.rename(folder)
-    for left in folder.parent.glob(f".{folder.name}.*.part"):
-        if not _alive(left.suffixes[-2][1:]):
+    part = re.compile(rf"\.{re.escape(folder.name)}\.(\d+)\.part")
+    for left in folder.parent.iterdir():
+        if (found := part.fullmatch(left.name)) and not _alive(int(found[1])):
             shutil.rmtree(left, ignore_errors=True)
 
 
-def _alive(process: str) -> bool:
+def _alive(process: int) -> bool:
+    """Whether another process with this number runs; in a container, numbers come again."""
+    if process == os.getpid():
+        return False
+    if os.name == "nt":  # os.kill would end it; what a killed build left there stays
+        return True
     try:
-        os.kill(int(process), 0)
-    except (ValueError, ProcessLookupError):
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
         return False
     except OSError:
         return True
@@ -196,14 +237,47 @@ def open_folder(folder: Path) -> tuple[Manifest, Arrays]:
     Raises:
         KnowledgeBaseError: it is missing, damaged, or made by a newer version.
     """
-    old = folder.with_name(f".{folder.name}.old")
-    if not folder.exists() and (old / MANIFEST).is_file():
-        folder = old
+    folder = folder.resolve()
+    while True:
+        before = _identity(folder)
+        try:
+            mapped = _map(folder)
+        except KnowledgeBaseError:
+            if _identity(folder) == before:
+                raise
+        else:
+            if _identity(folder) == before:
+                return mapped
+        # A build has just replaced it: the files may be of two bases.
+
+
+def _identity(folder: Path) -> int | None:
+    try:
+        return folder.stat().st_ino
+    except OSError:
+        return None
+
+
+def _place(folder: Path) -> Path:
+    """Where it is: between the two renames of :func:`_swap`, the old one stands aside."""
+    if not folder.exists():
+        old = folder.with_name(f".{folder.name}.old")
+        if (old / MANIFEST).is_file():
+            return old
+    return folder
+
+
+def _map(folder: Path) -> tuple[Manifest, Arrays]:
+    folder = _place(folder)
     if not folder.is_dir():
         raise KnowledgeBaseError(
             f"{folder}: no such knowledge base; wanted a folder with {MANIFEST}"
         )
     manifest = _manifest(folder / MANIFEST)
+    if missing := [name for name in REQUIRED if name not in manifest.arrays]:
+        raise KnowledgeBaseError(
+            f"{folder / MANIFEST}: lacks {', '.join(missing)}; build the base again"
+        )
     arrays: Arrays = {}
     for name, info in manifest.arrays.items():
         path = folder / f"{name}.npy"
@@ -215,8 +289,8 @@ def open_folder(folder: Path) -> tuple[Manifest, Arrays]:
                 f"{path}: {size} bytes, wanted {info.size}; it is damaged, build the base again"
             )
         try:
-            mapped = np.load(path, mmap_mode="r" if info.shape[0] else None, allow_pickle=False)
-        except (ValueError, OSError, EOFError) as error:
+            mapped = np.load(path, mmap_mode=None if 0 in info.shape else "r", allow_pickle=False)
+        except Exception as error:  # numpy lets through whatever its parser of headers raises
             raise KnowledgeBaseError(f"{path}: no array ({error}); build the base again") from error
         if mapped.dtype.str != info.dtype or mapped.shape != info.shape:
             raise KnowledgeBaseError(
@@ -235,8 +309,10 @@ def _manifest(path: Path) -> Manifest:
         )
     try:
         data = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise KnowledgeBaseError(f"{path}: no JSON ({error}); build the base again") from error
+    except OSError as error:
+        raise KnowledgeBaseError(f"{path}: cannot be read ({error.strerror})") from error
     version = data.get("format") if isinstance(data, dict) else None
     if version != FORMAT:
         raise KnowledgeBaseError(
@@ -263,7 +339,7 @@ def verify(folder: Path) -> None:
 
     manifest, _ = open_folder(folder)
     for name, info in manifest.arrays.items():
-        path = folder / f"{name}.npy"
+        path = _place(folder.resolve()) / f"{name}.npy"
         found = sha256_of(path)
         if found != info.sha256:
             raise KnowledgeBaseError(

@@ -1,0 +1,107 @@
+"""What ``concept-linker kb build`` costs: wall time and memory of the real command.
+
+    python benchmarks/kb_build.py [RUNS]
+
+Each figure is the worst of RUNS (default 3) fresh processes with warm compiled code.  The two forms
+of kb100k, RRF and JSON Lines, must give the same concepts and names; that is checked too.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from machine import data_folder, save
+
+from concept_linker import Concept, KnowledgeBase
+
+ROOT = Path(__file__).resolve().parents[1]
+COMMAND = "python benchmarks/kb_build.py"
+#: Format, file under the data folder, and the most that it may take in seconds and megabytes.
+SOURCES = {
+    "kb100k, RRF": ("rrf", "kb100k/META.tar.xz", 15, 1000),
+    "kb100k, JSON Lines": ("jsonl", "kb100k/kb.jsonl.gz", 15, 1000),
+    "MeSH 2023, JSON Lines": ("jsonl", "vocab/mesh_kb.jsonl.gz", 60, None),
+}
+
+
+def build(format: str, path: Path, folder: Path) -> tuple[float, float]:
+    """Wall seconds and peak resident megabytes of one build in a process of its own."""
+    arguments = ["kb", "build", "--quiet", "--source", f"{format}={path}", "-o", str(folder)]
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "concept_linker", *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    seconds = time.perf_counter() - began
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        sys.exit(f"building {path} ended with {process.returncode}")
+    per_megabyte = 1e6 if sys.platform == "darwin" else 1e3  # bytes there, kilobytes elsewhere
+    return seconds, usage.ru_maxrss / per_megabyte
+
+
+def same(one: KnowledgeBase, other: KnowledgeBase, records: Path) -> bool:
+    """Whether both have the records' ids and no other, with the same names and types."""
+    with gzip.open(records, "rt", encoding="utf-8") as stream:
+        ids = {json.loads(line)["concept_id"] for line in stream}
+    return len(one) == len(other) == len(ids) and all(
+        _content(one.concept(concept_id)) == _content(other.concept(concept_id))
+        for concept_id in ids
+    )
+
+
+def _content(concept: Concept) -> tuple[str, frozenset[str], tuple[str, ...]]:
+    return concept.name, frozenset(name.text for name in concept.names), concept.semantic_types
+
+
+def main() -> None:
+    """Measures, prints a table, saves it; exit status 1 where something is over its limit."""
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 3
+    figures: dict[str, Any] = {}
+    bases = {}
+    print(f"{'source':24}{'concepts':>10}{'names':>10}{'seconds':>9}{'MB':>7}{'on disk':>9}  limit")
+    with tempfile.TemporaryDirectory() as place:
+        for title, (format, file, most_seconds, most_megabytes) in SOURCES.items():
+            folder = Path(place) / title
+            # The first run compiles what is not compiled yet, and is not counted.
+            taken = [build(format, data_folder() / file, folder) for _ in range(runs + 1)][1:]
+            seconds, megabytes = (max(column) for column in zip(*taken, strict=True))
+            kb = bases[title] = KnowledgeBase.open(folder)
+            counts = kb.manifest.counts
+            on_disk = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+            within = seconds <= most_seconds and megabytes <= (most_megabytes or megabytes)
+            limit = f"{most_seconds} s" + (f", {most_megabytes} MB" if most_megabytes else "")
+            figures[title] = {
+                "concepts": counts["concepts"],
+                "names": counts["names"],
+                "seconds": round(seconds, 2),
+                "megabytes": round(megabytes),
+                "megabytes_on_disk": round(on_disk, 1),
+                "runs": runs,
+                "limit": limit,
+                "within": within,
+            }
+            print(
+                f"{title:24}{counts['concepts']:>10,}{counts['names']:>10,}{seconds:>9.2f}"
+                f"{megabytes:>7.0f}{on_disk:>9.1f}  {limit}{'' if within else ': OVER'}"
+            )
+        rrf, jsonl, _ = bases.values()
+        equal = same(rrf, jsonl, data_folder() / "kb100k/kb.jsonl.gz")
+    figures["kb100k is the same from both"] = equal
+    print(f"kb100k is the same from both: {'yes' if equal else 'NO'}")
+    save("kb_build", COMMAND, figures)
+    sys.exit(0 if equal and all(figures[title]["within"] for title in SOURCES) else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""The command line, run in this process: what it prints and its exit status."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from concept_linker.cli import main
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a run of the command left."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def error(self) -> str:
+        """The one line of standard error."""
+        [line] = self.err.splitlines()
+        assert self.out == ""
+        return line
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Run:
+    """``run("kb", "info")``; standard input is empty unless given as bytes."""
+
+    def run(*arguments: str | Path, stdin: bytes = b"", encoding: str = "utf-8") -> Done:
+        streams = {
+            "stdin": io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"),
+            "stdout": io.TextIOWrapper(io.BytesIO(), encoding=encoding),
+            "stderr": io.TextIOWrapper(io.BytesIO(), encoding=encoding),
+        }
+        with monkeypatch.context() as patched:
+            patched.setattr(sys, "argv", ["concept-linker", *map(str, arguments)])
+            patched.setenv("COLUMNS", "200")
+            patched.setenv("TERM", "dumb")
+            for name, stream in streams.items():
+                patched.setattr(sys, name, stream)
+            with pytest.raises(SystemExit) as exit:
+                main()
+        texts = []
+        for name in ("stdout", "stderr"):
+            streams[name].flush()
+            texts.append(streams[name].buffer.getvalue().decode(encoding))  # type: ignore[attr-defined]
+        return Done(exit.value.code or 0, *texts)  # type: ignore[arg-type]
+
+    return run
+
+
+@pytest.fixture
+def jsonl(tmp_path: Path) -> Path:
+    """Three concepts."""
+    path = tmp_path / "three.jsonl"
+    records = [
+        {
+            "concept_id": "C0019564",
+            "canonical_name": "Hippocampus",
+            "aliases": ["hippocampal formation", "Ammon's horn"],
+            "types": ["T023"],
+            "definition": "A curved gray matter structure.",
+        },
+        {"concept_id": "C0221198", "canonical_name": "lesion", "aliases": [], "types": ["T033"]},
+        {"concept_id": "C0030797", "canonical_name": "pelvis", "aliases": ["Pelvis"], "types": []},
+    ]
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def base(run: Run, jsonl: Path, tmp_path: Path) -> Path:
+    """A base of them."""
+    folder = tmp_path / "three"
+    assert run("kb", "build", "-q", "--source", f"jsonl={jsonl}", "-o", folder).status == 0
+    return folder

@@ -1,0 +1,97 @@
+"""Kills ``store.write`` before each of its operations on files in turn; prints what it left.
+
+A program of its own, because it forks, and an audit hook can never be taken away:
+
+    python killed_writes.py FOLDER {old,none}
+
+One JSON line a kill: where it was killed, what the folder opened as, and, after the next write,
+what it opened as and what was left beside it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from concept_linker.errors import KnowledgeBaseError
+from concept_linker.knowledge_base import store
+
+_FILES = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir"}
+_KILLED = 9
+
+
+def write(folder: Path, mark: int) -> None:
+    """A base whose every array says which write it is of."""
+    head = {
+        "made_by": "a test",
+        "sources": (),
+        "options": {"mark": mark},
+        "counts": {},
+        "types": (),
+        "name_sources": (),
+    }
+    store.write(folder, {name: np.full(3, mark) for name in store.REQUIRED}, head)
+
+
+def opened(folder: Path) -> int | str:
+    """The mark of a base that opens and is of one write, else what is wrong with it."""
+    if not folder.exists() and not folder.with_name(f".{folder.name}.old").exists():
+        return "nothing"
+    try:
+        manifest, arrays = store.open_folder(folder)
+    except KnowledgeBaseError as error:
+        return str(error)
+    marks = {manifest.options["mark"], *(int(n) for array in arrays.values() for n in array)}
+    return marks.pop() if len(marks) == 1 else f"a mixture of {sorted(marks)}"
+
+
+def killed_at(folder: Path, step: int) -> str:
+    """Writes in a child that dies just before its step-th operation; empty where it did not."""
+    read, written = os.pipe()
+    child = os.fork()
+    if not child:
+        steps = itertools.count()
+
+        def hook(event: str, arguments: tuple[object, ...]) -> None:
+            if event in _FILES and next(steps) == step:
+                os.write(written, f"{event} {arguments[0]}".encode())
+                os._exit(_KILLED)
+
+        sys.addaudithook(hook)
+        write(folder, 2)
+        os._exit(0)
+    os.close(written)
+    _, status = os.waitpid(child, 0)
+    with os.fdopen(read) as stream:
+        place = stream.read()
+    assert os.waitstatus_to_exitcode(status) == (_KILLED if place else 0)
+    return place
+
+
+def main() -> None:
+    """Goes through the operations until a write lives."""
+    place, before = Path(sys.argv[1]), sys.argv[2]
+    store.os.fsync = lambda _: None  # type: ignore[attr-defined]  # a kill loses no written page
+    for step in itertools.count():
+        shutil.rmtree(place, ignore_errors=True)
+        folder = place / "kb"
+        place.mkdir()
+        if before == "old":
+            write(folder, 1)
+        killed = killed_at(folder, step)
+        left = opened(folder)
+        write(folder, 3)
+        beside = sorted(path.name for path in place.iterdir())
+        print(json.dumps([killed, left, opened(folder), beside]))  # noqa: T201
+        if not killed:
+            break
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,228 @@
+"""The open base: what ships, and how the folder that is mapped is derived from it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+
+from concept_linker.errors import KnowledgeBaseError
+from concept_linker.knowledge_base import embedded, store
+from concept_linker.knowledge_base.base import KnowledgeBase
+from concept_linker.knowledge_base.embedded import (
+    load_compiled,
+    open_base_folder,
+    save_compiled,
+)
+from concept_linker.knowledge_base.merge import CuiOrigin, MergedTables, merge
+from concept_linker.knowledge_base.source import SourceInfo, SourceTables, is_cui
+from concept_linker.resources import model_path
+
+COMPILED = model_path("open_kb") / "compiled"
+CACHE = "CONCEPT_LINKER_CACHE"
+
+
+def small() -> MergedTables:
+    names = [("C0000001", "lesion", 0, "X"), ("A:1", "CT", 0, "Y"), ("B:1", "Tumour", 1, "Y")]
+    source = SourceTables.from_rows(
+        SourceInfo("obo", "test", "1", "CC0", {"test.obo": "0" * 64}),
+        names=names,
+        same_as=[("B:1", "C0000001", False), ("C0000001", "C0000002", True)],
+        types=[("A:1", "T060"), ("A:1", "T061")],
+    )
+    return merge([source])
+
+
+@pytest.fixture
+def compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A small base in the place of the one that ships, and an empty cache."""
+    monkeypatch.setenv(CACHE, str(tmp_path / "cache"))
+    monkeypatch.setattr(embedded, "model_path", lambda name: tmp_path / name)
+    save_compiled(small(), tmp_path / "open_kb" / "compiled")
+    return tmp_path / "open_kb" / "compiled"
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    save_compiled(small(), tmp_path)
+    loaded = load_compiled(tmp_path)
+    assert loaded.concepts.equals(small().concepts)
+    assert loaded.names.cast(small().names.schema).equals(small().names)
+    assert loaded.names["name"].to_pylist() == ["CT", "lesion", "Tumour"]
+    assert loaded.sources == small().sources
+    assert loaded.refused == small().refused == 1
+
+
+def test_derived_once_and_into_the_cache(
+    compiled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kb = KnowledgeBase.open("open")
+    assert kb.path.parent == tmp_path / "cache"
+    assert kb.concept("B:1").id == "C0000001"
+    assert kb.manifest.counts["refused_equivalences"] == 1
+    assert "Preparing the open knowledge base (once)" in capsys.readouterr().err
+    times = {path.name: path.stat().st_mtime_ns for path in kb.path.iterdir()}
+    assert KnowledgeBase.open("open").path == kb.path
+    assert {path.name: path.stat().st_mtime_ns for path in kb.path.iterdir()} == times
+    assert capsys.readouterr().err == ""
+
+
+def test_quiet_shows_nothing(compiled: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    KnowledgeBase.open("open", quiet=True)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_ships_anew_is_derived_anew(compiled: Path) -> None:
+    first = open_base_folder(quiet=True)
+    source = SourceTables.from_rows(SourceInfo("obo", "new"), names=[("N:1", "new", 0, "X")])
+    save_compiled(merge([source]), compiled)
+    second = open_base_folder(quiet=True)
+    assert first != second
+    assert "N:1" in KnowledgeBase.open(second)
+    assert "N:1" not in KnowledgeBase.open(first)
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-5])
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("damage", [Path.unlink, truncate, flip])
+@pytest.mark.parametrize("name", ["names.parquet", "concepts.parquet"])
+def test_a_damaged_table(
+    compiled: Path, tmp_path: Path, name: str, damage: Callable[[Path], None]
+) -> None:
+    damage(compiled / name)
+    with pytest.raises(KnowledgeBaseError, match=f"{name}: missing or damaged; install") as caught:
+        KnowledgeBase.open("open", quiet=True)
+    assert "\n" not in str(caught.value)
+    assert [path.suffix for path in (tmp_path / "cache").iterdir()] in ([], [".lock"])
+
+
+@pytest.mark.parametrize("text", [None, "", "garbage", "[]", "{}", '{"files": {}}', '{"files": 1}'])
+def test_a_damaged_head(compiled: Path, text: str | None) -> None:
+    head = compiled / "compiled.json"
+    head.unlink()
+    if text is not None:
+        head.write_text(text)
+    with pytest.raises(KnowledgeBaseError, match="missing or damaged; install concept_linker"):
+        KnowledgeBase.open("open", quiet=True)
+
+
+def test_a_table_of_another_schema(compiled: Path) -> None:
+    path = compiled / "names.parquet"
+    pq.write_table(pa.table({"name": ["lesion"]}), path)
+    head = json.loads((compiled / "compiled.json").read_text())
+    head["files"][path.name] = embedded.sha256_of(path)
+    (compiled / "compiled.json").write_text(json.dumps(head))
+    with pytest.raises(KnowledgeBaseError, match=r"names.parquet: missing or damaged; install"):
+        KnowledgeBase.open("open", quiet=True)
+
+
+@pytest.mark.parametrize("taken", ["manifest.json", "names_bytes.npy", "postings.npy"])
+def test_a_derived_folder_that_lost_a_file_is_derived_again(compiled: Path, taken: str) -> None:
+    """Programs that clean caches take files, not folders."""
+    folder = open_base_folder(quiet=True)
+    (folder / taken).unlink()
+    assert "B:1" in KnowledgeBase.open("open", quiet=True)
+    store.verify(folder)
+
+
+def test_a_cache_that_cannot_be_written(
+    compiled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("")
+    monkeypatch.setenv(CACHE, str(file / "cache"))
+    with pytest.raises(KnowledgeBaseError, match="cannot be written") as caught:
+        KnowledgeBase.open("open", quiet=True)
+    assert str(caught.value).endswith("set CONCEPT_LINKER_CACHE to a folder that can")
+    assert "\n" not in str(caught.value)
+
+
+def test_one_that_is_derived_opens_from_a_cache_that_cannot_be_written(
+    compiled: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = open_base_folder(quiet=True)
+
+    def refuse(path: Path) -> None:
+        raise OSError(30, "Read-only file system", str(path))
+
+    monkeypatch.setattr(embedded, "FileLock", refuse)
+    assert open_base_folder(quiet=True) == folder
+    shutil.rmtree(folder)
+    with pytest.raises(KnowledgeBaseError, match="Read-only file system"):
+        open_base_folder(quiet=True)
+
+
+def test_a_cache_that_fills_up(compiled: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", full)
+        with pytest.raises(
+            KnowledgeBaseError, match=r"No space left on device.*CONCEPT_LINKER_CACHE"
+        ):
+            KnowledgeBase.open("open", quiet=True)
+    assert "B:1" in KnowledgeBase.open("open", quiet=True)
+
+
+def test_two_processes_derive_the_real_one_once(tmp_path: Path) -> None:
+    environment = {**os.environ, CACHE: str(tmp_path / "cache")}
+    command = [sys.executable, "-m", "concept_linker", "kb", "info", "open", "--json"]
+    both = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    outputs = [process.communicate() for process in both]
+    assert [process.returncode for process in both] == [0, 0]
+    assert outputs[0][0] == outputs[1][0]
+    manifest = json.loads(outputs[0][0])
+    assert manifest["counts"]["concepts"] == load_compiled(COMPILED).concepts.num_rows
+    assert sorted(b"Preparing" in errors for _, errors in outputs) == [False, True]
+    names = sorted(path.suffix for path in (tmp_path / "cache").iterdir())
+    assert names in (["", ".lock"], [""])
+    shutil.rmtree(tmp_path / "cache")
+
+
+def test_the_issues_minimum(open_base: KnowledgeBase) -> None:
+    tables = load_compiled(COMPILED)
+    concepts = tables.concepts
+    assert concepts.num_rows == open_base.manifest.counts["concepts"] >= 150_000
+    assert tables.names.num_rows == open_base.manifest.counts["names"] >= 500_000
+    origins = concepts["origin"].to_pylist()
+    for concept_id, origin in zip(concepts["id"].to_pylist(), origins, strict=True):
+        assert (origin == CuiOrigin.NONE) == (not is_cui(concept_id))
+    assert len(origins) - origins.count(CuiOrigin.NONE) >= 40_000
+    assert origins.count(CuiOrigin.ASSERTED) > 0
+    assert origins.count(CuiOrigin.INFERRED) > 0
+    typed = pc.sum(pc.greater(pc.list_value_length(concepts["types"]), 0)).as_py()
+    assert typed >= 0.9 * concepts.num_rows
+    assert sum(path.stat().st_size for path in COMPILED.iterdir()) <= 20_000_000
+
+
+def test_no_definition_ships(open_base: KnowledgeBase) -> None:
+    assert load_compiled(COMPILED).concepts["definition"].null_count == len(open_base)
+    assert not list(open_base.path.glob("definitions*"))
+
+
+def test_every_source_has_a_version_a_licence_and_checksums() -> None:
+    for source in load_compiled(COMPILED).sources:
+        assert source.name
+        assert source.licence, source.name
+        assert source.files, source.name
+        assert all(len(checksum) == 64 for checksum in source.files.values())
