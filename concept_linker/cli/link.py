@@ -41,9 +41,10 @@ def link(
 
     linker = ConceptLinker.load(kb, quiet=quiet)
     texts: Iterator[str] = _lines() if text == "-" else iter([text])
-    for annotation in linker.link_many(texts, batch_size=256 if text == "-" else 1):
+    # One at a time, so that `tail -f captions.txt | concept-linker link -` answers at once.
+    for annotation in linker.link_many(texts, batch_size=1):
         if as_json:
-            print(json.dumps(annotation.to_dict()))
+            print(json.dumps(annotation.to_dict()), flush=True)
         else:
             _print_table(annotation)
 

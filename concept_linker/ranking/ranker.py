@@ -49,7 +49,10 @@ class Ranker:
         Equal scores are ordered by the higher similarity, then by the lower concept id, so that
         the order never depends on anything but the mention and the base.
         """
-        counts = self._priors.of_string(mention)
+        # What the base does not have cannot be told from what it has: those counts say nothing.
+        counts = {
+            cui: count for cui, count in self._priors.of_string(mention).items() if cui in kb
+        }
         total = sum(counts.values())
         weights = [self._weight(kb, mention, match) for match in matches]
         whole = sum(weights) or 1.0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from collections import Counter
 from pathlib import Path
 
@@ -16,12 +15,6 @@ from concept_linker.knowledge_base.semantic_types import (
     SEMANTIC_TYPES,
     group_of,
     type_name,
-)
-
-MEDMENTIONS = (
-    Path(os.environ.get("CONCEPT_LINKER_DATA", "/work/shared/data"))
-    / "medmentions"
-    / "full_train.jsonl.gz"
 )
 
 
@@ -71,8 +64,8 @@ def test_an_unknown_type_says_so() -> None:
         group_of("T999")
 
 
-@pytest.mark.skipif(not MEDMENTIONS.is_file(), reason=f"no MedMentions at {MEDMENTIONS}")
-def test_every_type_of_medmentions_is_known() -> None:
-    with gzip.open(MEDMENTIONS, "rt", encoding="utf-8") as lines:
+def test_every_type_of_medmentions_is_known(shared_data: Path) -> None:
+    path = shared_data / "medmentions/full_train.jsonl.gz"
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
         used = {tui for line in lines for m in json.loads(line)["mentions"] for tui in m["types"]}
     assert used - {"UnknownType"} <= set(SEMANTIC_TYPES)  # what its makers could not map

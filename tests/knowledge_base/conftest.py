@@ -1,0 +1,25 @@
+"""A small base on disk."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from small_bases import source
+
+from concept_linker.knowledge_base.build import build
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A base that no test writes to."""
+    folder = tmp_path_factory.mktemp("store") / "whole"
+    build([source("lesion", "hippocampus", "pleural effusion")], folder)
+    return folder
+
+
+@pytest.fixture
+def base(whole: Path, tmp_path: Path) -> Path:
+    """One to damage."""
+    return Path(shutil.copytree(whole, tmp_path / "kb"))

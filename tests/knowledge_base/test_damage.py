@@ -1,0 +1,185 @@
+"""A base on disk that is damaged says so, in one line that says what to do."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from small_bases import HEAD, names_of, one_line
+
+from concept_linker.errors import KnowledgeBaseError
+from concept_linker.knowledge_base import store
+from concept_linker.knowledge_base.base import KnowledgeBase
+
+
+def damaged(folder: Path, *, wanted: str) -> None:
+    """Opening says in one line what to do."""
+    with pytest.raises(KnowledgeBaseError, match=wanted) as caught:
+        KnowledgeBase.open(folder)
+    message = one_line(caught)
+    assert str(folder) in message
+    assert re.search("wanted|build the base again", message)
+
+
+def test_missing(tmp_path: Path) -> None:
+    damaged(tmp_path / "absent", wanted="no such knowledge base")
+    (tmp_path / "file").write_text("")
+    damaged(tmp_path / "file", wanted="no such knowledge base")
+    damaged(tmp_path, wanted="no knowledge base; wanted a folder with manifest.json")
+    damaged(Path("/"), wanted="no knowledge base; wanted a folder with manifest.json")
+
+
+@pytest.mark.parametrize("name", ["names_bytes", "definitions_bytes", "postings"])
+@pytest.mark.parametrize("kept", [-1, 64, 0])
+def test_truncated(base: Path, name: str, kept: int) -> None:
+    path = base / f"{name}.npy"
+    path.write_bytes(path.read_bytes()[:kept])
+    damaged(base, wanted=f"{name}.npy: .* bytes, wanted .*; it is damaged, build")
+
+
+def test_grown(base: Path) -> None:
+    with (base / "names_bytes.npy").open("ab") as stream:
+        stream.write(b"x")
+    damaged(base, wanted="it is damaged, build")
+
+
+def test_each_file_missing(base: Path) -> None:
+    paths = sorted(base.glob("*.npy"))
+    assert {path.stem for path in paths} >= set(store.REQUIRED)
+    for path in paths:
+        data = path.read_bytes()
+        path.unlink()
+        damaged(base, wanted=f"{path.name}: missing; build")
+        path.write_bytes(data)
+    assert names_of(base)[0] == "lesion"
+
+
+def test_verify_finds_one_flipped_bit_in_any_file(base: Path) -> None:
+    store.verify(base)
+    draw = random.Random(1)
+    for path in sorted(base.glob("*.npy")):
+        data = path.read_bytes()
+        flipped = bytearray(data)
+        header = 128
+        flipped[draw.randrange(header, len(data)) if len(data) > header else 9] ^= (
+            1 << draw.randrange(8)
+        )
+        path.write_bytes(flipped)
+        with pytest.raises(KnowledgeBaseError, match="build the base again") as caught:
+            store.verify(base)
+        assert path.name in one_line(caught)
+        path.write_bytes(data)
+    store.verify(base)
+
+
+@pytest.mark.filterwarnings("ignore:Reading `.npy` or `.npz` file required additional header")
+def test_every_flipped_bit_of_a_header(base: Path) -> None:
+    """Opening fails as it should, or does not notice and verifying does."""
+    path = base / "key_signatures.npy"
+    data = path.read_bytes()
+    refused = 0
+    for bit in range(128 * 8):
+        flipped = bytearray(data)
+        flipped[bit >> 3] ^= 1 << (bit & 7)
+        path.write_bytes(flipped)
+        try:
+            store.open_folder(base)
+        except KnowledgeBaseError:
+            refused += 1
+        else:
+            if not bit % 64:
+                with pytest.raises(KnowledgeBaseError, match="SHA-256"):
+                    store.verify(base)
+    assert refused > 400
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda array: array.view(np.int8),
+        lambda array: array[:-1],
+        lambda array: array[:, None],
+        lambda array: np.array([{}] * 2, object),
+    ],
+    ids=["dtype", "length", "shape", "pickle"],
+)
+@pytest.mark.parametrize("honest", [False, True], ids=["size differs", "size as listed"])
+def test_another_array(base: Path, change: Callable[[Any], Any], honest: bool) -> None:
+    path = base / "names_bytes.npy"
+    np.save(path, change(np.load(path)), allow_pickle=True)
+    if honest:
+        size = path.stat().st_size
+        edit_manifest(base, lambda data: data["arrays"]["names_bytes"].update(size=size))
+    damaged(base, wanted=r"names_bytes.npy: .*; (it is damaged, )?build the base again")
+
+
+def edit_manifest(base: Path, edit: Callable[[dict[str, Any]], object]) -> None:
+    path = base / store.MANIFEST
+    data = json.loads(path.read_bytes())
+    edit(data)
+    path.write_text(json.dumps(data))
+
+
+@pytest.mark.parametrize(
+    "version", [store.FORMAT + 1, store.FORMAT - 1, str(store.FORMAT), None, store.FORMAT + 0.5]
+)
+def test_another_format(base: Path, version: object) -> None:
+    edit_manifest(base, lambda data: data.update(format=version))
+    damaged(
+        base,
+        wanted=re.escape(f"format {version!r}, wanted {store.FORMAT}; build the base again, or"),
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"garbage",
+        b"\xff\xfe\x00",
+        b"[]",
+        b"null",
+        b"{}",
+        b'{"format": %d}' % store.FORMAT,
+        b"[" * 100_000,
+    ],
+)
+def test_a_manifest_that_is_none(base: Path, text: bytes) -> None:
+    (base / store.MANIFEST).write_bytes(text)
+    damaged(base, wanted="build the base again")
+
+
+def test_every_entry_of_the_manifest_is_needed(base: Path) -> None:
+    path = base / store.MANIFEST
+    text = path.read_bytes()
+    data = json.loads(text)
+    for entry in data:
+        edit_manifest(base, lambda data, entry=entry: data.pop(entry))
+        damaged(base, wanted="build the base again")
+        path.write_bytes(text)
+    for name in store.REQUIRED:
+        edit_manifest(base, lambda data, name=name: data["arrays"].pop(name))
+        damaged(base, wanted=f"lacks {name}; build the base again")
+        path.write_bytes(text)
+    edit_manifest(base, lambda data: data.update(more=1))
+    damaged(base, wanted="more: ")
+
+
+def test_arrays_of_any_shape_come_back(tmp_path: Path) -> None:
+    arrays = {name: np.zeros((0, 16), np.uint8) for name in store.REQUIRED}
+    arrays |= {"names_bytes": np.arange(6, dtype=np.int32).reshape(2, 3), "more": np.array(7)}
+    store.write(tmp_path / "kb", arrays, HEAD)
+    manifest, found = store.open_folder(tmp_path / "kb")
+    assert manifest.made_by == "a test"
+    assert found.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert found[name].dtype == array.dtype
+        np.testing.assert_array_equal(found[name], array)
+        assert not found[name].size or not found[name].flags.writeable
+    store.verify(tmp_path / "kb")
