@@ -110,6 +110,10 @@ def merge(sources: Sequence[SourceTables]) -> MergedTables:
     members: list[list[str]] = [[] for _ in roots]
     for i, concept in zip(ids, concept_of, strict=True):
         members[concept].append(i)
+    concept_at = {int(root): concept for concept, root in enumerate(roots)}
+    for i in joined.known_from(len(ids)):  # ids that only an equivalence names
+        if (found := concept_at.get(joined.root(i))) is not None:
+            members[found].append(i)
     concept_ids = [
         joined.cui_of_root(int(root)) or own[0] for root, own in zip(roots, members, strict=True)
     ]
@@ -177,6 +181,10 @@ class _Join:
 
     def root(self, concept_id: str) -> int:
         return self._find(self._number[concept_id])
+
+    def known_from(self, first: int) -> list[str]:
+        """The ids in the order in which they were met, from the first-th on."""
+        return list(self._number)[first:]
 
     def cui_of_root(self, root: int) -> str | None:
         return self._cui.get(root)

@@ -282,7 +282,7 @@ def test_ids_meet_over_one_that_has_no_name() -> None:
     tables = merged(
         Rows(names[:1], [("A:1", "M:1", True)]), Rows(names[1:], [("M:1", "B:1", True)])
     )
-    assert concept_of_id(tables) == {"A:1": "A:1", "B:1": "A:1"}
+    assert concept_of_id(tables) == {"A:1": "A:1", "B:1": "A:1", "M:1": "A:1"}
 
 
 def test_without_a_cui_the_earliest_sources_id() -> None:
