@@ -2,8 +2,8 @@
 
 >>> import concept_linker
 >>> annotation = concept_linker.link("Axial MRI shows a lesion in the left hippocampus.")
->>> [(mention.text, mention.best.concept_id) for mention in annotation if "hipp" in mention.text]
-[('left hippocampus', 'C0228249')]
+>>> [(mention.text, mention.best.concept_id) for mention in annotation if mention.label == "ANAT"]
+[('hippocampus', 'C0019564')]
 
 For research only: not for clinical decisions, nor to identify persons.
 """

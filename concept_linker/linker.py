@@ -97,7 +97,7 @@ class ConceptLinker:
             kb = KnowledgeBase.open(kb, quiet=quiet)
         if detector == "dictionary":
             detector = DictionaryDetector(kb)
-        elif not isinstance(detector, MentionDetector):
+        elif isinstance(detector, type) or not isinstance(detector, MentionDetector):
             raise SettingsError(
                 f"detector is {detector!r}, wanted 'dictionary' or a MentionDetector"
             )
@@ -105,6 +105,9 @@ class ConceptLinker:
 
     def __repr__(self) -> str:
         return f"ConceptLinker({self.kb!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ConceptLinker, (self.kb, self._detector, self._ranker, self.settings)
 
     def link(self, text: str) -> Annotation:
         """Finds the mentions of a text and links them.
@@ -126,8 +129,10 @@ class ConceptLinker:
             InputError: something that is no string; all before it have been yielded.
             SettingsError: ``batch_size`` below 1.
         """
-        if batch_size < 1:
-            raise SettingsError(f"batch_size is {batch_size}, wanted at least 1")
+        if not isinstance(batch_size, int) or batch_size < 1:
+            raise SettingsError(f"batch_size is {batch_size!r}, wanted a whole number from 1 on")
+        if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+            raise InputError(f"texts are {type(texts).__name__}, wanted an iterable of str")
         stream = iter(texts)
         number = 0
         while batch := list(itertools.islice(stream, batch_size)):
@@ -151,6 +156,8 @@ class ConceptLinker:
         """
         if not isinstance(text, str):
             raise InputError(_no_text(text))
+        if not isinstance(spans, Iterable):
+            raise InputError(f"spans are {type(spans).__name__}, wanted (start, end) pairs")
         return self._annotate(text, [_checked_span(span, text) for span in spans])
 
     def _annotate(self, text: str, spans: Sequence[Span]) -> Annotation:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -40,3 +43,21 @@ def test_links_to_files_are_right() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_readme_shows_what_its_first_command_prints(open_base: KnowledgeBase) -> None:
+    page = (ROOT / "README.md").read_text(encoding="utf-8")
+    caption = re.search(r'concept-linker link "(.*?)"', page)
+    shown = re.search(r"^```\n(place .*?)^```", page, re.DOTALL | re.MULTILINE)
+    assert caption
+    assert shown
+    printed = subprocess.run(
+        [sys.executable, "-m", "concept_linker", "link", "-q", caption[1]],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    rows = [line.split() for line in printed.splitlines() if line.strip()]
+    assert rows[0] == caption[1].split()
+    assert rows[1:] == [line.split() for line in shown[1].splitlines()]

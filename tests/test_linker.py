@@ -72,7 +72,9 @@ def test_the_short_way_in() -> None:
         ("HEMATOXYLIN AND EOSIN STAIN OF THE LIVER", "LIVER", "C0023884"),
         ("Haemorrhage in the brain", "Haemorrhage", "C0019080"),
         ("lymph‐node biopsies", "biopsies", "C0005558"),
-        ("IL‑6 and TNFα in the lesion", "lesion", "C0221198"),
+        ("IL‑6 in the lesion", "IL‑6", "C0021760"),
+        ("AXIAL MRI SHOWS A LESION IN THE LIVER", "LIVER", "C0023884"),
+        ("expression of p53", "p53", "C0080055"),
         ("🧠 hippocampus 🧠", "hippocampus", "C0019564"),
         ("e\u0301dema, \u202bhippocampus\u202c", "hippocampus", "C0019564"),
     ],
@@ -216,3 +218,28 @@ def test_annotations_are_plain_values(linker: ConceptLinker) -> None:
     for mention, given_ in zip(row["mentions"], annotation, strict=True):
         assert CAPTION[mention["start"] : mention["end"]] == mention["text"]
         assert mention["best"]["concept_id"] == given_.best.concept_id  # type: ignore[union-attr]
+
+
+def test_a_shouted_caption_has_no_symbols(linker: ConceptLinker) -> None:
+    found = [m.text for m in linker.link("THE LEFT LESION WAS SET IN THE HIPPOCAMPUS")]
+    assert found == ["LEFT", "LESION", "HIPPOCAMPUS"]
+
+
+def test_wrong_arguments_are_refused_in_one_line(linker: ConceptLinker) -> None:
+    for wrong in (None, "MRI", b"MRI", 3):
+        with pytest.raises(InputError, match="wanted an iterable of str"):
+            next(linker.link_many(wrong))  # type: ignore[arg-type]
+    for size in (None, 1.5, "4", 0):
+        with pytest.raises(SettingsError, match="batch_size"):
+            next(linker.link_many([CAPTION], batch_size=size))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="spans are NoneType"):
+        linker.link_spans(CAPTION, None)  # type: ignore[arg-type]
+    for kb in (None, "a\0b", 7):
+        with pytest.raises(ConceptLinkerError, match="knowledge base"):
+            ConceptLinker.load(kb)  # type: ignore[arg-type]
+
+
+def test_a_linker_travels_as_a_path(linker: ConceptLinker) -> None:
+    packed = pickle.dumps(linker)
+    assert len(packed) < 2_000_000  # the prior counts and the list of words, not the base
+    assert pickle.loads(packed).link(CAPTION) == linker.link(CAPTION)  # noqa: S301

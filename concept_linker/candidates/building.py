@@ -138,11 +138,12 @@ def forward(keys, offsets, codes, ids, weights, key_begins, key_grams):  # type:
 
 
 @njit(cache=True, nogil=True)
-def postings(key_begins, key_grams, norms, weights, classes, entries):  # type: ignore[no-untyped-def]
+def postings(key_begins, key_grams, norms, weights, classes, keys_a_range, entries):  # type: ignore[no-untyped-def]
     """Fills ``entries`` with the keys of every gram, by class, ascending; returns the begins.
 
-    A key's class at a gram is ``ceil(classes · rest / norm) - 1``, where rest is the sum of the
-    squared weights of its grams from this one on.
+    A key's class is its number by ``keys_a_range``, and what is written is how far into the range
+    it is.  Where that is 0, its class at each gram is ``ceil(classes · rest / norm) - 1``, where
+    rest is the sum of the squared weights of the key's grams from this one on.
 
     Returns:
         int64 of shape (grams · classes + 1,): where each class of each gram begins.
@@ -153,9 +154,12 @@ def postings(key_begins, key_grams, norms, weights, classes, entries):  # type: 
             rest = norms[i]
             for j in range(key_begins[i], key_begins[i + 1]):
                 gram = np.int64(key_grams[j])
-                place = gram * classes + (rest * classes - 1) // norms[i]
+                if keys_a_range:
+                    place = gram * classes + i // keys_a_range
+                else:
+                    place = gram * classes + (rest * classes - 1) // norms[i]
                 if fill:
-                    entries[begins[place]] = i
+                    entries[begins[place]] = i % keys_a_range if keys_a_range else i
                     begins[place] += 1
                 else:
                     begins[place + 1] += 1

@@ -15,8 +15,12 @@ their vectors (their *norm*), grams from the rarest on.
 ``gram_ids``      int32           the number of each of them
 ``gram_weights``  int32           by number: inverse document frequency in steps of 1/64
 ``gram_begins``   int64           where each class of the postings of each gram begins
-``postings``      uint32          the keys that have the gram, ascending in each class
+``postings``      uint32, uint16  the keys that have the gram, ascending in each class
 ================  ==============  ================================================================
+
+The classes of a gram's postings are shares of what the key's grams from this one on weigh
+(:mod:`~concept_linker.candidates.searching`); where there are few keys, they are ranges of keys
+(:mod:`~concept_linker.candidates.scanning`), and the postings uint16, counted in the range.
 """
 
 from __future__ import annotations
@@ -33,34 +37,45 @@ from numpy.typing import NDArray
 
 __all__ = ["ARRAYS", "KeyIndex", "build"]
 
+# The arrays of a folder, and what the compiled search calls them.
+_FIELDS = {
+    "key_bytes": "bytes",
+    "key_offsets": "offsets",
+    "key_norms": "norms",
+    "key_table": "table",
+    "key_begins": "key_begins",
+    "key_grams": "key_grams",
+    "key_signatures": "signatures",
+    "gram_codes": "codes",
+    "gram_ids": "code_ids",
+    "gram_weights": "weights",
+    "gram_begins": "begins",
+    "postings": "postings",
+}
+
 #: The arrays of a folder.
-ARRAYS = (
-    "key_bytes",
-    "key_offsets",
-    "key_norms",
-    "key_table",
-    "key_begins",
-    "key_grams",
-    "key_signatures",
-    "gram_codes",
-    "gram_ids",
-    "gram_weights",
-    "gram_begins",
-    "postings",
-)
+ARRAYS = tuple(_FIELDS)
+
+# A 32-bit number for each of so many keys fits into a megabyte, a core's own cache.
+FEW_KEYS = 1 << 18
 
 
-def build(keys: NDArray[np.uint8], offsets: NDArray[np.int64]) -> tuple[dict[str, Any], Any]:
+def build(
+    keys: NDArray[np.uint8], offsets: NDArray[np.int64], *, few_keys: int = FEW_KEYS
+) -> tuple[dict[str, Any], Any]:
     """The arrays of an index over distinct, non-empty keys in ascending order of their bytes.
 
     Args:
         keys: the keys' UTF-8 bytes, one behind the other.
         offsets: where each begins; one more than keys.
+        few_keys: up to so many keys the postings are kept by ranges of keys, for
+            :mod:`~concept_linker.candidates.scanning`, not by the share of the rest.
 
     Returns:
         The arrays by name, and for each key given its id in the index (int64).
     """
     from concept_linker.candidates import building
+    from concept_linker.candidates.scanning import RANGE
     from concept_linker.candidates.searching import CLASSES, SIGNATURE
 
     codes, counts = building.count_grams(keys, offsets)
@@ -76,8 +91,11 @@ def build(keys: NDArray[np.uint8], offsets: NDArray[np.int64]) -> tuple[dict[str
     norms = norms[order]
     key_bytes, key_offsets = _gather(keys, offsets, order)
     key_grams, key_begins = _gather(key_grams, key_begins, order)
-    entries = np.empty(total, np.uint32)
-    begins = building.postings(key_begins, key_grams, norms, weights, CLASSES, entries)
+    ranges = -(-order.size // RANGE) if order.size <= few_keys else 0
+    entries = np.empty(total, np.uint16 if ranges else np.uint32)
+    begins = building.postings(
+        key_begins, key_grams, norms, weights, ranges or CLASSES, RANGE if ranges else 0, entries
+    )
     new_ids = np.empty(order.size, np.int64)
     new_ids[order] = np.arange(order.size)
     arrays = {
@@ -115,16 +133,20 @@ def _gather(
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """What a batch of queries found.
+    """What a batch of queries found, best first.
 
     Args:
-        counts: int64 of shape (queries,): how many keys each found.
-        ids: int32 of shape (queries, k): their ids, best first.
+        counts: int64 of shape (queries,): how many concepts each found.
+        exact: int64 of shape (all queries' keys,): the id of the key that equals it, or -1.
+        concepts: uint32 of shape (queries, k): row by row, ``counts`` of them.
+        places: uint32 of shape (queries, k): the place of each one's name among the keys' names.
         similarities: float64 of shape (queries, k): their cosines.
     """
 
     counts: NDArray[np.int64]
-    ids: NDArray[np.int32]
+    exact: NDArray[np.int64]
+    concepts: NDArray[np.uint32]
+    places: NDArray[np.uint32]
     similarities: NDArray[np.float64]
 
 
@@ -133,26 +155,23 @@ class KeyIndex:
 
     Args:
         arrays: by name, as :data:`ARRAYS` lists them.
+        names: whose the keys are; without it every key is a concept of its own.
     """
 
-    def __init__(self, arrays: dict[str, NDArray[Any]]) -> None:
-        self._bytes = arrays["key_bytes"]
-        self._offsets = arrays["key_offsets"]
+    def __init__(
+        self,
+        arrays: dict[str, NDArray[Any]],
+        names: tuple[NDArray[Any], NDArray[Any], NDArray[Any]] | None = None,
+    ) -> None:
+        arrays = {name: _read_only(arrays[name]) for name in ARRAYS}
+        self._arrays = arrays
+        if names is None:
+            rows = np.arange(arrays["key_norms"].size, dtype=np.uint32)
+            names = (np.arange(rows.size + 1), rows, rows)
+        self._key_names = tuple(_read_only(array) for array in names)
         #: What :func:`~concept_linker.candidates.grams.table_find` takes: table, offsets, bytes.
-        self.table = (arrays["key_table"], self._offsets, self._bytes)
-        self._index = (
-            arrays["gram_codes"],
-            arrays["gram_ids"],
-            arrays["gram_weights"],
-            round(64 * (math.log(1 + len(self)) + 1)),
-            arrays["gram_begins"],
-            arrays["postings"],
-            arrays["key_norms"],
-            arrays["key_begins"],
-            arrays["key_grams"],
-            arrays["key_signatures"],
-        )
-        self._scratch = threading.local()
+        self.table = (arrays["key_table"], arrays["key_offsets"], arrays["key_bytes"])
+        self._local = threading.local()
 
     @classmethod
     def open(cls, folder: Path) -> KeyIndex:
@@ -160,61 +179,94 @@ class KeyIndex:
         return cls({name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS})
 
     def __len__(self) -> int:
-        return int(self._offsets.size) - 1
+        return int(self._arrays["key_norms"].size)
 
     def key(self, key_id: int) -> str:
         """The key with an id."""
-        begin, end = self._offsets[key_id], self._offsets[key_id + 1]
-        return bytes(self._bytes[begin:end]).decode()
+        begin, end = self._arrays["key_offsets"][key_id : key_id + 2]
+        return bytes(self._arrays["key_bytes"][begin:end]).decode()
 
     def find(self, key: str) -> int | None:
         """The id of a key, or ``None``."""
         from concept_linker.candidates.grams import find
 
-        found = int(find(*self.table, _utf8([key])[0]))
+        found = int(find(*self.table, np.frombuffer(key.encode(), np.uint8)))
         return None if found < 0 else found
 
-    def search_many(self, keys: Sequence[str], *, k: int, threshold: float) -> Hits:
-        """The k nearest keys of each, with a cosine of at least ``threshold`` and above 0.
+    def search_many(self, queries: Sequence[Sequence[str]], *, k: int, threshold: float) -> Hits:
+        """The k concepts with the nearest keys, of a cosine of at least ``threshold`` and above 0.
 
         Exact: what :class:`~concept_linker.candidates.oracle.PlainIndex` finds by scoring every
-        key, in the same order: the higher cosine first, of equals the lower id.
+        key.  Concepts with a key that equals one of the query's come first; then the higher cosine,
+        of equals the key with the lower id, and of one key the name that comes first in its list.
 
         Args:
-            keys: normalised texts (see :func:`~concept_linker.candidates.normalise.key`).
-            k: at most so many each, at least 1.
+            queries: for each the keys of a text (see
+                :func:`~concept_linker.candidates.normalise.keys`); what is near to any counts.
+            k: at most so many concepts each, at least 1.
             threshold: from 0 to 1.
         """
+        from concept_linker.candidates.heap import Best
         from concept_linker.candidates.searching import search_many
 
-        data, offsets = _utf8(keys)
-        k = min(k, max(len(self), 1))
-        hits = Hits(
-            np.zeros(len(keys), np.int64),
-            np.empty((len(keys), k), np.int32),
-            np.empty((len(keys), k), np.float64),
-        )
+        keys = [key.encode() for query in queries for key in query]
+        k = min(k, max(self._key_names[2].size, 1))
+        shape = (len(queries), k)
+        best = Best(np.empty(shape, np.uint32), np.empty(shape, np.uint32), np.empty(shape))
+        counts, exact = np.empty(len(queries), np.int64), np.empty(len(keys), np.int64)
         search_many(  # type: ignore[call-arg]
-            data, offsets, k, float(threshold), *self._index, *self._thread_scratch(),
-            hits.ids, hits.similarities, hits.counts,
+            *self._prepared(),
+            _read_only(np.frombuffer(b"".join(keys), np.uint8)),
+            _begins([len(key) for key in keys]),
+            _begins([len(query) for query in queries]),
+            float(threshold), best, counts, exact,
         )  # fmt: skip
-        return hits
+        return Hits(counts, exact, *best)
 
-    def _thread_scratch(self) -> tuple[NDArray[Any], ...]:
-        """What one search needs for itself: each thread has its own."""
-        if not hasattr(self._scratch, "arrays"):
-            self._scratch.arrays = (
-                np.zeros(len(self), np.uint8),
-                np.empty(len(self), np.int32),
-                np.zeros(self._index[0].size, np.int32),
+    def _prepared(self) -> tuple[Any, ...]:
+        """The arrays as the compiled search takes them, and what a thread needs for itself."""
+        if not hasattr(self._local, "prepared"):
+            from concept_linker.candidates.heap import Names
+            from concept_linker.candidates.scanning import BLOCK
+            from concept_linker.candidates.searching import MARKS, Scratch
+            from concept_linker.candidates.vectors import Vectors
+
+            arrays = self._arrays
+            norms = arrays["key_norms"]
+            # The few keys that are far longer than the others shall not take up all steps.
+            longest = math.sqrt(norms[int(norms.size * 0.999)]) if norms.size else 1.0
+            edges = (np.arange(MARKS) * (longest / MARKS)) ** 2
+            few = arrays["postings"].dtype == np.uint16
+            fields = {field: arrays[name] for name, field in _FIELDS.items()}
+            fields["range_postings"] = arrays["postings"]
+            unused = "postings" if few else "range_postings"
+            fields[unused] = _read_only(np.zeros(0, np.uint32 if few else np.uint16))
+            vectors = Vectors(
+                **fields,
+                unknown_weight=round(64 * (math.log(1 + len(self)) + 1)),
+                marks=np.searchsorted(norms, edges),
+                marks_per_root=MARKS / longest,
             )
-        arrays: tuple[NDArray[Any], ...] = self._scratch.arrays
-        return arrays
+            blocks = -(-len(self) // BLOCK)
+            scratch = Scratch(
+                np.zeros(arrays["gram_weights"].size, np.int32),
+                np.zeros(0 if few else len(self), np.uint8),
+                np.empty(0 if few else len(self), np.int32),
+                np.zeros((blocks if few else 0, BLOCK), np.int32),
+            )
+            self._local.prepared = (vectors, Names(*self._key_names), scratch)
+        prepared: tuple[Any, ...] = self._local.prepared
+        return prepared
 
 
-def _utf8(texts: Sequence[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """The texts' bytes, one behind the other, and where each begins."""
-    encoded = [text.encode() for text in texts]
-    offsets = np.zeros(len(encoded) + 1, np.int64)
-    np.cumsum([len(text) for text in encoded], out=offsets[1:])
-    return np.frombuffer(b"".join(encoded), np.uint8), offsets
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """The same memory as a plain read-only array: one type for the compiler, mapped or not."""
+    plain = np.asarray(array).view()
+    plain.flags.writeable = False
+    return plain
+
+
+def _begins(lengths: Sequence[int]) -> NDArray[np.int64]:
+    begins = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=begins[1:])
+    return begins

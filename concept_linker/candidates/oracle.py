@@ -37,7 +37,7 @@ class PlainIndex:
             gram: round(64 * (math.log((1 + total) / (1 + df)) + 1)) for gram, df in counts.items()
         }
         self._unknown = round(64 * (math.log(1 + total) + 1))
-        self._keys = sorted(distinct, key=lambda key: (self._norm(key), key.encode()))
+        self.keys = sorted(distinct, key=lambda key: (self._norm(key), key.encode()))
 
     def _norm(self, key: str) -> int:
         return sum(self._weights.get(gram, self._unknown) ** 2 for gram in grams_of(key))
@@ -53,7 +53,7 @@ class PlainIndex:
 
         Best first; of equals the lighter one first (the lower norm), then by bytes.
         """
-        scored = [(key, self.similarity(query, key)) for key in self._keys]
+        scored = [(key, self.similarity(query, key)) for key in self.keys]
         hits = [(key, cosine) for key, cosine in scored if cosine > 0 and cosine >= threshold]
         hits.sort(key=lambda hit: -hit[1])
         return hits[:k]

@@ -1,36 +1,42 @@
-"""The search for the nearest keys of one query, compiled: exact, and as little as a proof needs.
+"""The search for the concepts with the names nearest to a query, compiled.
 
-A key's vector has the weight w_g at each of its grams; ``norm`` is its squared length, a whole
-number.  For a query q and a key d
+Exact, and as little work as a proof needs.  A key's vector has the weight w_g at each of its
+grams; ``norm`` is its squared length, a whole number.  For a query q and a key d
 
     cos(q, d) = dot / sqrt(norm_q · norm_d),   dot = sum of w_g² over the grams both have.
 
-Grams are numbered from the heaviest (rarest) on, in the query and in every key alike.  If g is the
-heaviest gram that q and d share, all that they share is in what follows g on either side, so
+Grams are numbered from the heaviest (rarest) on, and keys by norm.  What a key must reach, the
+*floor*, is the threshold, and later the k-th best similarity.  There are two ways, by what the
+cache holds: few keys are :func:`~concept_linker.candidates.scanning.scan`-ned, many *probed*.
 
-    dot ≤ min(rest_q(g), rest_d(g)),
-
-where ``rest`` is the sum of w² from g on.  A key can therefore reach the threshold t only if
+If g is the heaviest gram that q and d share, all that they share is in what follows g on either
+side, so dot ≤ min(rest_q(g), rest_d(g)), where ``rest`` is the sum of w² from g on.  A key can
+therefore reach the floor t only if
 
     rest_d(g) / norm_d ≥ t sqrt(norm_q / norm_d)   and   norm_d ≤ rest_q(g)² / (t² norm_q).
 
-Keys are numbered by norm, and the postings of a gram are kept in classes of rest_d(g) / norm_d;
-so what may reach t is one range of each class, found by bisection, and only that is read.  For
-every key in it a signature of 128 bits, one set for each gram that the key has, bounds its dot
-product from above; what passes is scored exactly from its grams.  The k-th best similarity
-raises t.  The query's grams are read from the heaviest on until rest_q(g) is too small; the common
-grams with the long lists are hardly ever touched.  (Prefix and length filters as in PPJoin,
+The postings of a gram are kept in classes of rest_d(g) / norm_d; so what may reach t is one range
+of each class, and only that is read.  For every key in it a signature of 128 bits, one set for
+each gram that the key has, bounds its dot product from above; what passes is scored exactly from
+its grams.  The query's grams are read from the heaviest on until rest_q(g) is too small; the
+common grams with the long lists are hardly ever touched.  (Prefix and length filters as in PPJoin,
 Xiao et al., WWW 2008, on both sides, for weighted sets and a rising threshold.)
 """
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
-from concept_linker.candidates.grams import gram_id, gram_set, shell_sort
+from concept_linker.candidates.grams import find, gram_id, gram_set, shell_sort
+from concept_linker.candidates.heap import Best, best_first, offer
+from concept_linker.candidates.scanning import scan
+from concept_linker.candidates.vectors import SLACK
 
-__all__ = ["CLASSES", "SIGNATURE", "search_many"]
+__all__ = ["CLASSES", "MARKS", "SIGNATURE", "Scratch", "search_many"]
 
 #: Bits in the signature of a key: gram g sets bit g mod 128.
 SIGNATURE = 128
@@ -38,8 +44,53 @@ SIGNATURE = 128
 #: Classes of rest_d(g) / norm_d in the postings of a gram.
 CLASSES = 16
 
-# Bounds are computed in floating point; this keeps them on the safe side of rounding.
-_SLACK = 1.0 - 1e-9
+#: Steps of sqrt(norm) for which is known where keys of that norm begin.
+MARKS = 4096
+
+# Keys of one class are looked at so many at a time.
+_BLOCK = 64
+
+
+class Scratch(NamedTuple):
+    """What a search needs for itself; each thread has its own.
+
+    Args:
+        squares: int32, one a gram: the squared weights of the query's grams, else 0.
+        seen: uint8, one a key: 1 for those that have been scored.  (When probing.)
+        met: int32, one a key: those whose ``seen`` is 1.  (When probing.)
+        dots: int32 of shape (blocks, keys in a block): what has been added up.  (When scanning.)
+    """
+
+    squares: NDArray[Any]
+    seen: NDArray[Any]
+    met: NDArray[Any]
+    dots: NDArray[Any]
+
+
+@njit(cache=True, nogil=True)
+def _signature_sums(gram_ids, squares, sums):  # type: ignore[no-untyped-def]
+    """sums[b, v]: the squared weights of the query's grams whose bit is set in byte b = v."""
+    weights = np.zeros(SIGNATURE, np.int32)
+    for gram in gram_ids:
+        weights[gram & (SIGNATURE - 1)] += squares[gram]
+    for byte in range(SIGNATURE // 8):
+        own = sums[byte]
+        own[0] = 0
+        for bit in range(8):
+            weight = weights[byte * 8 + bit]
+            half = 1 << bit
+            lower, upper = own[:half], own[half : 2 * half]
+            for value in range(half):
+                upper[value] = lower[value] + weight
+
+
+@njit(cache=True, nogil=True)
+def _without(sums, gram, square):  # type: ignore[no-untyped-def]
+    """Takes a gram out of the sums."""
+    own = sums[(gram & (SIGNATURE - 1)) >> 3]
+    bit = gram & 7
+    for value in range(256):
+        own[value] -= square * ((value >> bit) & 1)
 
 
 @njit(cache=True, nogil=True)
@@ -55,206 +106,170 @@ def _first_at_least(ascending, begin, end, wanted):  # type: ignore[no-untyped-d
 
 
 @njit(cache=True, nogil=True)
-def _worse(similarity, key, other_similarity, other):  # type: ignore[no-untyped-def]
-    return similarity < other_similarity or (similarity == other_similarity and key > other)
+def _passing(keys, signatures, sums, need, seen, passed):  # type: ignore[no-untyped-def]
+    """Fills ``passed`` with the keys not seen whose signature allows a dot product of ``need``."""
+    count = 0
+    for key in keys:
+        own = signatures[key]
+        most = np.int32(0)
+        for byte in range(SIGNATURE // 8):
+            most += sums[byte, own[byte]]
+        passed[count] = key
+        count += most >= need
+    left = 0
+    for key in passed[:count]:
+        passed[left] = key
+        left += seen[key] == 0
+    return left
 
 
 @njit(cache=True, nogil=True)
-def _push(ids, similarities, size, k, key, similarity):  # type: ignore[no-untyped-def]
-    """Offers a key to the heap of the k best (the worst on top); returns the heap's new size."""
-    if size < k:
-        at = size
-        size += 1
-        while at > 0:
-            parent = (at - 1) >> 1
-            if not _worse(similarity, key, similarities[parent], ids[parent]):
+def _score(keys, key_begins, key_grams, norms, squares, norm, similarities):  # type: ignore[no-untyped-def]
+    """The cosine of each key: nothing in here waits for the memory of the key before."""
+    for j in range(keys.size):
+        key = keys[j]
+        dot = np.int64(0)
+        for gram in key_grams[key_begins[key] : key_begins[key + 1]]:
+            dot += squares[gram]
+        similarities[j] = np.float64(dot) / np.sqrt(norm * np.float64(norms[key]))
+
+
+@njit(cache=True, nogil=True)
+def _probe(index, names, scratch, sums, gram_ids, rest, norm, floor, best, size):  # type: ignore[no-untyped-def]
+    """Finds what may reach the floor by the query's heaviest grams; returns the heap's size."""
+    squares, seen, met = scratch.squares, scratch.seen, scratch.met
+    entries, norms, marks = index.postings, index.norms, index.marks
+    passed = np.empty(_BLOCK, np.uint32)
+    similarities = np.empty(_BLOCK, np.float64)
+    _signature_sums(gram_ids, squares, sums)
+    number = 0
+    for i in range(gram_ids.size):
+        least = floor * floor * norm * SLACK
+        if rest[i] < least:
+            break
+        gram = gram_ids[i]
+        high = norms.size
+        if least > 0.0:
+            root = rest[i] / np.sqrt(least) * index.marks_per_root
+            if root < MARKS - 1:
+                high = marks[np.int64(root) + 1]
+        for c in range(CLASSES - 1, -1, -1):
+            at = index.begins[gram * CLASSES + c]
+            stop = index.begins[gram * CLASSES + c + 1]
+            if at == stop:
+                continue
+            # Of this class, a key may be too light, and in lower ones only heavier keys are not.
+            root = floor * np.sqrt(norm) * SLACK * CLASSES / (c + 1.0) * index.marks_per_root
+            low = marks[min(np.int64(root), MARKS - 1)]
+            if low >= high:
                 break
-            ids[at] = ids[parent]
-            similarities[at] = similarities[parent]
-            at = parent
-    else:
-        if not _worse(similarities[0], ids[0], similarity, key):
-            return size
-        at = 0
-        while True:
-            child = 2 * at + 1
-            if child >= size:
-                break
-            if child + 1 < size and _worse(
-                similarities[child + 1], ids[child + 1], similarities[child], ids[child]
-            ):
-                child += 1
-            if not _worse(similarities[child], ids[child], similarity, key):
-                break
-            ids[at] = ids[child]
-            similarities[at] = similarities[child]
-            at = child
-    ids[at] = key
-    similarities[at] = similarity
+            if entries[at] >= high or entries[stop - 1] < low:
+                continue
+            at = _first_at_least(entries, at, stop, low)
+            stop = _first_at_least(entries, at, stop, high)
+            while at < stop:
+                # norms ascend, so that what this key needs bounds what the next ones need
+                need = np.int64(floor * np.sqrt(norm * norms[entries[at]]) * SLACK)
+                block = entries[at : min(at + _BLOCK, stop)]
+                at += _BLOCK
+                count = _passing(block, index.signatures, sums, need, seen, passed)
+                _score(
+                    passed[:count], index.key_begins, index.key_grams, norms, squares, norm,
+                    similarities,
+                )  # fmt: skip
+                for j in range(count):
+                    seen[passed[j]] = 1
+                    met[number] = passed[j]
+                    number += 1
+                    if similarities[j] >= floor:
+                        size = offer(best, size, names, np.int64(passed[j]), similarities[j])
+                        if size == best.places.size:
+                            floor = max(floor, best.similarities[0])
+        # A key with this gram has been scored or cannot reach the floor: from here on no bound
+        # needs to count it.
+        _without(sums, gram, squares[gram])
+    for i in range(number):
+        seen[met[i]] = 0
     return size
 
 
 @njit(cache=True, nogil=True)
-def _best_first(ids, similarities, size):  # type: ignore[no-untyped-def]
-    """Turns the heap into a list, best first, by taking the worst off again and again."""
-    while size > 1:
-        size -= 1
-        key, similarity = ids[0], similarities[0]
-        last, last_similarity = ids[size], similarities[size]
-        ids[size], similarities[size] = key, similarity
-        at = 0
-        while True:
-            child = 2 * at + 1
-            if child >= size:
-                break
-            if child + 1 < size and _worse(
-                similarities[child + 1], ids[child + 1], similarities[child], ids[child]
-            ):
-                child += 1
-            if not _worse(similarities[child], ids[child], last_similarity, last):
-                break
-            ids[at], similarities[at] = ids[child], similarities[child]
-            at = child
-        ids[at], similarities[at] = last, last_similarity
-
-
-@njit(cache=True, nogil=True)
-def _signature_sums(gram_ids, known, squares, sums):  # type: ignore[no-untyped-def]
-    """sums[b, v]: the squared weights of the query's grams whose bit is set in byte b = v."""
-    for byte in range(SIGNATURE // 8):
-        for value in range(256):
-            sums[byte, value] = 0
-    for i in range(known):
-        bit = gram_ids[i] & (SIGNATURE - 1)
-        sums[bit >> 3, 1 << (bit & 7)] += squares[gram_ids[i]]
-    for byte in range(SIGNATURE // 8):
-        for value in range(1, 256):
-            lowest = value & -value
-            if lowest != value:
-                sums[byte, value] = sums[byte, lowest] + sums[byte, value ^ lowest]
-
-
-@njit(cache=True, nogil=True)
 def _search(  # type: ignore[no-untyped-def]
-    query, begin, end, k, threshold,
-    codes, code_ids, weights, unknown_weight, begins, entries, norms, key_begins, key_grams,
-    signatures, sums, seen, met, squares, grams, gram_ids, rest, found, similarities,
-):  # fmt: skip
-    """One query; fills ``found`` and ``similarities``, best first; returns how many."""
-    count = gram_set(query, begin, end, grams)
+    index, names, scratch, sums, data, begin, end, grams, gram_ids, rest, threshold, best, size
+):
+    """One key; goes on with the heap as it stands, and returns its size."""
+    squares = scratch.squares
     norm = 0.0
     known = 0
-    for i in range(count):
-        gram = gram_id(codes, code_ids, grams[i])
-        weight = np.int64(unknown_weight)
+    for i in range(gram_set(data, begin, end, grams)):
+        gram = gram_id(index.codes, index.code_ids, grams[i])
+        weight = np.int64(index.unknown_weight)
         if gram >= 0:
-            weight = np.int64(weights[gram])
+            weight = np.int64(index.weights[gram])
             gram_ids[known] = gram
             known += 1
             squares[gram] = weight * weight
         norm += weight * weight
     if known == 0:
-        return 0
-    shell_sort(gram_ids, known)
-    rest[known] = 0.0
-    for i in range(known - 1, -1, -1):
-        rest[i] = rest[i + 1] + squares[gram_ids[i]]
-
-    _signature_sums(gram_ids, known, squares, sums)
-    keys = norms.size
-    floor = threshold  # what a key must reach: the threshold, later the k-th best similarity
-    best = 0
-    number = 0
-    for i in range(known):
-        least = floor * floor * norm * _SLACK
-        if rest[i] < least:
-            break
-        gram = gram_ids[i]
-        high = keys
-        if least > 0.0:
-            high = _first_at_least(norms, 0, keys, np.floor(rest[i] * rest[i] / least) + 1.0)
-        for c in range(CLASSES - 1, -1, -1):
-            at = begins[gram * CLASSES + c]
-            stop = begins[gram * CLASSES + c + 1]
-            if at == stop:
-                continue
-            share = (c + 1.0) / CLASSES
-            lightest = least / (share * share)
-            if least > 0.0:
-                if norms[entries[stop - 1]] < lightest or entries[at] >= high:
-                    continue
-                low = _first_at_least(norms, 0, high, lightest)
-                if low >= high:
-                    break  # lower classes only want heavier keys
-                at = _first_at_least(entries, at, stop, low)
-            while at < stop:
-                key = np.int64(entries[at])
-                if key >= high:
-                    break
-                # norms ascend, so that what this key needs bounds what the next ones need
-                need = floor * np.sqrt(norm * np.float64(norms[key])) * _SLACK
-                block = min(at + 64, stop)
-                while at < block:
-                    key = np.int64(entries[at])
-                    at += 1
-                    most = 0
-                    for byte in range(SIGNATURE // 8):
-                        most += sums[byte, signatures[key, byte]]
-                    if most < need or seen[key]:
-                        continue
-                    seen[key] = 1
-                    met[number] = key
-                    number += 1
-                    dot = np.int64(0)
-                    for j in range(key_begins[key], key_begins[key + 1]):
-                        dot += squares[key_grams[j]]
-                    similarity = np.float64(dot) / np.sqrt(norm * np.float64(norms[key]))
-                    if similarity >= floor:
-                        best = _push(found, similarities, best, k, key, similarity)
-        if best == k and similarities[0] > floor:
-            floor = similarities[0]
-        # A key with this gram has been scored or cannot reach the floor: from here on no bound
-        # needs to count it.
-        bit = gram & (SIGNATURE - 1)
-        for value in range(256):
-            if value >> (bit & 7) & 1:
-                sums[bit >> 3, value] -= squares[gram]
-    for i in range(number):
-        seen[met[i]] = 0
-    for i in range(known):
-        squares[gram_ids[i]] = 0
-    _best_first(found, similarities, best)
-    return best
+        return size
+    shell_sort(gram_ids, np.int64(known))
+    own = gram_ids[:known]
+    floor = threshold
+    if size == best.places.size:
+        floor = max(floor, best.similarities[0])
+    if scratch.dots.size and norm < 2.0**31:
+        ranges = (index.begins.size - 1) // index.weights.size
+        size = scan(
+            index.begins, index.range_postings, ranges, index.norms, scratch.dots, squares,
+            names, own, norm, floor, best, size,
+        )  # fmt: skip
+    else:
+        rest[known] = 0.0
+        for i in range(known - 1, -1, -1):
+            rest[i] = rest[i + 1] + squares[own[i]]
+        size = _probe(index, names, scratch, sums, own, rest, norm, floor, best, size)
+    for gram in own:
+        squares[gram] = 0
+    return size
 
 
 @njit(cache=True, nogil=True)
-def search_many(  # type: ignore[no-untyped-def]
-    queries, query_offsets, k, threshold,
-    codes, code_ids, weights, unknown_weight, begins, entries, norms, key_begins, key_grams,
-    signatures, seen, met, squares, found, similarities, counts,
-):  # fmt: skip
-    """Searches every query.
+def search_many(index, names, scratch, data, offsets, groups, threshold, found, counts, exact):  # type: ignore[no-untyped-def]
+    """Searches every query, which is a group of keys (the forms of one text).
 
     Args:
-        queries, query_offsets: the queries' UTF-8 bytes.
-        codes, code_ids, weights, unknown_weight, begins, entries, norms, key_begins, key_grams,
-            signatures: :class:`~concept_linker.candidates.key_index.KeyIndex`'s arrays.
-        seen: uint8 scratch, one a key, all 0; all 0 again afterwards.
-        met: int32 scratch, one a key.
-        squares: int32 scratch, one a gram, all 0; all 0 again afterwards.
-        found, similarities, counts: the answers: (queries, k), (queries, k), (queries,).
+        index: :class:`~concept_linker.candidates.vectors.Vectors`.
+        names: :class:`~concept_linker.candidates.heap.Names`.
+        scratch: :class:`Scratch`; all 0, and all 0 again afterwards.
+        data, offsets: the keys' UTF-8 bytes.
+        groups: int64, one more than queries: where the keys of each query begin.
+        threshold: the least similarity.
+        found: :class:`~concept_linker.candidates.heap.Best` with arrays of shape (queries, k);
+            filled in, best first.  Names whose key equals one of the query's come first of all.
+        counts: int64, one a query: how many were found; filled in.
+        exact: int64, one a key of the queries: the index's key that equals it, or -1; filled in.
     """
     longest = 0
-    for i in range(query_offsets.size - 1):
-        longest = max(longest, query_offsets[i + 1] - query_offsets[i])
+    for i in range(offsets.size - 1):
+        longest = max(longest, offsets[i + 1] - offsets[i])
     grams = np.empty(longest + 1, np.uint64)
     gram_ids = np.empty(longest + 1, np.int64)
     rest = np.empty(longest + 2, np.float64)
     sums = np.empty((SIGNATURE // 8, 256), np.int32)
-    for i in range(query_offsets.size - 1):
-        counts[i] = _search(
-            queries, query_offsets[i], query_offsets[i + 1], k, threshold,
-            codes, code_ids, weights, unknown_weight, begins, entries, norms, key_begins,
-            key_grams, signatures, sums, seen, met, squares, grams, gram_ids, rest,
-            found[i], similarities[i],
-        )  # fmt: skip
+    for i in range(groups.size - 1):
+        best = Best(found.concepts[i], found.places[i], found.similarities[i])
+        size = np.int64(0)
+        for j in range(groups[i], groups[i + 1]):
+            key = find(index.table, index.offsets, index.bytes, data[offsets[j] : offsets[j + 1]])
+            exact[j] = key
+            if key >= 0:
+                size = offer(best, size, names, key, 2.0)  # above all that is not equal
+        for j in range(groups[i], groups[i + 1]):
+            size = _search(
+                index, names, scratch, sums, data, offsets[j], offsets[j + 1],
+                grams, gram_ids, rest, threshold, best, size,
+            )  # fmt: skip
+        best_first(best, size)
+        for j in range(size):
+            best.similarities[j] = min(best.similarities[j], 1.0)
+        counts[i] = size

@@ -75,7 +75,7 @@ def build(
     }
     filters = {name: value for name, value in filters.items() if value is not None}
     if filters and not any(format == "rrf" for format, _ in wanted):
-        raise SettingsError(f"{', '.join(filters)}: only an rrf source has these")
+        raise SettingsError("the filters of rrf are given, but no source is rrf")
     output = store.check_target(output)  # before any source is read
     bad_rows = output.with_name(output.name + ".quarantine.jsonl") if skip_bad else None
     if bad_rows:
@@ -96,7 +96,8 @@ def build(
         )
     _print_summary(KnowledgeBase.open(output))
     if quarantine.count:
-        print(f"{quarantine.count} bad rows set aside in {bad_rows}", file=sys.stderr)
+        rows = "row" if quarantine.count == 1 else "rows"
+        print(f"{quarantine.count} bad {rows} set aside in {bad_rows}", file=sys.stderr)
 
 
 def _split(source: str) -> tuple[str, Path]:

@@ -51,8 +51,9 @@ def link(
 
 def _lines() -> Iterator[str]:
     """Lines of standard input, without their ends; bytes that are no UTF-8 become U+FFFD."""
-    for line in sys.stdin.buffer:
-        yield line.decode("utf-8", errors="replace").rstrip("\r\n")
+    for number, line in enumerate(sys.stdin.buffer):
+        text = line.decode("utf-8", errors="replace").rstrip("\r\n")
+        yield text.removeprefix("\ufeff") if number == 0 else text
 
 
 def _print_table(annotation: Annotation) -> None:
@@ -68,7 +69,7 @@ def _print_table(annotation: Annotation) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("place", no_wrap=True)
     for title in ("mention", "id", "name", "semantic type"):
-        table.add_column(title, overflow="fold")
+        table.add_column(title, overflow="fold", no_wrap=title == "id")
     for title in ("similarity", "score"):
         table.add_column(title, justify="right", no_wrap=True)
     for mention in annotation:

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import gc
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from concept_linker.annotation import Candidate
 from concept_linker.candidates.key_index import ARRAYS as INDEX_ARRAYS
-from concept_linker.candidates.key_index import KeyIndex
+from concept_linker.candidates.key_index import Hits, KeyIndex
 from concept_linker.candidates.normalise import case_agrees, keys
-from concept_linker.errors import InputError, SettingsError
+from concept_linker.errors import InputError, KnowledgeBaseError, SettingsError
 from concept_linker.knowledge_base import store
-from concept_linker.knowledge_base.merge import CuiOrigin
-from concept_linker.knowledge_base.source import NameKind, canonical_id
+from concept_linker.knowledge_base.identity import CuiOrigin, NameKind, canonical_id
 from concept_linker.knowledge_base.strings import Strings
 
 __all__ = ["Concept", "ConceptName", "KnowledgeBase", "Match"]
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,11 @@ class KnowledgeBase:
     def __init__(self, path: Path, manifest: store.Manifest, arrays: dict[str, Any]) -> None:
         self.path = path
         self.manifest = manifest
-        self.index = KeyIndex({name: arrays[name] for name in INDEX_ARRAYS})
+        self.index = KeyIndex(
+            {name: arrays[name] for name in INDEX_ARRAYS},
+            (arrays["key_names_offsets"], arrays["key_names_values"], arrays["name_concepts"]),
+        )
+        self._key_names = arrays["key_names_values"]
         self._ids = Strings.of(arrays, "concept_ids")
         self._names = Strings.of(arrays, "names")
         self._other_ids = Strings.of(arrays, "other_ids")
@@ -111,6 +118,10 @@ class KnowledgeBase:
 
             path = open_base_folder(quiet=quiet)
         else:
+            if not isinstance(kb, str | PathLike) or "\0" in str(kb):
+                raise KnowledgeBaseError(
+                    f"knowledge base {kb!r}: wanted 'open' or the path of a folder"
+                )
             path = Path(kb).absolute()
         return cls(path, *store.open_folder(path))
 
@@ -209,27 +220,24 @@ class KnowledgeBase:
 
         Those whose name agrees in case come first, then preferred names, then lower ids.
         """
+        return self._equal(text, [self.index.find(one) for one in keys(text)])
+
+    def _equal(self, text: str, key_ids: Iterable[int | None]) -> list[Match]:
+        """The concepts with a name that has one of the text's keys, which are given by id."""
         found: dict[int, Match] = {}
-        for one in keys(text):
-            key_id = self.index.find(one)
-            if key_id is not None:
+        concepts = self._columns["name_concepts"]
+        for key_id in key_ids:
+            if key_id is not None and key_id >= 0:
                 for name in self._names_of_key(key_id, text):
-                    concept = self._columns["name_concepts"][name]
-                    found.setdefault(concept, Match(concept, name, 1.0))
+                    found.setdefault(concepts[name], Match(concepts[name], name, 1.0))
         return list(found.values())
 
-    def _names_of_key(self, key_id: int, text: str | None) -> Sequence[int]:
-        """The rows of the names with a key; the text, where given, has that key."""
+    def _names_of_key(self, key_id: int, text: str) -> Sequence[int]:
+        """The rows of the names with a key, which is one of the text's."""
         begin, end = self._columns["key_names_offsets"][key_id : key_id + 2]
-        names = self._columns["key_names_values"][begin:end].tolist()
+        names: list[int] = self._columns["key_names_values"][begin:end].tolist()
         if len(names) > 1:
-            kinds = self._columns["name_kinds"]
-            if text is None:
-                names.sort(key=lambda name: (kinds[name], name))
-            else:
-                names.sort(
-                    key=lambda name: (not case_agrees(text, self._names[name]), kinds[name], name)
-                )
+            names.sort(key=lambda name: not case_agrees(text, self._names[name]))
         return names
 
     def search(self, text: str, *, k: int = 10, threshold: float = 0.7) -> list[Candidate]:
@@ -259,11 +267,33 @@ class KnowledgeBase:
             InputError: something that is no string.
             SettingsError: k below 1 or a threshold outside 0 to 1.
         """
-        rows = self.match_many(texts, k=k, threshold=threshold)
-        return [[self.candidate(m, score=m.similarity) for m in row] for row in rows]
+        return self._nearest(texts, k, threshold, self._candidates)
 
     def match_many(self, texts: Iterable[str], *, k: int, threshold: float) -> list[list[Match]]:
         """As :meth:`search_many`, as row numbers."""
+        return self._nearest(texts, k, threshold, lambda *columns: list(map(Match, *columns)))
+
+    def _candidates(
+        self, concepts: list[int], names: list[int], similarities: list[float]
+    ) -> list[Candidate]:
+        heads = map(self._head, concepts)
+        distinct = list(set(names))
+        aliases = dict(zip(distinct, self._names.many(distinct), strict=True))
+        return [
+            Candidate(concept_id, name, alias, similarity, similarity, types)
+            for (concept_id, name, types), alias, similarity in zip(
+                heads, map(aliases.__getitem__, names), similarities, strict=True
+            )
+        ]
+
+    def _nearest(
+        self, texts: Iterable[str], k: int, threshold: float, values: Callable[..., list[_T]]
+    ) -> list[list[_T]]:
+        """The answers of :meth:`search_many`, made of columns by ``values``.
+
+        Args:
+            values: takes concepts, names and similarities, one each a match.
+        """
         if k < 1:
             raise SettingsError(f"k is {k}, wanted at least 1")
         if not 0.0 <= threshold <= 1.0:
@@ -272,46 +302,47 @@ class KnowledgeBase:
         for text in texts:
             if not isinstance(text, str):
                 raise InputError(f"a text to search is {type(text).__name__}, wanted str")
-        forms = [keys(text) for text in texts]
-        wanted = {key: None for form in forms for key in form}
-        near: dict[str, list[tuple[int, float]]] = {}
-        # A concept has many keys, so that k concepts need more than k keys; how many is not known.
-        at_most, pending = 2 * k, list(wanted)
-        while pending:
-            hits = self.index.search_many(pending, k=at_most, threshold=threshold)
-            short = []
-            for key, count, ids, cosines in zip(
-                pending, hits.counts.tolist(), hits.ids, hits.similarities, strict=True
-            ):
-                near[key] = list(zip(ids[:count].tolist(), cosines[:count].tolist(), strict=True))
-                if count == at_most < len(self.index) and self._concepts(near[key]) < k:
-                    short.append(key)
-            pending, at_most = short, at_most * 4
-        return [self._best(text, form, near, k) for text, form in zip(texts, forms, strict=True)]
+        distinct = {text: number for number, text in enumerate(dict.fromkeys(texts))}
+        forms = [keys(text) for text in distinct]
+        hits = self.index.search_many(forms, k=k, threshold=threshold)
+        filled = np.arange(hits.places.shape[1]) < hits.counts[:, None]
+        concepts = hits.concepts[filled].tolist()
+        names = self._key_names[hits.places[filled]].tolist()
+        ends = np.cumsum(hits.counts).tolist()
+        begins = [0, *ends]
+        for (text, begin, end), key_ids in zip(
+            zip(distinct, begins, ends, strict=False), self._equal_keys(forms, hits), strict=True
+        ):
+            if key_ids:  # which of several equal names comes first depends on the text's case
+                equal = {match.concept: match.name for match in self._equal(text, key_ids)}
+                others = dict(zip(concepts[begin:end], names[begin:end], strict=True))
+                ordered = {**equal, **{c: n for c, n in others.items() if c not in equal}}
+                concepts[begin:end] = list(ordered)[: end - begin]
+                names[begin:end] = list(ordered.values())[: end - begin]
+        with _no_collection():
+            found = values(concepts, names, hits.similarities[filled].tolist())
+        return [found[begins[i] : ends[i]] for i in map(distinct.__getitem__, texts)]
 
-    def _concepts(self, near: list[tuple[int, float]]) -> int:
-        concepts = self._columns["name_concepts"]
-        return len({concepts[n] for key_id, _ in near for n in self._names_of_key(key_id, None)})
+    def _equal_keys(self, forms: list[tuple[str, ...]], hits: Hits) -> Iterator[list[int]]:
+        """For each text the keys equal to its own, or none where only one name has them."""
+        key_ids = hits.exact.tolist()
+        offsets = self._columns["key_names_offsets"]
+        begin = 0
+        for form in forms:
+            own = [key_id for key_id in key_ids[begin : begin + len(form)] if key_id >= 0]
+            begin += len(form)
+            several = sum(offsets[key_id + 1] - offsets[key_id] for key_id in own) > 1
+            yield own if several else []
 
-    def _best(
-        self,
-        text: str,
-        forms: Sequence[str],
-        near: dict[str, list[tuple[int, float]]],
-        k: int,
-    ) -> list[Match]:
-        found: dict[int, Match] = {m.concept: m for m in self.find(text)[:k]}
-        hits = near[forms[0]] if forms else []
-        if len(forms) > 1:
-            hits = sorted((hit for form in forms for hit in near[form]), key=lambda hit: -hit[1])
-        concepts = self._columns["name_concepts"]
-        for key_id, similarity in hits:
-            if len(found) >= k:
-                break
-            for name in self._names_of_key(key_id, None):
-                concept = concepts[name]
-                if concept not in found:
-                    found[concept] = Match(concept, name, similarity)
-                    if len(found) >= k:
-                        break
-        return list(found.values())
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """No garbage collection while many values are made: all are in use, and looking takes time."""
+    if not gc.isenabled():
+        yield
+        return
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()

@@ -6,68 +6,15 @@ on first use, into the user's cache, under a lock, and renamed into place when i
 
 from __future__ import annotations
 
-import json
 import shutil
-from dataclasses import asdict
 from pathlib import Path
-
-import pyarrow.parquet as pq
-from filelock import FileLock
 
 from concept_linker.errors import KnowledgeBaseError
 from concept_linker.knowledge_base import store
-from concept_linker.knowledge_base.merge import CONCEPT_NAMES, CONCEPTS, MergedTables
-from concept_linker.knowledge_base.progress import progress_bar
-from concept_linker.knowledge_base.source import SourceInfo, sha256_of
+from concept_linker.knowledge_base.checksum import sha256_of
 from concept_linker.resources import cache_folder, model_path
 
-__all__ = ["load_compiled", "open_base_folder", "save_compiled"]
-
-_HEAD = "compiled.json"
-
-
-def save_compiled(merged: MergedTables, folder: Path) -> None:
-    """Writes merged tables in the form that ships: two Parquet files and a head."""
-    folder.mkdir(parents=True, exist_ok=True)
-    checksums = {}
-    for name, table in (("concepts", merged.concepts), ("names", merged.names)):
-        path = folder / f"{name}.parquet"
-        pq.write_table(
-            table, path, compression="zstd", compression_level=19, row_group_size=1 << 20
-        )
-        checksums[path.name] = sha256_of(path)
-    head = {
-        "sources": [asdict(source) for source in merged.sources],
-        "refused": merged.refused,
-        "files": checksums,
-    }
-    text = json.dumps(head, indent=1, ensure_ascii=False)
-    (folder / _HEAD).write_text(text + "\n", encoding="utf-8")
-
-
-def load_compiled(folder: Path) -> MergedTables:
-    """Reads what :func:`save_compiled` wrote.
-
-    Raises:
-        KnowledgeBaseError: a file is missing or damaged.
-    """
-    path = folder / _HEAD
-    try:
-        head = json.loads(path.read_bytes())
-        tables = []
-        for name, schema in (("concepts", CONCEPTS), ("names", CONCEPT_NAMES)):
-            path = folder / f"{name}.parquet"
-            if sha256_of(path) != head["files"][path.name]:
-                raise ValueError("its SHA-256 is another")
-            tables.append(pq.read_table(path).cast(schema))
-        sources = tuple(SourceInfo(**source) for source in head["sources"])
-        return MergedTables(tables[0], tables[1], sources, head["refused"])
-    except (OSError, ValueError, KeyError, TypeError) as error:  # Arrow's are among them
-        raise _damaged(path) from error
-
-
-def _damaged(path: Path) -> KnowledgeBaseError:
-    return KnowledgeBaseError(f"{path}: missing or damaged; install concept_linker again")
+__all__ = ["open_base_folder"]
 
 
 def open_base_folder(*, quiet: bool = False) -> Path:
@@ -77,13 +24,18 @@ def open_base_folder(*, quiet: bool = False) -> Path:
         KnowledgeBaseError: the cache folder cannot be written, or what ships is damaged.
     """
     compiled = model_path("open_kb") / "compiled"
+    head = compiled / "compiled.json"
     try:
-        checksum = sha256_of(compiled / _HEAD)[:12]
+        checksum = sha256_of(head)[:12]
     except OSError as error:
-        raise _damaged(compiled / _HEAD) from error
+        raise KnowledgeBaseError(
+            f"{head}: missing or damaged; install concept_linker again"
+        ) from error
     folder = cache_folder() / f"open-{store.FORMAT}-{checksum}"
     if _is_whole(folder):
         return folder
+    from filelock import FileLock  # with what follows, needed once only
+
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(folder.with_suffix(".lock")):
@@ -108,6 +60,8 @@ def _is_whole(folder: Path) -> bool:
 
 def _derive(compiled: Path, folder: Path, *, quiet: bool) -> None:
     from concept_linker.knowledge_base.build import compile_base
+    from concept_linker.knowledge_base.compiled import load_compiled
+    from concept_linker.knowledge_base.progress import progress_bar
 
     with progress_bar("Preparing the open knowledge base (once)", quiet=quiet) as progress:
         progress("reading", 0.0)

@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -26,23 +25,10 @@ from numpy.typing import NDArray
 
 from concept_linker.candidates.normalise import key
 from concept_linker.errors import KnowledgeBaseError
-from concept_linker.knowledge_base.source import (
-    NAMES,
-    NameKind,
-    SourceInfo,
-    SourceTables,
-    is_cui,
-)
+from concept_linker.knowledge_base.identity import CuiOrigin, NameKind, is_cui
+from concept_linker.knowledge_base.source import NAMES, SourceInfo, SourceTables
 
 __all__ = ["CONCEPTS", "CONCEPT_NAMES", "CuiOrigin", "MergedTables", "merge"]
-
-
-class CuiOrigin(IntEnum):
-    """How a concept comes by its CUI."""
-
-    NONE = 0  # it has none: its id is a CURIE
-    ASSERTED = 1  # a source says so, of it or of one of the ids joined to it
-    INFERRED = 2  # all ids joined to it were, because of how their names are used
 
 
 #: One row a concept, ascending by id.
@@ -95,7 +81,9 @@ def merge(sources: Sequence[SourceTables]) -> MergedTables:
     tables = [NAMES.empty_table(), *(source.names for source in sources)]
     names = pa.concat_tables(tables).combine_chunks()
     if not names.num_rows:
-        raise KnowledgeBaseError("the sources have no names; wanted at least one concept with one")
+        raise KnowledgeBaseError(
+            "the sources have no names left, after any filters; wanted at least one"
+        )
     encoded = _one_chunk(names["id"]).dictionary_encode()
     ids: list[str] = encoded.dictionary.to_pylist()
     equivalences = [

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from tqdm import tqdm
-
 __all__ = ["Progress", "progress_bar", "silent"]
 
 #: Called with what is being done and the share of the whole that is done, 0 to 1.
@@ -23,6 +21,8 @@ def progress_bar(title: str, *, quiet: bool = False) -> Iterator[Progress]:
     if quiet:
         yield silent
         return
+    from tqdm import tqdm
+
     layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
     with tqdm(total=1.0, desc=title, bar_format=layout) as bar:
 

@@ -6,18 +6,17 @@ Every format ends here and every build starts here, so a new format is one funct
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from concept_linker.errors import SourceError
+from concept_linker.knowledge_base.checksum import sha256_of
+from concept_linker.knowledge_base.identity import NameKind, canonical_id, is_cui
 
 __all__ = [
     "DEFINITIONS",
@@ -34,15 +33,6 @@ __all__ = [
 ]
 
 
-class NameKind(IntEnum):
-    """How a name stands to its concept; lower is preferred."""
-
-    PREFERRED = 0
-    SYNONYM = 1  # exact synonyms, lexical variants, entry terms
-    ABBREVIATION = 2
-    RELATED = 3  # broad, narrow and related synonyms: weak evidence
-
-
 #: One row a name.  ``source`` is the vocabulary's short name (``MSH``, ``MONDO``).
 NAMES = pa.schema(
     [("id", pa.string()), ("name", pa.string()), ("kind", pa.uint8()), ("source", pa.string())]
@@ -53,56 +43,6 @@ TYPES = pa.schema([("id", pa.string()), ("type", pa.string())])
 SAME_AS = pa.schema([("id", pa.string()), ("other", pa.string()), ("asserted", pa.bool_())])
 #: One row a definition.
 DEFINITIONS = pa.schema([("id", pa.string()), ("definition", pa.string())])
-
-_CUI = re.compile(r"C[0-9]{7}")
-_CANONICAL_PREFIX = {
-    "MESH": "MESH",
-    "MSH": "MESH",
-    "MESHD": "MESH",
-    "ORPHA": "ORPHANET",
-    "ORPHANET": "ORPHANET",
-    "MIM": "OMIM",
-    "NCBI_TAXON": "NCBITAXON",
-    "SNOMEDCT_US": "SNOMEDCT",
-}
-
-
-def is_cui(concept_id: str) -> bool:
-    """Whether the id is a UMLS concept unique identifier: ``C`` and seven digits.
-
-    >>> is_cui("C0019564"), is_cui("MESH:D006624")
-    (True, False)
-    """
-    return _CUI.fullmatch(concept_id) is not None
-
-
-def canonical_id(concept_id: str) -> str:
-    """One spelling for each id, so that equal concepts of two sources meet.
-
-    A CUI loses its prefix; a CURIE's prefix is written in capitals, and of two names for one
-    vocabulary the one most used.
-
-    >>> canonical_id("UMLS:C0019564"), canonical_id("mesh:D006624"), canonical_id("HP:0001250")
-    ('C0019564', 'MESH:D006624', 'HP:0001250')
-    >>> canonical_id("NCBITaxon:9606"), canonical_id("chebi:15377"), canonical_id("MSH:D006624")
-    ('NCBITAXON:9606', 'CHEBI:15377', 'MESH:D006624')
-    """
-    concept_id = concept_id.strip()
-    prefix, colon, local = concept_id.partition(":")
-    if not colon:
-        return concept_id
-    if prefix.upper() in ("UMLS", "UMLS_CUI", "CUI") and is_cui(local):
-        return local
-    if local.startswith("//"):  # an IRI
-        return concept_id
-    prefix = prefix.upper()
-    return f"{_CANONICAL_PREFIX.get(prefix, prefix)}:{local}"
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, as 64 hexadecimal digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

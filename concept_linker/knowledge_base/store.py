@@ -7,7 +7,7 @@ Beside the arrays of the :mod:`~concept_linker.candidates.key_index`:
 
 =======================  =======  ================================================================
 ``concept_ids``          strings  ascending, so that an id is found by bisection
-``concept_origins``      uint8    :class:`~concept_linker.knowledge_base.merge.CuiOrigin`
+``concept_origins``      uint8    :class:`~concept_linker.knowledge_base.identity.CuiOrigin`
 ``concept_types``        rows     numbers into the manifest's ``types``
 ``concept_names``        int64    where the names of each concept begin; one more than concepts
 ``definitions``          strings  one each, empty where there is none; absent without any
@@ -15,7 +15,7 @@ Beside the arrays of the :mod:`~concept_linker.candidates.key_index`:
 ``other_concepts``       uint32   the concept of each
 ``names``                strings  grouped by concept, the preferred one first
 ``name_concepts``        uint32   the concept of each
-``name_kinds``           uint8    :class:`~concept_linker.knowledge_base.source.NameKind`
+``name_kinds``           uint8    :class:`~concept_linker.knowledge_base.identity.NameKind`
 ``name_sources``         uint16   numbers into the manifest's ``name_sources``
 ``key_names``            rows     the names that have the key, by kind, then ascending
 =======================  =======  ================================================================
@@ -40,6 +40,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from concept_linker.candidates.key_index import ARRAYS as INDEX_ARRAYS
 from concept_linker.errors import KnowledgeBaseError
+from concept_linker.knowledge_base.checksum import sha256_of
 from concept_linker.knowledge_base.progress import Progress, silent
 
 __all__ = [
@@ -217,8 +218,6 @@ def _swap(beside: Path, folder: Path) -> None:
 
 
 def _save(path: Path, array: NDArray[Any]) -> ArrayInfo:
-    from concept_linker.knowledge_base.source import sha256_of
-
     with path.open("wb") as stream:
         np.save(stream, array, allow_pickle=False)
         stream.flush()
@@ -335,8 +334,6 @@ def verify(folder: Path) -> None:
     Raises:
         KnowledgeBaseError: a file differs.
     """
-    from concept_linker.knowledge_base.source import sha256_of
-
     manifest, _ = open_folder(folder)
     for name, info in manifest.arrays.items():
         path = _place(folder.resolve()) / f"{name}.npy"

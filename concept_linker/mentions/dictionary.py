@@ -5,8 +5,9 @@ What a dictionary gets wrong in captions is kept out by guards, each for a measu
 *   A run starts and ends at the edge of a word (``BMP`` in ``BMP4`` is none) and does not cross
     a bracket, a semicolon, a colon, the end of a sentence, or a comma with a blank behind it.
 *   A symbol is matched in its own case only (``cat`` is no ``CAT``).
-*   Single letters, two small ones, numbers, Roman numerals and panel labels (``A``, ``1b``) are
-    none.
+*   Single letters, two small ones, numbers, Roman numerals, and a letter with one or two digits
+    (panels ``A1``, ``1b``; vertebrae and leads ``L5``, ``V2``, which are genes too) are none, but
+    for ``p53`` and its like.
 *   Everyday words that are also names (``was``, ``set``, ``arrow``) are none; which words these
     are was counted in MedMentions TRAIN (``models/dictionary``).
 
@@ -17,13 +18,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Any
 
 import numpy as np
 
 from concept_linker.candidates.normalise import TOKEN, case_agrees, fold, key
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.knowledge_base.source import NameKind
+from concept_linker.knowledge_base.identity import NameKind
 from concept_linker.mentions.detector import Span
 from concept_linker.resources import model_path
 
@@ -34,7 +36,7 @@ _LONGEST_RUN = 12
 
 # What between two tokens ends a run.
 _BREAK = re.compile(r"[()\[\]{};:!?|\"“”<>=≥≤±~*†‡§¶•…]|[.,](?:\s|$)|\n|\s[-–—/]|[-–—/]\s|,,")
-_PANEL = re.compile(r"\d{1,3}[A-Za-z]{1,2}|[A-BD-KM-OQ-RU-Za-oq-z]\d{1,2}|[ivxIVX]+")
+_PANEL = re.compile(r"\d{1,3}[A-Za-z]{1,2}|[A-Za-oq-z]\d{1,2}|p\d|[ivxIVX]+")
 
 
 class DictionaryDetector:
@@ -51,6 +53,9 @@ class DictionaryDetector:
         self._everyday = everyday_words() if everyday is None else everyday
         self._accepts = lru_cache(maxsize=1 << 17)(self._accept)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return partial(DictionaryDetector, everyday=self._everyday), (self._kb,)
+
     def detect_many(self, texts: Iterable[str]) -> Iterator[list[Span]]:
         """See :class:`~concept_linker.mentions.detector.MentionDetector`."""
         return map(self.detect, texts)
@@ -63,15 +68,18 @@ class DictionaryDetector:
             if folded:
                 tokens.append((match.start(), match.end(), folded))
         taken: list[Span] = []
-        shouted = text.isupper() and len(tokens) > 3  # capitals say nothing in such a caption
         free = np.ones(len(tokens), np.bool_)
+        # In a caption all in capitals these say nothing: neither that a word is a symbol nor that
+        # it is none.
+        shouted = text.isupper() and len(tokens) > 3
         for first, last in self._runs(text, tokens):
-            if free[first : last + 1].all():
-                start, end = tokens[first][0], tokens[last][1]
-                words = text[start:end]
-                if self._accepts(words) or (shouted and self._accepts(words.lower())):
-                    free[first : last + 1] = False
-                    taken.append(Span(start, end))
+            start, end = tokens[first][0], tokens[last][1]
+            words = text[start:end]
+            if not free[first : last + 1].all() or (shouted and key(words) in self._everyday):
+                continue
+            if self._accepts(words) or (shouted and self._accepts(words.lower())):
+                free[first : last + 1] = False
+                taken.append(Span(start, end))
         return sorted(taken)
 
     def _runs(self, text: str, tokens: list[tuple[int, int, str]]) -> list[tuple[int, int]]:
@@ -114,7 +122,7 @@ class DictionaryDetector:
         letters = sum(map(str.isalpha, mention))
         if not letters or len(mention) < 2 or _PANEL.fullmatch(mention):
             return False
-        if letters <= 2 and mention.islower():
+        if len(mention) <= 2 and mention.islower():
             return False
         matches = self._kb.find(mention)
         kb = self._kb

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concept_linker.candidates.normalise import key
-from concept_linker.knowledge_base.source import is_cui
+from concept_linker.knowledge_base.identity import is_cui
 
 __all__ = ["Priors"]
 

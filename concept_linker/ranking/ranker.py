@@ -3,9 +3,10 @@
     score = similarity · (n(string, concept) + α · share) / (n(string) + α)
 
 n are counts from MedMentions TRAIN (:mod:`~concept_linker.ranking.priors`); ``share`` is what a
-candidate gets where nothing was counted: its weight among all candidates' weights, where a weight
-is greater for an agreeing case, a preferred name, and a concept that is often meant.  It is the
-mean of a Dirichlet posterior whose prior is ``share`` with α pseudo-counts (MacKay and Peto, 1995).
+candidate gets where nothing was counted: its weight among all candidates' weights and a small one
+for none of them, where a weight is greater for an agreeing case, a preferred name, and a concept
+that is often meant.  It is the mean of a Dirichlet posterior whose prior is ``share`` with α
+pseudo-counts (MacKay and Peto, 1995).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections.abc import Sequence
 from concept_linker.annotation import Candidate
 from concept_linker.candidates.normalise import case_agrees
 from concept_linker.knowledge_base.base import KnowledgeBase, Match
-from concept_linker.knowledge_base.source import NameKind
+from concept_linker.knowledge_base.identity import NameKind
 from concept_linker.ranking.priors import Priors
 
 __all__ = ["Ranker"]
@@ -31,6 +32,8 @@ _KIND_WEIGHT = {
     NameKind.RELATED: 0.1,
 }
 _OTHER_CASE = 0.1
+# The weight of none of them: a lone name is right so often, a related one less often.
+_NOTHING = 0.1
 
 
 class Ranker:
@@ -49,13 +52,15 @@ class Ranker:
         Equal scores are ordered by the higher similarity, then by the lower concept id, so that
         the order never depends on anything but the mention and the base.
         """
-        # What the base does not have cannot be told from what it has: those counts say nothing.
+        # Only what is to choose from: where the base lacks the name for a concept, or the concept,
+        # its counts would say that all others are wrong.
+        ids = {kb.concept_id(match) for match in matches}
         counts = {
-            cui: count for cui, count in self._priors.of_string(mention).items() if cui in kb
+            cui: count for cui, count in self._priors.of_string(mention).items() if cui in ids
         }
         total = sum(counts.values())
         weights = [self._weight(kb, mention, match) for match in matches]
-        whole = sum(weights) or 1.0
+        whole = sum(weights) + _NOTHING
         candidates = [
             kb.candidate(
                 match,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from concept_linker.knowledge_base.embedded import save_compiled
+from concept_linker.knowledge_base.compiled import save_compiled
 from concept_linker.knowledge_base.merge import CuiOrigin, MergedTables, merge
 from concept_linker.knowledge_base.semantic_types import GROUP_NAMES, SEMANTIC_TYPES
 

@@ -48,7 +48,10 @@ class Usage:
 
     def add(self, text: str, cui: str, document: str) -> None:
         """Count one mention."""
-        text = re.sub(r"\s+", " ", text).strip(_EDGES)
+        text = re.sub(r"\s+", " ", text)
+        whole, text = text.strip(), text.strip(_EDGES)
+        if text.count("(") != text.count(")"):
+            text = whole  # "Ca(2+)" keeps its bracket
         key = key_of(text)
         if not key or len(text) > _LONGEST or len(text) < 2 or text.endswith(" s"):
             return

@@ -100,13 +100,17 @@ def _captions(vocabularies: Sequence[Vocabulary], names: Names, usage: Usage) ->
     """Our own names for concepts that the sources have; exact ones join in the inference."""
     path = HERE / "caption_names.tsv"
     known = {cid for vocabulary in vocabularies for cid in vocabulary.names} | set(usage.surfaces)
-    rows = []
+    rows: list[tuple[str, str, int, str]] = []
+    types: list[tuple[str, str]] = []
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if line.startswith("#") or not line:
             continue
         cid, name, kind = line.split("\t")
         if cid not in known:
             raise SourceError(path, f"{cid} is in no source; wanted one that is", line=number)
+        if kind == "TYPE":
+            types.append((cid, name))
+            continue
         rows.append((cid, name, int(NameKind[kind]), "CAPTION"))
         if NameKind[kind] is NameKind.SYNONYM:
             names.exact[cid].add(key_of(name))
@@ -116,7 +120,7 @@ def _captions(vocabularies: Sequence[Vocabulary], names: Names, usage: Usage) ->
         licence="this project's own",
         files={path.name: sha256_of(path)},
     )
-    return SourceTables.from_rows(info, names=rows)
+    return SourceTables.from_rows(info, names=rows, types=types)
 
 
 def load(

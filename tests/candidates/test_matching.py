@@ -25,11 +25,12 @@ from concept_linker.knowledge_base.source import NameKind, SourceInfo, SourceTab
 #: Concept number, name, kind; the first name of a concept becomes its preferred one.
 Row = tuple[int, str, int]
 
+WORDS = (
+    "CAT;cat;Cats;IL-6;IL6;a;b;?!;aaa aaaa;Carcinoma, Squamous Cell;squamous cell carcinoma;αβ;"
+    "漢字;lesion of the lung"
+).split(";")
 NAMES = st.one_of(
-    st.sampled_from(
-        ["CAT", "cat", "Cats", "IL-6", "IL6", "a", "b", "?!", "aaa aaaa", "Carcinoma, Squamous Cell"]
-        + ["squamous cell carcinoma", "αβ", "漢字", "ab" * 30, "x" * 1000, "lesion of the lung"]
-    ),
+    st.sampled_from([*WORDS, "ab" * 30, "x" * 1000]),
     st.text(st.sampled_from("abAB ,-é"), min_size=1, max_size=10).filter(str.strip),
 )
 ROWS = st.lists(st.tuples(st.integers(0, 7), NAMES, st.integers(0, 3)), min_size=1, max_size=30)
@@ -60,7 +61,9 @@ def plain_matches(kb: KnowledgeBase, text: str, *, k: int, threshold: float) -> 
                 continue
             similarity = max((plain.similarity(form, key) for form in forms), default=0.0)
             if similarity > 0 and similarity >= threshold:
-                ranked.append(((1, -similarity, place[key], kind, number), similarity, concept, number))
+                ranked.append(
+                    ((1, -similarity, place[key], kind, number), similarity, concept, number)
+                )
     found: dict[int, Match] = {}
     for _, similarity, concept, number in sorted(ranked):
         found.setdefault(concept, Match(concept, number, similarity))
@@ -69,9 +72,7 @@ def plain_matches(kb: KnowledgeBase, text: str, *, k: int, threshold: float) -> 
 
 @settings(max_examples=150, deadline=None)
 @given(ROWS, st.lists(NAMES, min_size=1, max_size=4), st.integers(1, 9), st.floats(0, 1))
-def test_equal_to_plain_python(
-    rows: list[Row], texts: list[str], k: int, threshold: float
-) -> None:
+def test_equal_to_plain_python(rows: list[Row], texts: list[str], k: int, threshold: float) -> None:
     with tempfile.TemporaryDirectory() as folder:
         kb = make_base(rows, Path(folder) / "kb")
         for text, matches in zip(
@@ -89,12 +90,12 @@ def test_both_ways_on_real_names(
 
     rows = []
     with gzip.open(shared_data / "kb100k/kb.jsonl.gz", "rt", encoding="utf-8") as stream:
-        for number, line in zip(range(700), stream, strict=False):
+        for number, line in zip(range(200), stream, strict=False):
             row = json.loads(line)
             rows += [(number, name, 1) for name in [row["canonical_name"], *row["aliases"]]]
     monkeypatch.setitem(key_index.build.__kwdefaults__, "few_keys", few_keys)
     kb = make_base(rows, tmp_path / "kb")
-    texts = [name[1:] + name[:1] for _, name, _ in rows[::60]] + [rows[5][1], rows[9][1].upper()]
+    texts = [name[1:] + name[:1] for _, name, _ in rows[::80]] + [rows[5][1], rows[9][1].upper()]
     for k, threshold in ((30, 0.2), (3, 0.6)):
         answers = kb.match_many(texts, k=k, threshold=threshold)
         for text, matches in zip(texts, answers, strict=True):
@@ -124,6 +125,7 @@ def answers_of(kb: KnowledgeBase) -> list[list[Match]]:
     return kb.match_many(TEXTS, k=4, threshold=0.3)
 
 
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # Python 3.12's, and our purpose
 @pytest.mark.parametrize("way", ["thread", "fork", "spawn"])
 def test_threads_and_processes_give_the_same_answers(kb: KnowledgeBase, way: str) -> None:
     wanted = answers_of(kb)

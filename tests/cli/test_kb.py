@@ -162,7 +162,7 @@ def test_filters_are_for_rrf(run: Run, jsonl: Path, tmp_path: Path) -> None:
     source = ["--source", f"jsonl={jsonl}"]
     done = run("kb", "build", "-q", *source, "--vocabulary", "MSH", "-o", tmp_path / "kb")
     assert done.status == 1
-    assert done.error == "concept-linker: sources: only an rrf source has these"
+    assert done.error == "concept-linker: the filters of rrf are given, but no source is rrf"
 
 
 def test_a_place_that_is_taken_is_seen_before_anything_is_read(run: Run, tmp_path: Path) -> None:

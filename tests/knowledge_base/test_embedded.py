@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import filelock
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -18,13 +19,11 @@ import pytest
 from concept_linker.errors import KnowledgeBaseError
 from concept_linker.knowledge_base import embedded, store
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.knowledge_base.embedded import (
-    load_compiled,
-    open_base_folder,
-    save_compiled,
-)
-from concept_linker.knowledge_base.merge import CuiOrigin, MergedTables, merge
-from concept_linker.knowledge_base.source import SourceInfo, SourceTables, is_cui
+from concept_linker.knowledge_base.compiled import load_compiled, save_compiled
+from concept_linker.knowledge_base.embedded import open_base_folder
+from concept_linker.knowledge_base.identity import CuiOrigin, is_cui
+from concept_linker.knowledge_base.merge import MergedTables, merge
+from concept_linker.knowledge_base.source import SourceInfo, SourceTables
 from concept_linker.resources import model_path
 
 COMPILED = model_path("open_kb") / "compiled"
@@ -161,7 +160,7 @@ def test_one_that_is_derived_opens_from_a_cache_that_cannot_be_written(
     def refuse(path: Path) -> None:
         raise OSError(30, "Read-only file system", str(path))
 
-    monkeypatch.setattr(embedded, "FileLock", refuse)
+    monkeypatch.setattr(filelock, "FileLock", refuse)
     assert open_base_folder(quiet=True) == folder
     shutil.rmtree(folder)
     with pytest.raises(KnowledgeBaseError, match="Read-only file system"):

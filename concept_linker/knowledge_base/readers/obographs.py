@@ -57,6 +57,8 @@ def read(path: Path, *, options: ObographsOptions, quarantine: Quarantine) -> So
         content = json.loads(document)
     except json.JSONDecodeError as error:
         raise SourceError(path, f"no JSON: {error.msg}", line=error.lineno) from error
+    except RecursionError as error:
+        raise SourceError(path, "nested too deeply, wanted obographs JSON") from error
     graphs = content.get("graphs") if isinstance(content, dict) else None
     if not isinstance(graphs, list) or not all(isinstance(graph, dict) for graph in graphs):
         raise SourceError(path, "no list of graphs, wanted obographs JSON")
@@ -84,8 +86,12 @@ def read(path: Path, *, options: ObographsOptions, quarantine: Quarantine) -> So
             row = f"{here} {kind} {other}"
             quarantine.bad(path, _line_of(document, *places[place]), problem, row=row)
     add_terms(collector, terms, options)
-    meta = graphs[0].get("meta") or {} if graphs else {}
-    licences = [value for pred, value in _properties(meta) if pred.endswith("license")]
+    meta = graphs[0].get("meta") if graphs else None
+    meta = meta if isinstance(meta, dict) else {}
+    try:
+        licences = [value for pred, value in _properties(meta) if pred.endswith("license")]
+    except BadRowError as error:
+        raise SourceError(path, f"meta of the first graph: {error}") from error
     info = options.info(
         "obographs",
         [path],
@@ -141,10 +147,14 @@ def _term(
     if isinstance(definition, dict) and _value(definition).strip():
         concept.definition = clean_name(_value(definition))
     term = Term(concept, None)
-    term.exact = [value for pred, value in properties if pred.endswith(_EXACT_MATCH)]
+    matches = [value for pred, value in properties if pred.endswith(_EXACT_MATCH)]
+    term.exact = [clean_id(curie_of(value)) for value in matches]
     for entry in _entries(meta, "xrefs"):
         # The source of an xref has stood in both places over the versions.
-        sources = [*(entry.get("xrefs") or []), *_properties(entry.get("meta") or {})]
+        listed, about = entry.get("xrefs") or [], entry.get("meta") or {}
+        if not isinstance(listed, list) or not isinstance(about, dict):
+            raise BadRowError("xref whose xrefs are no list or whose meta is no JSON object")
+        sources = [*listed, *_properties(about)]
         equal = any(str(source).rstrip("')").endswith(EQUIVALENT) for source in sources)
         term.xrefs.append((clean_id(curie_of(_value(entry).split(" ")[0])), equal))
     alternatives = [value for pred, value in properties if pred.endswith("hasAlternativeId")]

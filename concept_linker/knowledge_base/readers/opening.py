@@ -162,7 +162,8 @@ class Release:
             self._find()
         except _BROKEN as error:
             self._stack.close()
-            raise SourceError(path, f"cannot be read: {error}") from error
+            first = str(error).partition("\n")[0]
+            raise SourceError(path, f"cannot be read: {first}") from error
         except SourceError:
             self._stack.close()
             raise

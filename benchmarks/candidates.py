@@ -1,0 +1,118 @@
+"""Candidate search against its peers: one knowledge base, the same mentions, one core.
+
+    python benchmarks/candidates.py --scispacy PYTHON [--gilda PYTHON] [--simstring PYTHON]
+        [--tfidf PYTHON] [--mmlite PYTHON]
+
+PYTHON is the interpreter of an environment that has the peer (``scispacy==0.6.2`` with
+``pyarrow<26``, ``gilda``, ``simstring-rust``, ``scikit-learn`` with ``sparse_dot_topn``,
+``mmlite``).  What is measured, and how, is in ``benchmarks/peers/measure.py``: k = 30, threshold
+0.2 (simstring 0.6), medians of 5 over 2,000 mentions at once and 400 one by one, on the data
+folder's ``kb100k``; "hard" are mentions with two typing errors, words left out or put in.
+QuickUMLS finds concepts in sentences and takes no list of mentions: it is not in the table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from machine import data_folder, save
+
+ROOT = Path(__file__).resolve().parents[1]
+RUNNERS = {
+    "concept_linker": "ours",
+    "scispacy": "scispacy_generator",
+    "gilda": "gilda_grounder",
+    "simstring": "simstring_cosine",
+    "tfidf": "tfidf_topn",
+    "mmlite": "mmlite_lookup",
+}
+#: What building this index took scispaCy, in seconds, on one core (a figure of its own run).
+SCISPACY_BUILD = 927
+
+
+def unpack(folder: Path) -> None:
+    """Puts everything that a runner may want into a folder."""
+    source = data_folder() / "kb100k"
+    (folder / "kb.jsonl").write_bytes(gzip.decompress((source / "kb.jsonl.gz").read_bytes()))
+    for name in ("mentions.jsonl", "mentions_hard.jsonl"):
+        (folder / name).write_bytes((source / name).read_bytes())
+    for name in ("META.tar.xz", "scispacy_index.tar.xz"):
+        with tarfile.open(source / name) as archive:
+            archive.extractall(folder, filter="data")
+
+
+def measure(python: str, runner: str, folder: Path) -> dict[str, Any] | str:
+    """The figures of one runner in a process of its own, or why there are none."""
+    one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
+    done = subprocess.run(
+        ["taskset", "-c", "0", python, f"{ROOT}/benchmarks/peers/{runner}.py", str(folder)],
+        env={**os.environ, **one, "PYTHONPATH": str(ROOT) if runner == "ours" else ""},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        return (done.stderr.strip().splitlines() or ["it ended with an error"])[-1]
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return figures
+
+
+def show(results: dict[str, dict[str, Any] | str]) -> None:
+    """Prints the table: easy mentions, hard ones in brackets."""
+    print(f"{'system':15} {'build s':>8} {'batch/s':>16} {'single/s':>14}  recall@1, @5, @30")
+    for name, figures in results.items():
+        if isinstance(figures, str):
+            print(f"{name:15} {figures}")
+            continue
+        easy, hard = figures["mentions"], figures["mentions_hard"]
+        recall = [f"{easy[f'recall@{k}']:.4f} ({hard[f'recall@{k}']:.4f})" for k in (1, 5, 30)]
+        build = figures.get("built_s", SCISPACY_BUILD if name == "scispacy" else "")
+        rates = [f"{easy[way]:,} ({hard[way]:,})" for way in ("batch_per_s", "single_per_s")]
+        print(f"{name:15} {build:>8} {rates[0]:>16} {rates[1]:>14}  {', '.join(recall)}")
+
+
+def ratios(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
+    """How many times faster, and whether recall is at least equal."""
+    found: dict[str, Any] = {"build": round(SCISPACY_BUILD / ours["built_s"], 1)}
+    for name in ("mentions", "mentions_hard"):
+        for way in ("batch_per_s", "single_per_s"):
+            found[f"{name} {way}"] = round(ours[name][way] / theirs[name][way], 1)
+        found[f"{name} recall at least equal"] = all(
+            ours[name][f"recall@{k}"] >= theirs[name][f"recall@{k}"] for k in (1, 5, 30)
+        )
+    return found
+
+
+def main() -> None:
+    """Measures, prints and saves."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name in list(RUNNERS)[1:]:
+        parser.add_argument(f"--{name}", metavar="PYTHON")
+    pythons = {"concept_linker": sys.executable, **vars(parser.parse_args())}
+    with tempfile.TemporaryDirectory() as room:
+        unpack(Path(room))
+        results = {
+            name: measure(python, RUNNERS[name], Path(room)) if python else "not installed"
+            for name, python in pythons.items()
+        }
+    show(results)
+    figures: dict[str, Any] = {"systems": results}
+    ours, theirs = results["concept_linker"], results["scispacy"]
+    if not isinstance(ours, str) and not isinstance(theirs, str):
+        figures["times scispaCy"] = ratios(ours, theirs)
+        for name, ratio in figures["times scispaCy"].items():
+            print(f"{name}: {ratio}")
+    options = [f"--{name} PYTHON" for name, python in list(pythons.items())[1:] if python]
+    save("candidates", " ".join(["python benchmarks/candidates.py", *options]), figures)
+
+
+if __name__ == "__main__":
+    main()
