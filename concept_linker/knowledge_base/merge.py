@@ -82,7 +82,7 @@ def merge(sources: Sequence[SourceTables]) -> MergedTables:
     names = pa.concat_tables(tables).combine_chunks()
     if not names.num_rows:
         raise KnowledgeBaseError(
-            "the sources have no names left, after any filters; wanted at least one"
+            "the sources have no names left, after any filters; wanted at least one concept"
         )
     encoded = _one_chunk(names["id"]).dictionary_encode()
     ids: list[str] = encoded.dictionary.to_pylist()
