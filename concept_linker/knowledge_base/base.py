@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import repeat
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -276,15 +277,15 @@ class KnowledgeBase:
     def _candidates(
         self, concepts: list[int], names: list[int], similarities: list[float]
     ) -> list[Candidate]:
-        heads = map(self._head, concepts)
+        heads = {concept: self._head(concept) for concept in set(concepts)}
         distinct = list(set(names))
         aliases = dict(zip(distinct, self._names.many(distinct), strict=True))
-        return [
-            Candidate(concept_id, name, alias, similarity, similarity, types)
-            for (concept_id, name, types), alias, similarity in zip(
-                heads, map(aliases.__getitem__, names), similarities, strict=True
-            )
+        rows = [
+            (*heads[concept][:2], aliases[name], similarity, similarity, heads[concept][2])
+            for concept, name, similarity in zip(concepts, names, similarities, strict=True)
         ]
+        # What Candidate(*row) does, without a Python call for each.
+        return list(map(tuple.__new__, repeat(Candidate), rows))
 
     def _nearest(
         self, texts: Iterable[str], k: int, threshold: float, values: Callable[..., list[_T]]
