@@ -49,6 +49,8 @@ _GREEK_NAMES = dict(
     )
 )
 
+_SPELLED_OUT = {"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE"}
+
 # Plurals that no short rule gets right without harm to other words.
 _IRREGULAR = dict(
     pair.split(":")
@@ -106,9 +108,8 @@ def _fold(token: str) -> str:
 
 def _to_plain(token: str) -> str:
     """Step 3 but for the case: compatibility forms, no marks, Greek spelled out."""
-    token = token.replace("œ", "oe").replace("Œ", "OE").replace("æ", "ae").replace("Æ", "AE")
     decomposed = unicodedata.normalize("NFKD", token)
-    kept = (_GREEK_NAMES.get(c.lower(), c) for c in decomposed)
+    kept = (_SPELLED_OUT.get(c) or _GREEK_NAMES.get(c.lower(), c) for c in decomposed)
     return "".join(c for c in "".join(kept) if c.isalnum())
 
 

@@ -29,6 +29,7 @@ LATIN = st.text(
         ("bacterium", "bacteria"),
         ("biopsy", "biopsies"),
         ("Alzheimer's disease", "Alzheimer disease", "Alzheimer’s diseases"),
+        ("\u01fc", "\u00c6\u0301"),
         ("naïve", "naive", "nai\u0308ve"),
         ("Ca²⁺", "Ca2+"),
         ("µm", "μm"),
