@@ -5,12 +5,12 @@ python .ci/check_wheel.py WHEEL
 
 from __future__ import annotations
 
-import io
 import json
 import re
 import sys
 import zipfile
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 MUST_HAVE = (
@@ -51,15 +51,22 @@ def main(path: str) -> list[str]:
         if wrong:
             return wrong
         folder = "concept_linker/models/open_kb/compiled/"
-        names = pq.read_table(io.BytesIO(wheel.read(f"{folder}names.parquet")))
+        names = _table(wheel, f"{folder}names.parquet")
         foreign = set(names["source"].unique().to_pylist()) - OPEN_SOURCES
         wrong += [f"names come from {source}" for source in sorted(foreign)]
-        concepts = pq.read_table(io.BytesIO(wheel.read(f"{folder}concepts.parquet")))
+        concepts = _table(wheel, f"{folder}concepts.parquet")
         if concepts["definition"].null_count != concepts.num_rows:
             wrong.append("the open base has definitions")
         head = json.loads(wheel.read(f"{folder}compiled.json"))
         wrong += [f"{s['name']} has no licence" for s in head["sources"] if not s["licence"]]
     return wrong
+
+
+def _table(wheel: zipfile.ZipFile, name: str) -> pa.Table:
+    # In one thread and from memory: reading a Python file in Arrow's threads was seen to abort
+    # when the interpreter ended.
+    data = pa.BufferReader(wheel.read(name))
+    return pq.read_table(data, use_threads=False, pre_buffer=False)
 
 
 if __name__ == "__main__":
