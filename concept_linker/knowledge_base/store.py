@@ -241,20 +241,25 @@ def open_folder(folder: Path) -> tuple[Manifest, Arrays]:
         before = _identity(folder)
         try:
             mapped = _map(folder)
-        except KnowledgeBaseError:
+        except (KnowledgeBaseError, OSError) as error:
             if _identity(folder) == before:
-                raise
+                if isinstance(error, KnowledgeBaseError):
+                    raise
+                raise KnowledgeBaseError(
+                    f"{folder}: cannot be read ({error}); build the base again"
+                ) from error
         else:
             if _identity(folder) == before:
                 return mapped
         # A build has just replaced it: the files may be of two bases.
 
 
-def _identity(folder: Path) -> int | None:
+def _identity(folder: Path) -> tuple[int, int] | None:
     try:
-        return folder.stat().st_ino
+        status = folder.stat()
     except OSError:
         return None
+    return status.st_ino, status.st_mtime_ns  # numbers of removed folders are used again
 
 
 def _place(folder: Path) -> Path:
