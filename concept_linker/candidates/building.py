@@ -19,7 +19,15 @@ from concept_linker.candidates.grams import (
     table_size,
 )
 
-__all__ = ["count_grams", "fill_table", "forward", "gram_weights", "postings", "signatures"]
+__all__ = [
+    "bits_from",
+    "count_grams",
+    "fill_table",
+    "forward",
+    "gram_weights",
+    "postings",
+    "signatures",
+]
 
 #: Weights are whole steps of this fraction, so that dot products and norms are whole
 #: numbers: equal in any order of summation, on any machine.
@@ -138,8 +146,8 @@ def forward(keys, offsets, codes, ids, weights, key_begins, key_grams):  # type:
 
 
 @njit(cache=True, nogil=True)
-def postings(key_begins, key_grams, norms, weights, classes, keys_a_range, entries):  # type: ignore[no-untyped-def]
-    """Fills ``entries`` with the keys of every gram, by class, ascending; returns the begins.
+def postings(key_begins, key_grams, norms, weights, grams, classes, keys_a_range, entries):  # type: ignore[no-untyped-def]
+    """Fills ``entries`` with the keys of the first ``grams`` grams, by class, ascending.
 
     A key's class is its number by ``keys_a_range``, and what is written is how far into the range
     it is.  Where that is 0, its class at each gram is ``ceil(classes · rest / norm) - 1``, where
@@ -148,12 +156,14 @@ def postings(key_begins, key_grams, norms, weights, classes, keys_a_range, entri
     Returns:
         int64 of shape (grams · classes + 1,): where each class of each gram begins.
     """
-    begins = np.zeros(weights.size * classes + 1, np.int64)
+    begins = np.zeros(grams * classes + 1, np.int64)
     for fill in range(2):
         for i in range(key_begins.size - 1):
             rest = norms[i]
             for j in range(key_begins[i], key_begins[i + 1]):
                 gram = np.int64(key_grams[j])
+                if gram >= grams:  # they ascend
+                    break
                 if keys_a_range:
                     place = gram * classes + i // keys_a_range
                 else:
@@ -172,6 +182,18 @@ def postings(key_begins, key_grams, norms, weights, classes, keys_a_range, entri
         begins[i] = begins[i - 1]
     begins[0] = 0
     return begins
+
+
+@njit(cache=True, nogil=True)
+def bits_from(key_begins, key_grams, first):  # type: ignore[no-untyped-def]
+    """Of every key the grams from ``first`` on, of which there are at most 32, as bits (uint32)."""
+    bits = np.zeros(key_begins.size - 1, np.uint32)
+    for i in range(bits.size):
+        for j in range(key_begins[i + 1] - 1, key_begins[i] - 1, -1):
+            if key_grams[j] < first:  # they ascend
+                break
+            bits[i] |= np.uint32(1 << (key_grams[j] - first))
+    return bits
 
 
 @njit(cache=True, nogil=True)

@@ -11,6 +11,7 @@ their vectors (their *norm*), grams from the rarest on.
 ``key_begins``    int64           where the grams of each begin
 ``key_grams``     uint16, uint32  the grams of each, ascending
 ``key_signatures``  uint8         128 bits each, one set for each gram (shape: keys × 16)
+``key_common``    uint32          a bit for each of the commonest grams, where there are few keys
 ``gram_codes``    uint64          the distinct 3-grams, ascending
 ``gram_ids``      int32           the number of each of them
 ``gram_weights``  int32           by number: inverse document frequency in steps of 1/64
@@ -20,7 +21,8 @@ their vectors (their *norm*), grams from the rarest on.
 
 The classes of a gram's postings are shares of what the key's grams from this one on weigh
 (:mod:`~concept_linker.candidates.searching`); where there are few keys, they are ranges of keys
-(:mod:`~concept_linker.candidates.scanning`), and the postings uint16, counted in the range.
+(:mod:`~concept_linker.candidates.scanning`), the postings uint16, counted in the range, and the
+commonest grams have none; ``key_common`` is empty where there are many.
 """
 
 from __future__ import annotations
@@ -46,6 +48,7 @@ _FIELDS = {
     "key_begins": "key_begins",
     "key_grams": "key_grams",
     "key_signatures": "signatures",
+    "key_common": "common",
     "gram_codes": "codes",
     "gram_ids": "code_ids",
     "gram_weights": "weights",
@@ -75,7 +78,7 @@ def build(
         The arrays by name, and for each key given its id in the index (int64).
     """
     from concept_linker.candidates import building
-    from concept_linker.candidates.scanning import RANGE
+    from concept_linker.candidates.scanning import COMMON, RANGE
     from concept_linker.candidates.searching import CLASSES, SIGNATURE
 
     codes, counts = building.count_grams(keys, offsets)
@@ -91,11 +94,22 @@ def build(
     norms = norms[order]
     key_bytes, key_offsets = _gather(keys, offsets, order)
     key_grams, key_begins = _gather(key_grams, key_begins, order)
-    ranges = -(-order.size // RANGE) if order.size <= few_keys else 0
-    entries = np.empty(total, np.uint16 if ranges else np.uint32)
-    begins = building.postings(
-        key_begins, key_grams, norms, weights, ranges or CLASSES, RANGE if ranges else 0, entries
-    )
+    # Dot products of few keys are added up in 32 bits.
+    few = order.size <= few_keys and (order.size == 0 or norms[-1] < 2**31)
+    if few:
+        ranges = -(-order.size // RANGE)
+        rare = max(weights.size - COMMON, 0)
+        entries: Any = np.empty(int(counts[heaviest_first[:rare]].sum()), np.uint16)
+        begins = building.postings(
+            key_begins, key_grams, norms, weights, rare, ranges, RANGE, entries
+        )
+        common = building.bits_from(key_begins, key_grams, rare)
+    else:
+        entries = np.empty(total, np.uint32)
+        begins = building.postings(
+            key_begins, key_grams, norms, weights, weights.size, CLASSES, 0, entries
+        )
+        common = np.zeros(0, np.uint32)
     new_ids = np.empty(order.size, np.int64)
     new_ids[order] = np.arange(order.size)
     arrays = {
@@ -106,6 +120,7 @@ def build(
         "key_begins": key_begins,
         "key_grams": key_grams,
         "key_signatures": building.signatures(key_begins, key_grams, SIGNATURE),
+        "key_common": common,
         "gram_codes": codes,
         "gram_ids": ids,
         "gram_weights": weights,
@@ -206,7 +221,7 @@ class KeyIndex:
             k: at most so many concepts each, at least 1.
             threshold: from 0 to 1.
         """
-        from concept_linker.candidates.heap import Best
+        from concept_linker.candidates.best import Best
         from concept_linker.candidates.searching import search_many
 
         keys = [key.encode() for query in queries for key in query]
@@ -226,7 +241,7 @@ class KeyIndex:
     def _prepared(self) -> tuple[Any, ...]:
         """The arrays as the compiled search takes them, and what a thread needs for itself."""
         if not hasattr(self._local, "prepared"):
-            from concept_linker.candidates.heap import Names
+            from concept_linker.candidates.best import Names
             from concept_linker.candidates.scanning import BLOCK
             from concept_linker.candidates.searching import MARKS, Scratch
             from concept_linker.candidates.vectors import Vectors

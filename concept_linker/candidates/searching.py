@@ -31,9 +31,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from concept_linker.candidates.best import Best, offer
 from concept_linker.candidates.grams import find, gram_id, gram_set, shell_sort
-from concept_linker.candidates.heap import Best, best_first, offer
-from concept_linker.candidates.scanning import scan
+from concept_linker.candidates.scanning import COMMON, scan
 from concept_linker.candidates.vectors import SLACK
 
 __all__ = ["CLASSES", "MARKS", "SIGNATURE", "Scratch", "search_many"]
@@ -136,7 +136,7 @@ def _score(keys, key_begins, key_grams, norms, squares, norm, similarities):  # 
 
 @njit(cache=True, nogil=True)
 def _probe(index, names, scratch, sums, gram_ids, rest, norm, floor, best, size):  # type: ignore[no-untyped-def]
-    """Finds what may reach the floor by the query's heaviest grams; returns the heap's size."""
+    """Finds what may reach the floor by the query's heaviest grams; returns how many there are."""
     squares, seen, met = scratch.squares, scratch.seen, scratch.met
     entries, norms, marks = index.postings, index.norms, index.marks
     passed = np.empty(_BLOCK, np.uint32)
@@ -184,7 +184,7 @@ def _probe(index, names, scratch, sums, gram_ids, rest, norm, floor, best, size)
                     if similarities[j] >= floor:
                         size = offer(best, size, names, np.int64(passed[j]), similarities[j])
                         if size == best.places.size:
-                            floor = max(floor, best.similarities[0])
+                            floor = max(floor, best.similarities[size - 1])
         # A key with this gram has been scored or cannot reach the floor: from here on no bound
         # needs to count it.
         _without(sums, gram, squares[gram])
@@ -197,7 +197,7 @@ def _probe(index, names, scratch, sums, gram_ids, rest, norm, floor, best, size)
 def _search(  # type: ignore[no-untyped-def]
     index, names, scratch, sums, data, begin, end, grams, gram_ids, rest, threshold, best, size
 ):
-    """One key; goes on with the heap as it stands, and returns its size."""
+    """One key; goes on with the best so far, and returns how many there are."""
     squares = scratch.squares
     norm = 0.0
     known = 0
@@ -216,12 +216,13 @@ def _search(  # type: ignore[no-untyped-def]
     own = gram_ids[:known]
     floor = threshold
     if size == best.places.size:
-        floor = max(floor, best.similarities[0])
-    if scratch.dots.size and norm < 2.0**31:
-        ranges = (index.begins.size - 1) // index.weights.size
+        floor = max(floor, best.similarities[size - 1])
+    if scratch.dots.size:
+        rare = max(index.weights.size - COMMON, 0)
+        ranges = (index.begins.size - 1) // max(rare, 1)
         size = scan(
-            index.begins, index.range_postings, ranges, index.norms, scratch.dots, squares,
-            names, own, norm, floor, best, size,
+            index.begins, index.range_postings, ranges, index.norms, index.common, rare,
+            scratch, names, own, norm, floor, best, size,
         )  # fmt: skip
     else:
         rest[known] = 0.0
@@ -239,12 +240,12 @@ def search_many(index, names, scratch, data, offsets, groups, threshold, found, 
 
     Args:
         index: :class:`~concept_linker.candidates.vectors.Vectors`.
-        names: :class:`~concept_linker.candidates.heap.Names`.
+        names: :class:`~concept_linker.candidates.best.Names`.
         scratch: :class:`Scratch`; all 0, and all 0 again afterwards.
         data, offsets: the keys' UTF-8 bytes.
         groups: int64, one more than queries: where the keys of each query begin.
         threshold: the least similarity.
-        found: :class:`~concept_linker.candidates.heap.Best` with arrays of shape (queries, k);
+        found: :class:`~concept_linker.candidates.best.Best` with arrays of shape (queries, k);
             filled in, best first.  Names whose key equals one of the query's come first of all.
         counts: int64, one a query: how many were found; filled in.
         exact: int64, one a key of the queries: the index's key that equals it, or -1; filled in.
@@ -269,7 +270,6 @@ def search_many(index, names, scratch, data, offsets, groups, threshold, found, 
                 index, names, scratch, sums, data, offsets[j], offsets[j + 1],
                 grams, gram_ids, rest, threshold, best, size,
             )  # fmt: skip
-        best_first(best, size)
         for j in range(size):
             best.similarities[j] = min(best.similarities[j], 1.0)
         counts[i] = size

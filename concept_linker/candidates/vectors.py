@@ -29,6 +29,7 @@ class Vectors(NamedTuple):
     key_begins: NDArray[Any]
     key_grams: NDArray[Any]
     signatures: NDArray[Any]
+    common: NDArray[Any]
     codes: NDArray[Any]
     code_ids: NDArray[Any]
     weights: NDArray[Any]

@@ -277,15 +277,19 @@ class KnowledgeBase:
     def _candidates(
         self, concepts: list[int], names: list[int], similarities: list[float]
     ) -> list[Candidate]:
-        heads = {concept: self._head(concept) for concept in set(concepts)}
-        distinct = list(set(names))
-        aliases = dict(zip(distinct, self._names.many(distinct), strict=True))
-        rows = [
-            (*heads[concept][:2], aliases[name], similarity, similarity, heads[concept][2])
-            for concept, name, similarity in zip(concepts, names, similarities, strict=True)
-        ]
+        # Column by column: nothing in here is a Python call, or a look into a dictionary, for each.
+        rows, which = np.unique(np.array(concepts, np.int64), return_inverse=True)
+        heads = list(map(self._head, rows.tolist()))
+        name_rows, which_name = np.unique(np.array(names, np.int64), return_inverse=True)
+        aliases = self._names.many(name_rows.tolist())
+        ids, preferred, types = (
+            np.fromiter(column, object, rows.size)[which].tolist()
+            for column in (zip(*heads, strict=True) if heads else ((), (), ()))
+        )
+        alias = np.fromiter(aliases, object, name_rows.size)[which_name].tolist()
+        columns = (ids, preferred, alias, similarities, similarities, types)
         # What Candidate(*row) does, without a Python call for each.
-        return list(map(tuple.__new__, repeat(Candidate), rows))
+        return list(map(tuple.__new__, repeat(Candidate), zip(*columns, strict=True)))
 
     def _nearest(
         self, texts: Iterable[str], k: int, threshold: float, values: Callable[..., list[_T]]

@@ -56,7 +56,7 @@ __all__ = [
 ]
 
 #: The version of the folder's format; raised with every change that an older reader would misread.
-FORMAT: Literal[2] = 2
+FORMAT: Literal[3] = 3
 MANIFEST = "manifest.json"
 #: The arrays that every base has.
 REQUIRED = (
@@ -108,7 +108,7 @@ class Source(_Strict):
 class Manifest(_Strict):
     """The head of a knowledge base: what it is made of."""
 
-    format: Literal[2]
+    format: Literal[3]
     made_by: str
     sources: tuple[Source, ...]
     options: dict[str, Any]

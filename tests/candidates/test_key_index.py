@@ -82,6 +82,16 @@ def test_a_text_too_heavy_for_the_sums(length: int) -> None:
         )
 
 
+@pytest.mark.parametrize("probed", [False, True])
+def test_a_text_heavier_than_all_keys(probed: bool) -> None:
+    """What its grams weigh together is past 32 bits, what any key weighs is far below."""
+    keys = [f"name {number}" for number in range(5000)]
+    query = "".join(chr(0x4E00 + i) for i in range(6000)) + " name 17"
+    hits = found(make_index(keys, probed=probed), query, k=3, threshold=0.0)
+    assert hits == expected(keys, query, k=3, threshold=0.0)
+    assert hits[0][0] == "name 17"
+
+
 @settings(max_examples=100, deadline=None)
 @given(KEYS, WORDS, st.booleans())
 def test_the_threshold_is_met_by_a_key_exactly_at_it(
