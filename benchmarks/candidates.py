@@ -1,14 +1,15 @@
 """Candidate search against its peers: one knowledge base, the same mentions, one core.
 
     python benchmarks/candidates.py --scispacy PYTHON [--gilda PYTHON] [--simstring PYTHON]
-        [--tfidf PYTHON] [--mmlite PYTHON]
+        [--quickumls PYTHON] [--tfidf PYTHON] [--mmlite PYTHON]
 
 PYTHON is the interpreter of an environment that has the peer (``scispacy==0.6.2`` with
-``pyarrow<26``, ``gilda``, ``simstring-rust``, ``scikit-learn`` with ``sparse_dot_topn``,
-``mmlite``).  What is measured, and how, is in ``benchmarks/peers/measure.py``: k = 30, threshold
-0.2 (simstring 0.6), medians of 5 over 2,000 mentions at once and 400 one by one, on the data
-folder's ``kb100k``; "hard" are mentions with two typing errors, words left out or put in.
-QuickUMLS finds concepts in sentences and takes no list of mentions: it is not in the table.
+``pyarrow<26``, ``gilda``, ``quickumls``, ``simstring-rust``, ``scikit-learn`` with
+``sparse_dot_topn``, ``mmlite``).  What is measured, and how, is in
+``benchmarks/peers/measure.py``: k = 30, threshold 0.2 (simstring 0.6), medians of 5 over 2,000
+mentions at once and 400 one by one, on the data folder's ``kb100k``; "hard" are mentions with two
+typing errors, words left out or put in.
+QuickUMLS and mmlite take each mention as a text, and return what they find in it.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ RUNNERS = {
     "concept_linker": "ours",
     "scispacy": "scispacy_generator",
     "gilda": "gilda_grounder",
+    "quickumls": "quickumls_matcher",
     "simstring": "simstring_cosine",
     "tfidf": "tfidf_topn",
     "mmlite": "mmlite_lookup",

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
@@ -61,7 +60,7 @@ def offer(best, size, names, key, similarity):  # type: ignore[no-untyped-def]
         if size == most and not _worse(similarities[most - 1], places[most - 1], similarity, place):
             break
         concept = names.concepts[names.rows[place]]
-        at = np.int64(-1)
+        at = -1
         for i in range(size):  # to the end: without a way out it is done many at a time
             if concepts[i] == concept:
                 at = i

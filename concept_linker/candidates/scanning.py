@@ -93,14 +93,11 @@ def _by_level(bounds, order):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def scan(begins, postings, ranges, norms, key_bits, first_common, scratch, names, gram_ids, norm, floor, best, size):  # type: ignore[no-untyped-def]
+def scan(index, scratch, names, gram_ids, norm, floor, best, size):  # type: ignore[no-untyped-def]
     """Finds what reaches the floor; goes on with the best so far, and returns how many there are.
 
     Args:
-        begins, postings, norms: the index's.
-        ranges: in how many the postings of each gram are.
-        key_bits: uint32, one a key: which of the common grams it has.
-        first_common: the first of the common grams.
+        index: :class:`~concept_linker.candidates.vectors.Vectors`.
         scratch: :class:`~concept_linker.candidates.searching.Scratch`, with the query's squares.
         names: whose the keys are.
         gram_ids: the query's grams, ascending.
@@ -108,12 +105,15 @@ def scan(begins, postings, ranges, norms, key_bits, first_common, scratch, names
         floor: the least similarity that counts.
         best, size: the best so far.
     """
+    norms, key_bits = index.norms, index.common
+    first_common = max(index.weights.size - COMMON, 0)
+    ranges = (index.begins.size - 1) // max(first_common, 1)
     dots, squares = scratch.dots, scratch.squares
     rare = np.searchsorted(gram_ids, first_common)
     sums = np.empty((COMMON // 8, 256), np.int32)
     bits, whole = _common_sums(gram_ids[rare:], first_common, squares, sums)
     highest = np.empty(dots.shape[0], np.int32)
-    _add_up(begins, postings, ranges, squares, gram_ids[:rare], dots, highest)
+    _add_up(index.begins, index.range_postings, ranges, squares, gram_ids[:rare], dots, highest)
     bounds = np.empty(highest.size, np.float64)
     for block in range(highest.size):
         most = np.float64(highest[block] + whole)

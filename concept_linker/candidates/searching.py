@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from concept_linker.candidates.best import Best, offer
 from concept_linker.candidates.grams import find, gram_id, gram_set, shell_sort
-from concept_linker.candidates.scanning import COMMON, scan
+from concept_linker.candidates.scanning import scan
 from concept_linker.candidates.vectors import SLACK
 
 __all__ = ["CLASSES", "MARKS", "SIGNATURE", "Scratch", "search_many"]
@@ -218,12 +218,7 @@ def _search(  # type: ignore[no-untyped-def]
     if size == best.places.size:
         floor = max(floor, best.similarities[size - 1])
     if scratch.dots.size:
-        rare = max(index.weights.size - COMMON, 0)
-        ranges = (index.begins.size - 1) // max(rare, 1)
-        size = scan(
-            index.begins, index.range_postings, ranges, index.norms, index.common, rare,
-            scratch, names, own, norm, floor, best, size,
-        )  # fmt: skip
+        size = scan(index, scratch, names, own, norm, floor, best, size)
     else:
         rest[known] = 0.0
         for i in range(known - 1, -1, -1):

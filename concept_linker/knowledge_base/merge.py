@@ -16,7 +16,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -26,7 +25,12 @@ from numpy.typing import NDArray
 from concept_linker.candidates.normalise import key
 from concept_linker.errors import KnowledgeBaseError
 from concept_linker.knowledge_base.identity import CuiOrigin, NameKind, is_cui
-from concept_linker.knowledge_base.source import NAMES, SourceInfo, SourceTables
+from concept_linker.knowledge_base.source import (
+    DEFINITIONS,
+    NAMES,
+    SourceInfo,
+    SourceTables,
+)
 
 __all__ = ["CONCEPTS", "CONCEPT_NAMES", "CuiOrigin", "MergedTables", "merge"]
 
@@ -85,7 +89,22 @@ def merge(sources: Sequence[SourceTables]) -> MergedTables:
             "the sources have no names left, after any filters; wanted at least one concept"
         )
     encoded = _one_chunk(names["id"]).dictionary_encode()
-    ids: list[str] = encoded.dictionary.to_pylist()
+    concepts, row_of, refused = _concepts(sources, names, encoded.dictionary)
+    concept = row_of[encoded.indices.to_numpy(zero_copy_only=False)]
+    del encoded, row_of
+    return MergedTables(
+        concepts, _names(names, concept), tuple(source.info for source in sources), refused
+    )
+
+
+def _concepts(
+    sources: Sequence[SourceTables], names: pa.Table, distinct_ids: pa.Array
+) -> tuple[pa.Table, NDArray[np.int64], int]:
+    """The concepts, the row in them of each of the distinct ids, and how many equivalences failed.
+
+    A function of its own so that its lists of Python strings are gone before the names are sorted.
+    """
+    ids: list[str] = distinct_ids.to_pylist()
     equivalences = [
         (row["id"], row["other"], row["asserted"])
         for source in sources
@@ -95,44 +114,48 @@ def merge(sources: Sequence[SourceTables]) -> MergedTables:
 
     concept_of = np.fromiter((joined.root(i) for i in ids), np.int64, len(ids))
     roots, concept_of = np.unique(concept_of, return_inverse=True)
-    members: list[list[str]] = [[] for _ in roots]
-    for i, concept in zip(ids, concept_of, strict=True):
-        members[concept].append(i)
-    concept_at = {int(root): concept for concept, root in enumerate(roots)}
+    others: dict[int, list[str]] = defaultdict(list)  # most concepts have one id, their own
+    first = [""] * roots.size
+    for i, concept in zip(ids, concept_of.tolist(), strict=True):
+        if first[concept]:
+            others[concept].append(i)
+        else:
+            first[concept] = i
     for i in joined.known_from(len(ids)):  # ids that only an equivalence names
-        if (found := concept_at.get(joined.root(i))) is not None:
-            members[found].append(i)
+        at = int(np.searchsorted(roots, joined.root(i)))
+        if at < roots.size and roots[at] == joined.root(i):
+            others[at].append(i)
     concept_ids = [
-        joined.cui_of_root(int(root)) or own[0] for root, own in zip(roots, members, strict=True)
+        joined.cui_of_root(root) or own for root, own in zip(roots.tolist(), first, strict=True)
     ]
-    order = sorted(range(len(roots)), key=concept_ids.__getitem__)
+    for concept, own in enumerate(first):
+        if own != concept_ids[concept]:
+            others[concept].append(own)
+    order = sorted(range(roots.size), key=concept_ids.__getitem__)
     row_of = np.empty(len(order), np.int64)
     row_of[order] = np.arange(len(order))
+    row_of = row_of[concept_of]
 
-    concept = row_of[concept_of[encoded.indices.to_numpy(zero_copy_only=False)]]
-    row_of_id: dict[str, int] = dict(zip(ids, row_of[concept_of].tolist(), strict=True))
+    row_of_id: dict[str, int] = dict(zip(ids, row_of.tolist(), strict=True))
     row_of_id.update({concept_ids[i]: row for row, i in enumerate(order)})
-    types = _types(sources, row_of_id)
-    definitions = _definitions(sources, row_of_id)
     concepts = pa.table(
         [
             [concept_ids[i] for i in order],
-            pa.array([joined.origin(concept_ids[i]) for i in order], pa.uint8()),
-            pa.array([types.get(row, []) for row in range(len(order))], pa.list_(pa.string())),
+            pa.array((joined.origin(concept_ids[i]) for i in order), pa.uint8(), size=len(order)),
+            _types(sources, row_of_id, len(order)),
             pa.array(
-                [sorted(m for m in members[i] if m != concept_ids[i]) for i in order],
+                (
+                    sorted(other for other in others.get(i, ()) if other != concept_ids[i])
+                    for i in order
+                ),
                 pa.list_(pa.string()),
+                size=len(order),
             ),
-            pa.array([definitions.get(row) for row in range(len(order))], pa.string()),
+            _definitions(sources, row_of_id, len(order)),
         ],
         schema=CONCEPTS,
     )
-    return MergedTables(
-        concepts,
-        _names(names, concept),
-        tuple(source.info for source in sources),
-        joined.refused,
-    )
+    return concepts, row_of, joined.refused
 
 
 def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
@@ -270,27 +293,42 @@ def _names(names: pa.Table, concept: NDArray[np.int64]) -> pa.Table:
     )
 
 
-def _types(sources: Sequence[SourceTables], row_of: dict[str, int]) -> dict[int, list[str]]:
-    by_cui: dict[int, set[str]] = defaultdict(set)
-    by_other: dict[int, set[str]] = defaultdict(set)
+def _types(sources: Sequence[SourceTables], row_of: dict[str, int], concepts: int) -> pa.ListArray:
+    """The types of each concept, ascending; those of its CUI, where there are any."""
+    names: dict[str, int] = {}
+    found = [np.empty((0, 3), np.int64)]  # concept, whether said of another id than its CUI, type
     for source in sources:
-        columns = (source.types["id"].to_pylist(), source.types["type"].to_pylist())
-        for concept_id, type_ in zip(*columns, strict=True):
-            row = row_of.get(concept_id)
-            if row is not None:
-                (by_cui if is_cui(concept_id) else by_other)[row].add(type_)
-    return {row: sorted(types) for row, types in {**by_other, **by_cui}.items()}
+        for part in source.types.to_batches(max_chunksize=1 << 20):
+            pairs = zip(part["id"].to_pylist(), part["type"].to_pylist(), strict=True)
+            rows = (
+                (row, not is_cui(concept_id), names.setdefault(type_, len(names)))
+                for concept_id, type_ in pairs
+                if (row := row_of.get(concept_id)) is not None
+            )
+            found.append(np.fromiter(rows, np.dtype((np.int64, 3))))
+    every = np.concatenate(found)
+    ordered = sorted(names)
+    rank = np.empty(len(names), np.int64)
+    rank[[names[name] for name in ordered]] = np.arange(len(names))
+    every[:, 2] = rank[every[:, 2]]
+    of_cui = np.zeros(concepts, np.bool_)
+    of_cui[every[every[:, 1] == 0, 0]] = True
+    kept = every[(every[:, 1] == 0) | ~of_cui[every[:, 0]]]
+    distinct = np.unique(kept[:, 0] << 32 | kept[:, 2])
+    begins = np.searchsorted(distinct, np.arange(concepts + 1) << 32)
+    values = pa.array(ordered, pa.string()).take(pa.array(distinct & 0xFFFFFFFF))
+    return pa.ListArray.from_arrays(pa.array(begins, pa.int32()), values)
 
 
-def _definitions(sources: Sequence[SourceTables], row_of: dict[str, int]) -> dict[int, str]:
+def _definitions(
+    sources: Sequence[SourceTables], row_of: dict[str, int], concepts: int
+) -> pa.Array:
+    """The first definition of each concept, or null."""
     found: dict[int, str] = {}
     for source in sources:
-        columns: tuple[list[Any], list[Any]] = (
-            source.definitions["id"].to_pylist(),
-            source.definitions["definition"].to_pylist(),
-        )
+        columns = (source.definitions[name].to_pylist() for name in DEFINITIONS.names)
         for concept_id, text in zip(*columns, strict=True):
             row = row_of.get(concept_id)
             if row is not None:
                 found.setdefault(row, text)
-    return found
+    return pa.array(map(found.get, range(concepts)), pa.string(), size=concepts)
