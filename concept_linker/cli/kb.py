@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -63,7 +64,7 @@ def build(
     from concept_linker.knowledge_base.base import KnowledgeBase
     from concept_linker.knowledge_base.progress import progress_bar
     from concept_linker.knowledge_base.readers import read_source
-    from concept_linker.knowledge_base.source import Quarantine
+    from concept_linker.knowledge_base.source import Quarantine, SourceTables
 
     wanted = [_split(one) for one in source]
     filters: dict[str, Any] = {
@@ -82,16 +83,17 @@ def build(
         bad_rows.unlink(missing_ok=True)
     quarantine = Quarantine(bad_rows)
     with progress_bar("Building", quiet=quiet) as progress:
-        tables = []
-        for number, (format, path) in enumerate(wanted):
-            progress(f"reading {path.name}", 0.3 * number / len(wanted))
-            options = filters if format == "rrf" else {}
-            tables.append(read_source(format, path, options, quarantine))
-        options = {"source": source, **filters, "skip_bad": skip_bad}
+        rrf_filters = {"rrf": filters}
+
+        def tables() -> Iterator[SourceTables]:
+            for number, (format, path) in enumerate(wanted):
+                progress(f"reading {path.name}", 0.3 * number / len(wanted))
+                yield read_source(format, path, rrf_filters.get(format, {}), quarantine)
+
         building.build(
-            tables,
+            tables(),
             output,
-            options=options,
+            options={"source": source, **filters, "skip_bad": skip_bad},
             progress=lambda stage, done: progress(stage, 0.3 + 0.7 * done),
         )
     _print_summary(KnowledgeBase.open(output))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ _TYPES_AT_MOST = 1 << 16  # they are numbered in 16 bits
 
 
 def build(
-    sources: Sequence[SourceTables],
+    sources: Iterable[SourceTables],
     folder: Path,
     *,
     options: Mapping[str, Any] | None = None,
@@ -36,7 +36,8 @@ def build(
     """Builds a knowledge base from sources, the most trusted first.
 
     Args:
-        sources: what the readers returned.
+        sources: what the readers returned; as an iterator they are let go of once merged, which
+            saves gigabytes with a whole UMLS.
         folder: where it shall be; a base that is there is replaced, at the very end.
         options: what the sources were read with; goes into the manifest.
         progress: told what is being done, and how much of the whole is done.
@@ -44,9 +45,12 @@ def build(
     Raises:
         KnowledgeBaseError: the sources have no names, or the place is taken or cannot be written.
     """
+    tables = list(sources)
     progress("merging the sources", 0.0)
+    merged = merge(tables)
+    del tables
     try:
-        compile_base(merge(sources), folder, options=options, progress=progress)
+        compile_base(merged, folder, options=options, progress=progress)
     except OSError as error:
         raise KnowledgeBaseError(
             f"{folder}: cannot be written ({error.strerror or error}); "
