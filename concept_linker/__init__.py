@@ -22,6 +22,7 @@ from concept_linker.errors import (
 )
 
 if TYPE_CHECKING:
+    from concept_linker.batch.running import annotate
     from concept_linker.knowledge_base.base import Concept, KnowledgeBase
     from concept_linker.linker import ConceptLinker, LinkerSettings, link
 
@@ -40,6 +41,7 @@ __all__ = [
     "Mention",
     "SettingsError",
     "SourceError",
+    "annotate",
     "link",
 ]
 
@@ -48,6 +50,7 @@ _HOMES = {
     "ConceptLinker": "concept_linker.linker",
     "KnowledgeBase": "concept_linker.knowledge_base.base",
     "LinkerSettings": "concept_linker.linker",
+    "annotate": "concept_linker.batch.running",
     "link": "concept_linker.linker",
 }
 

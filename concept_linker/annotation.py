@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from concept_linker.triplets.record import Record
 
 __all__ = ["Annotation", "Candidate", "Mention"]
 
@@ -105,3 +108,33 @@ class Annotation:
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
         return {"text": self.text, "mentions": [mention.to_dict() for mention in self.mentions]}
+
+    def to_record(self, *, image: str, **fields: Any) -> Record:
+        """As a MedConcept-23M record.
+
+        Args:
+            image: the image's path inside the folder of images.
+            fields: see :func:`concept_linker.triplets.making.to_record`.
+        """
+        from concept_linker.triplets.making import to_record
+
+        return to_record(self, image=image, **fields)
+
+    def to_dataframe(self, library: Literal["pandas", "polars"] | None = None) -> Any:
+        """As a data frame, one row a mention.
+
+        Args:
+            library: whose data frame; pandas where that is installed, else polars, if not given.
+
+        Raises:
+            SettingsError: it is not installed.
+        """
+        from concept_linker.viewing.frames import to_dataframe
+
+        return to_dataframe(self, library)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the text with its mentions highlighted."""
+        from concept_linker.viewing.notebook import annotation_html
+
+        return annotation_html(self)

@@ -9,6 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 __all__ = [
+    "ArticleError",
+    "BatchError",
+    "CloudError",
     "ConceptLinkerError",
     "InputError",
     "KnowledgeBaseError",
@@ -33,8 +36,20 @@ class KnowledgeBaseError(ConceptLinkerError):
     """A knowledge base folder that is missing, damaged, or of another format version."""
 
 
+class BatchError(ConceptLinkerError):
+    """A run over many captions that cannot begin, or cannot go on."""
+
+
+class ArticleError(ConceptLinkerError):
+    """An article that cannot be read: broken, or refused for safety's sake."""
+
+
+class CloudError(ConceptLinkerError):
+    """PMC's Cloud Service did not give what was asked for."""
+
+
 class SourceError(ConceptLinkerError):
-    """A vocabulary file that cannot be read as what it should be.
+    """A vocabulary, corpus or records file that cannot be read as what it should be.
 
     Args:
         path: the file.

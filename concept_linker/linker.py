@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from os import PathLike
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -14,13 +14,25 @@ from concept_linker.annotation import Annotation, Candidate, Mention
 from concept_linker.errors import InputError, SettingsError
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
+from concept_linker.mentions.abbreviations import Definition, expand, find_abbreviations
+from concept_linker.mentions.choosing import open_detector
 from concept_linker.mentions.detector import MentionDetector, Span
-from concept_linker.mentions.dictionary import DictionaryDetector
-from concept_linker.ranking.priors import Priors
-from concept_linker.ranking.ranker import Ranker
+from concept_linker.mentions.negation import negated
+from concept_linker.mentions.noise import without_noise
+from concept_linker.ranking.priors import PRIORS
+from concept_linker.ranking.ranker import Query, Ranker
+from concept_linker.ranking.surroundings import beside
 from concept_linker.resources import model_path
 
 __all__ = ["ConceptLinker", "LinkerSettings", "link"]
+
+
+class _Prepared(NamedTuple):
+    """A text, where its mentions are, and what its short forms stand for."""
+
+    text: str
+    spans: list[Span]
+    definitions: tuple[Definition, ...]
 
 
 class LinkerSettings(BaseModel):
@@ -28,15 +40,15 @@ class LinkerSettings(BaseModel):
 
     Args:
         k: how many candidates a mention keeps.
-        threshold: the least similarity of a candidate whose name is not equal to the mention.
+        threshold: the least similarity of a candidate.
         min_score: the least score of ``best``; below it a mention has none (NIL).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     k: Annotated[int, Field(ge=1, le=1000)] = 10
-    threshold: Annotated[float, Field(ge=0.0, le=1.0)] = 0.7
-    min_score: Annotated[float, Field(ge=0.0, le=1.0)] = 0.2
+    threshold: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    min_score: Annotated[float, Field(ge=0.0, le=1.0)] = 0.3
 
 
 class ConceptLinker:
@@ -62,15 +74,13 @@ class ConceptLinker:
         self.settings = settings or LinkerSettings()
         self._detector = detector
         self._ranker = ranker
-        # Captions repeat their mentions: most of a stream is answered from here.
-        self._candidates = lru_cache(maxsize=1 << 16)(self._look_up)
 
     @classmethod
     def load(
         cls,
         kb: str | PathLike[str] | KnowledgeBase = "open",
         *,
-        detector: Literal["dictionary"] | MentionDetector = "dictionary",
+        detector: Any = "dictionary",
         quiet: bool = False,
         **settings: Any,
     ) -> ConceptLinker:
@@ -78,7 +88,8 @@ class ConceptLinker:
 
         Args:
             kb: ``"open"``, the folder of a knowledge base, or one that is open.
-            detector: ``"dictionary"``, or anything that keeps to
+            detector: ``"hybrid"``, ``"ner"``, ``"dictionary"``, the name of an installed spaCy
+                model, a spaCy ``Language``, or anything that keeps to
                 :class:`~concept_linker.mentions.detector.MentionDetector`.
             quiet: no progress bar where the open base's index must first be derived.
             settings: see :class:`LinkerSettings`.
@@ -95,13 +106,10 @@ class ConceptLinker:
             raise SettingsError(f"setting {name!r} is {first['input']!r}: {first['msg']}") from None
         if not isinstance(kb, KnowledgeBase):
             kb = KnowledgeBase.open(kb, quiet=quiet)
-        if detector == "dictionary":
-            detector = DictionaryDetector(kb)
-        elif isinstance(detector, type) or not isinstance(detector, MentionDetector):
-            raise SettingsError(
-                f"detector is {detector!r}, wanted 'dictionary' or a MentionDetector"
-            )
-        return cls(kb, detector, Ranker(Priors.open(model_path("ranker") / "priors")), checked)
+        taught = kb.path / PRIORS
+        priors = taught if taught.is_dir() else model_path("ranker") / PRIORS
+        ranker = Ranker.open(kb, model_path("ranker") / "weights", priors, most=checked.k)
+        return cls(kb, open_detector(detector, kb), ranker, checked)
 
     def __repr__(self) -> str:
         return f"ConceptLinker({self.kb!r})"
@@ -137,8 +145,8 @@ class ConceptLinker:
         number = 0
         while batch := list(itertools.islice(stream, batch_size)):
             good = list(itertools.takewhile(lambda text: isinstance(text, str), batch))
-            for text, spans in zip(good, self._detector.detect_many(good), strict=True):
-                yield self._annotate(text, spans)
+            found = zip(good, self._detector.detect_many(good), strict=True)
+            yield from self._link([self._spans_of(text, spans) for text, spans in found])
             number += len(good)
             if len(good) < len(batch):
                 raise InputError(_no_text(batch[len(good)], number))
@@ -154,40 +162,103 @@ class ConceptLinker:
         Raises:
             InputError: ``text`` is no string, or a span is empty or not inside it.
         """
-        if not isinstance(text, str):
-            raise InputError(_no_text(text))
-        if not isinstance(spans, Iterable):
-            raise InputError(f"spans are {type(spans).__name__}, wanted (start, end) pairs")
-        return self._annotate(text, [_checked_span(span, text) for span in spans])
+        [annotation] = self.link_spans_many([(text, spans)])
+        return annotation
 
-    def _annotate(self, text: str, spans: Sequence[Span]) -> Annotation:
-        mentions = []
+    def link_spans_many(
+        self, documents: Iterable[tuple[str, Iterable[tuple[int, int]]]]
+    ) -> Iterator[Annotation]:
+        """Links the mentions given of many texts, which is faster than one text after the other.
+
+        Args:
+            documents: (text, spans) as :meth:`link_spans` takes them.
+
+        Raises:
+            InputError: as :meth:`link_spans`; all before it have been yielded.
+        """
+        stream = iter(documents)
+        while batch := list(itertools.islice(stream, 64)):
+            yield from self._link([_given(text, spans) for text, spans in batch])
+
+    def _spans_of(self, text: str, spans: Sequence[Span]) -> _Prepared:
+        """Detected spans without noise, with those of short forms that no detector knows."""
+        definitions = find_abbreviations(text)
+        kept = without_noise(text, spans)
+        if definitions:
+            short = {place for definition in definitions for place in definition.occurrences}
+            kept = [span for span in spans if span in kept or span[:2] in short]
+            kept += _short_forms(definitions, kept)
+            kept.sort()
+        return _Prepared(text, kept, definitions)
+
+    def _link(self, prepared: Sequence[_Prepared]) -> Iterator[Annotation]:
+        queries = []
+        for text, spans, definitions in prepared:
+            for start, end, *_ in spans:
+                long = expand(text, start, end, definitions) if definitions else None
+                queries.append(Query(long or text[start:end], *beside(text, start, end)))
+        ranked = iter(zip(queries, self._ranker.rank_many(queries), strict=True))
+        for text, spans, _ in prepared:
+            absent = negated(text, spans)
+            yield Annotation(
+                text,
+                tuple(
+                    self._mention(text, span, *next(ranked), negated=is_absent)
+                    for span, is_absent in zip(spans, absent, strict=True)
+                ),
+            )
+
+    def _mention(
+        self,
+        text: str,
+        span: Span,
+        query: Query,
+        candidates: tuple[Candidate, ...],
+        *,
+        negated: bool,
+    ) -> Mention:
+        start, end, label = span
+        words = text[start:end]
+        if self.settings.threshold:
+            candidates = tuple(c for c in candidates if c.similarity >= self.settings.threshold)
+        best = candidates[0] if candidates else None
+        if best is not None and best.score < self.settings.min_score:
+            best = None
+        return Mention(
+            start=start,
+            end=end,
+            text=words,
+            label=label or _group(best),
+            long_form=None if query.string == words else query.string,
+            negated=negated,
+            best=best,
+            candidates=candidates,
+        )
+
+
+def _given(text: Any, spans: Any) -> _Prepared:
+    if not isinstance(text, str):
+        raise InputError(_no_text(text))
+    if not isinstance(spans, Iterable):
+        raise InputError(f"spans are {type(spans).__name__}, wanted (start, end) pairs")
+    checked = [_checked_span(span, text) for span in spans]
+    return _Prepared(text, checked, find_abbreviations(text))
+
+
+def _short_forms(definitions: Sequence[Definition], spans: Sequence[Span]) -> list[Span]:
+    """The short forms that no span touches, where the long form was found to be a mention."""
+    taken = [(start, end) for start, end, *_ in spans]
+    found = []
+    for definition in definitions:
+        begin, stop = definition.long_start, definition.long_end
         for start, end, label in spans:
-            words = text[start:end]
-            candidates = self._candidates(words)
-            best = candidates[0] if candidates else None
-            if best is not None and best.score < self.settings.min_score:
-                best = None
-            mentions.append(
-                Mention(
-                    start=start,
-                    end=end,
-                    text=words,
-                    label=label or _group(best),
-                    best=best,
-                    candidates=candidates,
-                )
-            )
-        return Annotation(text, tuple(mentions))
-
-    def _look_up(self, mention: str) -> tuple[Candidate, ...]:
-        """Exact first; the n-grams for what no name equals."""
-        matches = self.kb.find(mention)
-        if not matches:
-            [matches] = self.kb.match_many(
-                [mention], k=self.settings.k, threshold=self.settings.threshold
-            )
-        return tuple(self._ranker.rank(self.kb, mention, matches)[: self.settings.k])
+            if start < stop and end > begin:
+                for first, last in definition.occurrences:
+                    if all(last <= start or first >= end for start, end in taken):
+                        found.append(Span(first, last, label))
+                        taken.append((first, last))
+                break
+    return found
 
 
 def _group(best: Candidate | None) -> str:

@@ -11,7 +11,20 @@ import sys
 import typer
 from typer.core import TyperGroup
 
-from concept_linker.cli import kb, link
+from concept_linker.cli import (
+    annotate,
+    encode,
+    evaluate,
+    holdout,
+    images,
+    kb,
+    link,
+    pmc,
+    records,
+    retrieval,
+    train,
+    view,
+)
 from concept_linker.errors import ConceptLinkerError
 
 __all__ = ["app", "main"]
@@ -25,11 +38,47 @@ Examples:
 
     concept-linker link "CT shows a pleural effusion."
 
+    concept-linker annotate captions.jsonl.gz -o annotated
+
     concept-linker kb build --source obo=hp.obo -o hpo
 
     concept-linker kb info hpo
 
     concept-linker kb search hipocampus
+
+    concept-linker evaluate dev.pubtator.txt --kb mesh --html report.html
+
+    concept-linker train --corpus TRAIN.pubtator --kb mesh -o mesh-taught
+
+    concept-linker pmc fetch PMC11370360 -o articles
+
+    concept-linker pmc extract articles -o records.jsonl
+
+    concept-linker records validate records.jsonl
+
+    concept-linker records repair published.jsonl -o exact.jsonl
+
+    concept-linker records convert records.jsonl -o records.parquet
+
+    concept-linker records minimise records.jsonl -o minimised.jsonl
+
+    concept-linker records stats records.jsonl
+
+    concept-linker records card records.parquet -o README.md
+
+    concept-linker images hash figures -o figures.csv
+
+    concept-linker images duplicates training.csv evaluation.csv
+
+    concept-linker holdout build records.jsonl -o heldout --size 9000
+
+    concept-linker holdout verify heldout records.jsonl
+
+    concept-linker encode heldout --model concepts-halves -o baseline
+
+    concept-linker retrieval --images baseline/images.npy --texts baseline/texts.npy
+
+    concept-linker view figures.jsonl --images figures -o figures.html
 """
 
 app = typer.Typer(
@@ -40,7 +89,17 @@ app = typer.Typer(
     cls=TyperGroup,
 )
 link.register(app)
+annotate.register(app)
+evaluate.register(app)
+encode.register(app)
+retrieval.register(app)
+train.register(app)
+view.register(app)
 app.add_typer(kb.app, name="kb")
+app.add_typer(pmc.app, name="pmc")
+app.add_typer(records.app, name="records")
+app.add_typer(images.app, name="images")
+app.add_typer(holdout.app, name="holdout")
 
 
 def main() -> None:

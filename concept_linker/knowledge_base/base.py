@@ -204,6 +204,23 @@ class KnowledgeBase:
         """The name matched."""
         return self._names[match.name]
 
+    def name(self, row: int) -> str:
+        """The name with a row number."""
+        return self._names[row]
+
+    def preferred_name(self, concept: int) -> int:
+        """The row number of a concept's preferred name, given the concept's."""
+        return int(self._columns["concept_names"][concept])
+
+    def name_count(self, concept: int) -> int:
+        """How many names a concept has, given its row number."""
+        begin, end = self._columns["concept_names"][concept : concept + 2]
+        return int(end - begin)
+
+    def row_of(self, concept_id: str) -> int | None:
+        """The row number of the concept with an id, any that is joined in it, or ``None``."""
+        return self._row(concept_id)
+
     def candidate(self, match: Match, *, score: float) -> Candidate:
         """The match as a value that stands on its own."""
         concept_id, name, types = self._head(match.concept)
@@ -223,6 +240,10 @@ class KnowledgeBase:
         """
         return self._equal(text, [self.index.find(one) for one in keys(text)])
 
+    def find_key(self, key: str, text: str) -> list[Match]:
+        """As :meth:`find`, for a key that is part of a text; case is compared with the text."""
+        return self._equal(text, [self.index.find(key)])
+
     def _equal(self, text: str, key_ids: Iterable[int | None]) -> list[Match]:
         """The concepts with a name that has one of the text's keys, which are given by id."""
         found: dict[int, Match] = {}
@@ -240,6 +261,18 @@ class KnowledgeBase:
         if len(names) > 1:
             names.sort(key=lambda name: not case_agrees(text, self._names[name]))
         return names
+
+    def similarity(self, text: str, name: int) -> float:
+        """The cosine of a text and a name, given by its row number: the best of their forms."""
+        own = keys(self._names[name])
+        return max(
+            (self.index.similarity(one, other) for one in keys(text) for other in own), default=0.0
+        )
+
+    def own_id(self, concept_id: str) -> str | None:
+        """The base's own id of a concept, given any id joined in it, or ``None``."""
+        row = self._row(concept_id)
+        return None if row is None else self._ids[row]
 
     def search(self, text: str, *, k: int = 10, threshold: float = 0.7) -> list[Candidate]:
         """The k concepts with the names nearest to a text; see :meth:`search_many`.

@@ -6,17 +6,15 @@ Every format ends here and every build starts here, so a new format is one funct
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from concept_linker.errors import SourceError
 from concept_linker.knowledge_base.checksum import sha256_of
 from concept_linker.knowledge_base.identity import NameKind, canonical_id, is_cui
+from concept_linker.quarantine import Quarantine
 
 __all__ = [
     "DEFINITIONS",
@@ -106,35 +104,3 @@ def _table(schema: pa.Schema, rows: Iterable[tuple[Any, ...]]) -> pa.Table:
     columns = list(zip(*rows, strict=True)) or [()] * len(schema)
     arrays = [pa.array(column, kind.type) for column, kind in zip(columns, schema, strict=True)]
     return pa.table(arrays, schema=schema)
-
-
-class Quarantine:
-    r"""What to do with a bad row: stop at it, or set it aside and go on.
-
-    Args:
-        path: the JSON Lines file that bad rows go to (``file``, ``line``, ``problem``,
-            ``row``); ``None`` means that the first bad row raises.  The file is made only when a
-            row goes into it.
-
-    >>> Quarantine().bad("names.tsv", 3, "2 columns, wanted 3", row="a\tb")
-    Traceback (most recent call last):
-    concept_linker.errors.SourceError: names.tsv, line 3: 2 columns, wanted 3
-    """
-
-    def __init__(self, path: Path | None = None) -> None:
-        self._path = path
-        self.count = 0
-
-    def bad(self, path: Path | str, line: int | None, problem: str, *, row: str = "") -> None:
-        """Report one bad row.
-
-        Raises:
-            SourceError: where rows are not to be skipped.
-        """
-        if self._path is None:
-            raise SourceError(path, problem, line=line)
-        self.count += 1
-        record = {"file": str(path), "line": line, "problem": problem, "row": row}
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8", errors="surrogateescape") as stream:
-            stream.write(json.dumps(record) + "\n")

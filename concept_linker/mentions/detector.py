@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
-__all__ = ["MentionDetector", "Span"]
+from concept_linker.knowledge_base.semantic_types import GROUP_NAMES
+
+__all__ = ["GROUPS", "MentionDetector", "Span"]
+
+#: The semantic groups that a detector of ours can give, in the order of their numbers.
+GROUPS: Final[tuple[str, ...]] = tuple(sorted(GROUP_NAMES))
 
 
 class Span(NamedTuple):

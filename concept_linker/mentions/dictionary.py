@@ -16,27 +16,22 @@ Of overlapping runs the longest is taken, of equally long ones the first.
 
 from __future__ import annotations
 
-import re
+import itertools
 from collections.abc import Iterable, Iterator
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
-from concept_linker.candidates.normalise import TOKEN, case_agrees, fold, key
+from concept_linker.candidates.normalise import TOKEN, case_agrees, key
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.identity import NameKind
 from concept_linker.mentions.detector import Span
-from concept_linker.resources import model_path
+from concept_linker.mentions.guards import everyday_words, is_worded
 
-__all__ = ["DictionaryDetector", "everyday_words"]
+__all__ = ["DictionaryDetector"]
 
-#: More words than this no name in running text has; it bounds the work on a long caption.
-_LONGEST_RUN = 12
-
-# What between two tokens ends a run.
-_BREAK = re.compile(r"[()\[\]{};:!?|\"“”<>=≥≤±~*†‡§¶•…]|[.,](?:\s|$)|\n|\s[-–—/]|[-–—/]\s|,,")
-_PANEL = re.compile(r"\d{1,3}[A-Za-z]{1,2}|[A-Za-oq-z]\d{1,2}|p\d|[ivxIVX]+")
+_BATCH = 256
 
 
 class DictionaryDetector:
@@ -58,71 +53,60 @@ class DictionaryDetector:
 
     def detect_many(self, texts: Iterable[str]) -> Iterator[list[Span]]:
         """See :class:`~concept_linker.mentions.detector.MentionDetector`."""
-        return map(self.detect, texts)
+        stream = iter(texts)
+        while batch := list(itertools.islice(stream, _BATCH)):
+            yield from self._detect(batch)
 
     def detect(self, text: str) -> list[Span]:
         """The spans of one text, in reading order."""
-        tokens = []
-        for match in TOKEN.finditer(text):
-            folded = fold(match.group())
-            if folded:
-                tokens.append((match.start(), match.end(), folded))
-        taken: list[Span] = []
-        free = np.ones(len(tokens), np.bool_)
-        # In a caption all in capitals these say nothing: neither that a word is a symbol nor that
-        # it is none.
-        shouted = text.isupper() and len(tokens) > 3
-        for first, last in self._runs(text, tokens):
-            start, end = tokens[first][0], tokens[last][1]
-            words = text[start:end]
-            if not free[first : last + 1].all() or (shouted and key(words) in self._everyday):
-                continue
-            if self._accepts(words) or (shouted and self._accepts(words.lower())):
-                free[first : last + 1] = False
-                taken.append(Span(start, end))
-        return sorted(taken)
+        return self._detect([text])[0]
 
-    def _runs(self, text: str, tokens: list[tuple[int, int, str]]) -> list[tuple[int, int]]:
-        """The runs of tokens that are names, the longest first."""
-        from concept_linker.mentions.matching import find_runs
+    def _detect(self, texts: list[str]) -> list[list[Span]]:
+        from concept_linker.mentions.matching import find_runs, select_longest
+        from concept_linker.mentions.tokens import cut
 
-        if not tokens:
-            return []
-        count = len(tokens)
-        opens, closes, joins = (np.ones(count, np.uint8) for _ in range(3))
-        for i in range(count - 1):
-            end, start = tokens[i][1], tokens[i + 1][0]
-            if end == start:
-                closes[i] = opens[i + 1] = 0
-            elif start - end > 1 or text[end] != " ":
-                if _BREAK.search(text, end, start) or start - end > 3:
-                    joins[i] = 0
-                elif text[end] == "_":
-                    closes[i] = opens[i + 1] = 0
-        folded = [token[2].encode() for token in tokens]
-        ends = np.cumsum([len(token) + 1 for token in folded]) - 1
-        begins = np.zeros(count, np.int64)
-        begins[1:] = ends[:-1] + 1
-        data = np.frombuffer(b" ".join(folded), np.uint8)
-        index = self._kb.index
-        found = np.empty((4 * count + 16, 3), np.int64)
-        while True:
-            number = find_runs(
-                data, begins, ends, opens, closes, joins, _LONGEST_RUN, *index.table, found
+        tokens = cut(texts)
+        found = find_runs(tokens, self._kb.index.table)
+        starts, ends = tokens.starts[found[:, 0]], tokens.ends[found[:, 1]]
+        numbers = np.searchsorted(tokens.text_starts, starts, side="right") - 1
+        shouted = np.fromiter((_is_shouted(text) for text in texts), np.bool_, len(texts))
+        text, accepts = tokens.text, self._accepts
+        accepted = [
+            accepts(text[start:end], loud)
+            for start, end, loud in zip(
+                starts.tolist(), ends.tolist(), shouted[numbers].tolist(), strict=True
             )
-            if number <= found.shape[0]:
-                break
-            found = np.empty((number, 3), np.int64)
-        runs = [(first, last) for first, last, _ in found[:number].tolist()]
-        runs.sort(key=lambda run: (tokens[run[0]][0] - tokens[run[1]][1], run))
-        return runs
+        ]
+        kept = np.flatnonzero(accepted)
+        starts, ends, found, numbers = starts[kept], ends[kept], found[kept], numbers[kept]
+        order = np.lexsort((starts, starts - ends))
+        taken = select_longest(order, found[:, 0], found[:, 1], tokens.starts.size)
+        spans: list[list[Span]] = [[] for _ in texts]
+        begins = tokens.text_starts[numbers]
+        for number, start, end in zip(
+            numbers[taken].tolist(),
+            (starts - begins)[taken].tolist(),
+            (ends - begins)[taken].tolist(),
+            strict=True,
+        ):
+            spans[number].append(Span(start, end))
+        return spans
 
-    def _accept(self, mention: str) -> bool:
+    def _accept(self, mention: str, shouted: bool = False) -> bool:
+        """Whether a run that has the key of a name is a mention of it.
+
+        In a text all in capitals these say nothing: neither that a word is a symbol nor that it
+        is none.
+        """
+        if not shouted:
+            return self._accept_as_written(mention)
+        return key(mention) not in self._everyday and (
+            self._accept_as_written(mention) or self._accept_as_written(mention.lower())
+        )
+
+    def _accept_as_written(self, mention: str) -> bool:
         """Whether a run that has the key of a name is a mention of it."""
-        letters = sum(map(str.isalpha, mention))
-        if not letters or len(mention) < 2 or _PANEL.fullmatch(mention):
-            return False
-        if len(mention) <= 2 and mention.islower():
+        if not is_worded(mention):
             return False
         matches = self._kb.find(mention)
         kb = self._kb
@@ -135,9 +119,5 @@ class DictionaryDetector:
         return (capitals > 1 and mention.isupper()) or key(mention) not in self._everyday
 
 
-@lru_cache(maxsize=1)
-def everyday_words() -> frozenset[str]:
-    """The keys of the everyday words that are no mentions, as measured in ``models/dictionary``."""
-    path = model_path("dictionary") / "everyday.txt"
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return frozenset(line for line in lines if line and not line.startswith("#"))
+def _is_shouted(text: str) -> bool:
+    return text.isupper() and len(TOKEN.findall(text)) > 3

@@ -1,108 +1,289 @@
-"""How often a string means a concept: counts from a corpus with gold annotations.
+"""What a corpus with gold annotations teaches: which strings, words and surroundings mean what.
 
-A folder of flat arrays.  Strings are known by a 64-bit hash of their key, concepts by the number in
-their CUI, so that the counts serve every base whose concepts have CUIs, and nothing of a
-vocabulary is in the file.
+A folder of flat arrays.  Strings and words are known by a hash, so that nothing of a text is in
+the files; concepts by their ids.  Whatever a document says twice counts once: an abstract repeats
+its own abbreviations, and that says nothing of other texts.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from concept_linker.candidates.normalise import key
-from concept_linker.knowledge_base.identity import is_cui
+from concept_linker.errors import InputError
+from concept_linker.ranking.surroundings import signs
 
-__all__ = ["Priors"]
+__all__ = ["PRIORS", "Priors", "Table", "Use"]
 
-_ARRAYS = ("concepts", "concept_counts", "strings", "pair_concepts", "pair_counts")
+#: The folder of the priors, in that of a ranker or of a base that was taught.
+PRIORS = "priors"
+
+#: Of a word or a stem the concepts that it is most often a part of.
+_MOST_PER_WORD = 20
+_MOST_PER_STEM = 8
+
+#: Letters of a word that stand for all words that begin with them.
+STEM = 4
+
+# As many counts at a type's own rate as weigh as much as what was counted.
+_SMOOTH = 5.0
+
+_Found = tuple[NDArray[np.uint32], NDArray[np.uint32]]
+
+
+class Use(NamedTuple):
+    """A mention whose concept is known.
+
+    Args:
+        document: which text it is in.
+        string: its words; where it is an abbreviation, what it stands for.
+        concept_id: the concept.
+        type_id: the semantic type that it has here (``T023``), or empty.
+        left, right: the words or marks beside it (see
+            :func:`~concept_linker.ranking.surroundings.beside`).
+    """
+
+    document: str
+    string: str
+    concept_id: str
+    type_id: str = ""
+    left: str = ""
+    right: str = ""
+
+
+class Table(NamedTuple):
+    """Counts of pairs of a string, known by its hash, and a number.
+
+    Args:
+        hashes: uint64, ascending, one a string.
+        begins: int64, one more: where the pairs of each string begin.
+        numbers: uint32, one a pair.
+        counts: uint32, one a pair.
+
+    >>> table = Table.of({("ct", 3): 2, ("ct", 1): 5, ("mri", 1): 1})
+    >>> [column.tolist() for column in table.find("ct")]
+    [[1, 3], [5, 2]]
+    >>> table.find("x-ray")[0].size
+    0
+    """
+
+    hashes: NDArray[np.uint64]
+    begins: NDArray[np.int64]
+    numbers: NDArray[np.uint32]
+    counts: NDArray[np.uint32]
+
+    @classmethod
+    def of(cls, pairs: dict[tuple[str, int], int], *, most: int | None = None) -> Table:
+        """From counted pairs; of each string the ``most`` frequent ones, of equals the lower."""
+        rows = sorted((_hash(text), -count, number) for (text, number), count in pairs.items())
+        hashes: list[int] = []
+        begins: list[int] = []
+        kept: list[tuple[int, int]] = []
+        for one, count, number in rows:
+            if not hashes or one != hashes[-1]:
+                hashes.append(one)
+                begins.append(len(kept))
+            if most is None or len(kept) - begins[-1] < most:
+                kept.append((number, -count))
+        numbers, counts = np.array(kept, np.uint32).reshape(-1, 2).T
+        return cls(
+            np.array(hashes, np.uint64), np.array([*begins, len(kept)]), numbers.copy(),
+            counts.copy(),
+        )  # fmt: skip
+
+    def find(self, text: str) -> _Found:
+        """The numbers and counts of a string, the most frequent first."""
+        wanted = np.uint64(_hash(text))
+        at = int(self.hashes.searchsorted(wanted))
+        if at == self.hashes.size or self.hashes[at] != wanted:
+            return self.numbers[:0], self.counts[:0]
+        begin, end = self.begins[at], self.begins[at + 1]
+        return self.numbers[begin:end], self.counts[begin:end]
 
 
 class Priors:
-    """Counts of concepts, and of pairs of string and concept.
+    """Counts of what strings, words and surroundings mean.
 
     Args:
-        concepts: the numbers of CUIs, ascending (uint32).
-        concept_counts: how often each was meant (uint32).
-        strings: the hash of the key of each pair, ascending (uint64).
-        pair_concepts: the concept of each pair (uint32).
-        pair_counts: how often it was meant by the string (uint32).
+        ids: the concepts' ids, ascending; elsewhere a concept is its number here.
+        totals: how often each was meant (uint32).
+        types: the number in ``type_ids`` of the type that each has most often, or -1 (int16).
+        type_ids: the semantic types, ascending.
+        type_totals: how often each came (uint32).
+        strings: concepts by string.
+        words: concepts by a word of the string.
+        stems: concepts by the first letters of a word.
+        surroundings: types by what stands in or beside the mention (see
+            :mod:`~concept_linker.ranking.surroundings`).
 
-    >>> priors = Priors.count([("lesions", "C0221198"), ("lesion", "C0221198")])
-    >>> priors.of_string("Lesion"), priors.of_concept("C0221198"), priors.of_string("unseen")
-    ({'C0221198': 2}, 2, {})
+    >>> uses = [Use("1", "lesions", "C0221198"), Use("2", "lesion", "C0221198")]
+    >>> priors = Priors.count(uses)
+    >>> priors.of_string("Lesion"), priors.of_string("unseen")
+    ({'C0221198': 2}, {})
     """
 
     def __init__(
         self,
-        concepts: NDArray[np.uint32],
-        concept_counts: NDArray[np.uint32],
-        strings: NDArray[np.uint64],
-        pair_concepts: NDArray[np.uint32],
-        pair_counts: NDArray[np.uint32],
+        ids: Sequence[str],
+        totals: NDArray[np.uint32],
+        types: NDArray[np.int16],
+        type_ids: Sequence[str],
+        type_totals: NDArray[np.uint32],
+        strings: Table,
+        words: Table,
+        stems: Table,
+        surroundings: Table,
     ) -> None:
-        self._concepts = concepts
-        self._concept_counts = concept_counts
-        self._strings = strings
-        self._pair_concepts = pair_concepts
-        self._pair_counts = pair_counts
+        self.ids = tuple(ids)
+        self.totals = totals
+        self.types = types
+        self.type_ids = tuple(type_ids)
+        self.type_totals = type_totals
+        self.strings, self.words, self.stems = strings, words, stems
+        self.surroundings = surroundings
+        self.number = {concept_id: number for number, concept_id in enumerate(self.ids)}
+        self.type_number = {type_id: number for number, type_id in enumerate(self.type_ids)}
+        #: The concepts meant most often, the most frequent first.
+        self.commonest = np.argsort(-totals.astype(np.int64), kind="stable")[:10].tolist()
+        self.find_string = lru_cache(maxsize=1 << 15)(strings.find)
+        self.find_word = lru_cache(maxsize=1 << 15)(words.find)
+        self.find_stem = lru_cache(maxsize=1 << 14)(stems.find)
+        self._speaks = lru_cache(maxsize=1 << 13)(self._count_speaks)
 
     @classmethod
-    def count(cls, mentions: Iterable[tuple[str, str]]) -> Priors:
-        """Counts mentions: (string, concept id); those without a CUI are passed over."""
-        pairs = Counter(
-            (_hash(key(text)), int(cui[1:])) for text, cui in mentions if is_cui(cui) and key(text)
-        )
-        concepts: Counter[int] = Counter()
-        for (_, concept), count in pairs.items():
-            concepts[concept] += count
-        ordered = sorted(pairs.items())
+    def count(cls, uses: Iterable[Use]) -> Priors:
+        """Counts mentions, what a document says twice once."""
+        distinct = dict.fromkeys(use._replace(string=key(use.string)) for use in uses)
+        meant = dict.fromkeys((use.document, use.string, use.concept_id) for use in distinct)
+        ids = sorted({concept_id for _, _, concept_id in meant})
+        type_ids = sorted({use.type_id for use in distinct if use.type_id})
+        number = {concept_id: n for n, concept_id in enumerate(ids)}
+        type_number = {type_id: n for n, type_id in enumerate(type_ids)}
+        pairs: Counter[tuple[str, int]] = Counter()
+        words: Counter[tuple[str, int]] = Counter()
+        stems: Counter[tuple[str, int]] = Counter()
+        totals = np.zeros(len(ids), np.uint32)
+        for _, string, concept_id in meant:
+            concept = number[concept_id]
+            totals[concept] += 1
+            pairs[string, concept] += 1
+            parts = set(string.split())
+            words.update((word, concept) for word in parts)
+            stems.update((stem, concept) for stem in {word[:STEM] for word in parts})
+        around: Counter[tuple[str, int]] = Counter()
+        typed = np.zeros((len(ids), max(len(type_ids), 1)), np.uint32)
+        for use in distinct:
+            if use.type_id:
+                kind = type_number[use.type_id]
+                typed[number[use.concept_id], kind] += 1
+                around.update(
+                    (sign, kind) for sign in signs(use.string.split(), use.left, use.right)
+                )
+        types = np.where(typed.any(1), typed.argmax(1), -1).astype(np.int16)
         return cls(
-            np.array(sorted(concepts), np.uint32),
-            np.array([concepts[c] for c in sorted(concepts)], np.uint32),
-            np.array([string for (string, _), _ in ordered], np.uint64),
-            np.array([concept for (_, concept), _ in ordered], np.uint32),
-            np.array([count for _, count in ordered], np.uint32),
+            ids,
+            totals,
+            types,
+            type_ids,
+            typed.sum(0)[: len(type_ids)].astype(np.uint32),
+            Table.of(pairs),
+            Table.of(words, most=_MOST_PER_WORD),
+            Table.of(stems, most=_MOST_PER_STEM),
+            Table.of(around),
         )
 
     @classmethod
     def open(cls, folder: Path) -> Priors:
-        """Maps what :meth:`save` wrote."""
-        arrays = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in _ARRAYS)
-        return cls(*(array.view(np.ndarray) for array in arrays))  # a memmap is slow to index
+        """Maps what :meth:`save` wrote.
+
+        Raises:
+            InputError: the folder has no priors.
+        """
+        try:
+            arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _files()}
+            ids, type_ids = (
+                (folder / f"{name}.txt").read_text(encoding="utf-8").split("\n")[:-1]
+                for name in ("ids", "type_ids")
+            )
+        except (OSError, ValueError) as error:
+            raise InputError(f"{folder}: no priors there that can be read ({error})") from None
+        plain = {name: array.view(np.ndarray) for name, array in arrays.items()}  # faster to index
+        tables = (
+            Table(*(plain[f"{table}_{field}"] for field in Table._fields)) for table in _TABLES
+        )
+        return cls(
+            ids, plain["totals"], plain["types"], type_ids, plain["type_totals"], *tables
+        )  # fmt: skip
 
     def save(self, folder: Path) -> None:
         """Writes the arrays into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name in _ARRAYS:
-            np.save(folder / f"{name}.npy", getattr(self, f"_{name}"), allow_pickle=False)
+        for name in _files():
+            table, _, field = name.partition("_")
+            array = (
+                getattr(getattr(self, table), field) if table in _TABLES else getattr(self, name)
+            )
+            np.save(folder / f"{name}.npy", array, allow_pickle=False)
+        for name, lines in (("ids", self.ids), ("type_ids", self.type_ids)):
+            text = "".join(f"{line}\n" for line in lines)
+            (folder / f"{name}.txt").write_text(text, encoding="utf-8")
 
     def of_string(self, text: str) -> dict[str, int]:
-        """How often the string meant each CUI."""
-        wanted = np.uint64(_hash(key(text)))
-        begin, end = np.searchsorted(self._strings, [wanted, wanted + np.uint64(1)])
+        """How often the string meant each concept."""
+        numbers, counts = self.find_string(key(text))
         return {
-            f"C{concept:07d}": int(count)
-            for concept, count in zip(
-                self._pair_concepts[begin:end], self._pair_counts[begin:end], strict=True
-            )
+            self.ids[number]: count
+            for number, count in zip(numbers.tolist(), counts.tolist(), strict=True)
         }
 
-    def of_concept(self, concept_id: str) -> int:
-        """How often the concept was meant at all."""
-        if not is_cui(concept_id):
-            return 0
-        wanted = np.uint32(int(concept_id[1:]))
-        at = int(np.searchsorted(self._concepts, wanted))
-        if at == self._concepts.size or self._concepts[at] != wanted:
-            return 0
-        return int(self._concept_counts[at])
+    def evidence(self, words: Sequence[str], left: str, right: str) -> NDArray[np.float32]:
+        """How much what stands in and beside a mention speaks for each type.
+
+        For one sign it is the logarithm of how many times as often the type comes with it as
+        without, smoothed.
+
+        Returns:
+            Shape (types + 1, 4): the mean of the words, the last word, left, right.  The last row
+            is for what has no type, and 0.
+        """
+        found = np.zeros((len(self.type_ids) + 1, 4), np.float32)
+        rows = [self._speaks(sign) for sign in signs(words, left, right)]
+        if words:
+            found[:-1, 0] = np.mean(rows[:-3], axis=0)
+            found[:-1, 1] = rows[-3]
+        found[:-1, 2] = rows[-2]
+        found[:-1, 3] = rows[-1]
+        return found
+
+    def _count_speaks(self, sign: str) -> NDArray[np.float32]:
+        types, counts = self.surroundings.find(sign)
+        totals = self.type_totals + 0.5
+        shares = totals / totals.sum()
+        rates = _SMOOTH * shares
+        rates[types] += counts
+        speaks: NDArray[np.float32] = np.log(rates / (counts.sum() + _SMOOTH) / shares).astype(
+            np.float32
+        )
+        return speaks
+
+
+_TABLES = ("strings", "words", "stems", "surroundings")
+
+
+def _files() -> Iterator[str]:
+    yield from ("totals", "types", "type_totals")
+    for table in _TABLES:
+        yield from (f"{table}_{field}" for field in Table._fields)
 
 
 def _hash(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little") >> 1
+    data = text.encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")

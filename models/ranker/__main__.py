@@ -1,55 +1,64 @@
-"""Counts how often strings mean concepts in MedMentions TRAIN.
+"""Counts the priors and trains the ranker, on MedMentions TRAIN.
 
-    python -m models.ranker MEDMENTIONS
+    python -m models.ranker DATA
 
-Reads ``full_train.jsonl.gz`` and, for the documents that are not in it, the sentences of
-``st21pv_train_sentences.jsonl.gz``.  A string that means a concept counts once a document: an
-abstract repeats its own abbreviations, and that says nothing of other texts.  Writes ``priors/``
-beside this file.
+DATA has ``medmentions/`` and ``vocab/medmentions_kb.jsonl.gz``.  Needs lightgbm.  Writes
+``priors/`` and ``weights/`` beside this file; takes about fifteen minutes.
+
+A ranker must learn from mentions that its base and its priors have not seen.  So the documents are
+dealt into five folds; those of one fold are ranked with a base and priors that were taught by the
+other four.
 """
 
 from __future__ import annotations
 
 import argparse
-import gzip
-import json
-from collections.abc import Iterator
+import tempfile
 from pathlib import Path
-from typing import Any
 
-from concept_linker.candidates.normalise import key
+from concept_linker.evaluation.concept_ids import ConceptIds
+from concept_linker.evaluation.corpora import read_corpus
+from concept_linker.evaluation.gold import GoldCorpus
+from concept_linker.knowledge_base.base import KnowledgeBase
+from concept_linker.knowledge_base.build import build
 from concept_linker.ranking.priors import Priors
+from concept_linker.teaching import uses
+
+from .folds import FOLDS, base_sources, examples
+from .training import calibrate, fit
 
 HERE = Path(__file__).resolve().parent
 
 
 def main() -> None:
     """Runs the recipe."""
-    parser = argparse.ArgumentParser(description="Count priors in MedMentions TRAIN.")
-    parser.add_argument("medmentions", type=Path)
-    folder = parser.parse_args().medmentions
-    mentions = dict.fromkeys(_mentions(folder))
-    Priors.count((text, cui) for _, text, cui in mentions).save(HERE / "priors")
-    print(f"{len(mentions):,} counted")
+    parser = argparse.ArgumentParser(description="Train the ranker on MedMentions TRAIN.")
+    parser.add_argument("data", type=Path)
+    data = parser.parse_args().data
+    full = read_corpus(data / "medmentions/full_train.jsonl.gz")
+    subset = read_corpus(data / "medmentions/st21pv_train_sentences.jsonl.gz")
+    own = {document.id for document in full.documents}
+    others = tuple(document for document in subset.documents if document.id not in own)
+    priors = Priors.count(uses((*full.documents, *others), ConceptIds()))
+    priors.save(HERE / "priors")
+    print(f"{int(priors.totals.sum()):,} mentions counted")
 
-
-def _mentions(folder: Path) -> Iterator[tuple[str, str, str]]:
-    seen = set()
-    for document in _rows(folder / "full_train.jsonl.gz"):
-        seen.add(document["pmid"])
-        for mention in document["mentions"]:
-            yield document["pmid"], key(mention["text"]), mention["cui"]
-    for document in _rows(folder / "st21pv_train_sentences.jsonl.gz"):
-        if document["pmid"] not in seen:
-            for sentence in document["sentences"]:
-                for start, end, cui in sentence["mentions"]:
-                    text = " ".join(sentence["tokens"][start:end])
-                    yield document["pmid"], key(text), cui
-
-
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    with gzip.open(path, "rt", encoding="utf-8") as stream:
-        yield from map(json.loads, stream)
+    parts = []
+    with tempfile.TemporaryDirectory() as room:
+        for fold in range(FOLDS):
+            known = [d for i, d in enumerate(full.documents) if i % FOLDS != fold]
+            asked = [d for i, d in enumerate(full.documents) if i % FOLDS == fold]
+            folder = Path(room) / str(fold)
+            known_corpus = GoldCorpus("known", (*known, *others))
+            build(base_sources(data, full, others, known_corpus), folder)
+            parts.append(examples(KnowledgeBase.open(folder), known_corpus, asked))
+            print(f"fold {fold}: {len(parts[-1].sizes):,} mentions", flush=True)
+    weights = HERE / "weights"
+    weights.mkdir(exist_ok=True)
+    calibration = calibrate(fit(parts[:-1]), parts[-1])
+    calibration.save(weights / "calibration.json")
+    print(f"calibrated on the last fold: {calibration}")
+    fit(parts).save(weights)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ NAMES = [
     ("X:16", "B1", 0),
     ("X:17", "X-ray", 0),
     ("X:18", "bone marrow edema", 0),
+    ("X:19", "1,25-dihydroxyvitamin D", 0),
 ]
 
 
@@ -78,12 +80,23 @@ def found(detector: DictionaryDetector, text: str) -> list[str]:
         ("(A) A, B1, IV, 12 mass", []),
         ("LESIONS WITHOUT A CELL MASS", ["LESIONS", "CELL"]),
         ("vitamin C", ["vitamin C"]),
+        ("1,25-dihydroxyvitamin D; 1, 25-dihydroxyvitamin D", ["1,25-dihydroxyvitamin D"]),
         ("", []),
         ("!!! ...", []),
     ],
 )
 def test_guards(detector: DictionaryDetector, text: str, mentions: list[str]) -> None:
     assert found(detector, text) == mentions
+
+
+def test_texts_together_give_what_each_gives_alone(detector: DictionaryDetector) -> None:
+    texts = ["Lesions of the hippocampi.", "", "LESIONS WITHOUT A CELL MASS", "\n", "mass, lesion"]
+    assert list(detector.detect_many(texts * 60)) == [detector.detect(t) for t in texts] * 60
+
+
+def test_a_stream_may_have_no_end(detector: DictionaryDetector) -> None:
+    spans = detector.detect_many(itertools.repeat("a lesion"))
+    assert [next(spans) for _ in range(300)] == [detector.detect("a lesion")] * 300
 
 
 WORDS = st.sampled_from(

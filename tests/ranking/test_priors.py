@@ -3,30 +3,79 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from concept_linker.candidates.normalise import key
-from concept_linker.ranking.priors import Priors
+from concept_linker.errors import InputError
+from concept_linker.ranking.priors import Priors, Table, Use
+from concept_linker.ranking.surroundings import beside
 
-STRINGS = st.sampled_from(["lesion", "Lesions", "MRI", "cold", "oedema", "edema", "+"])
-CUIS = st.sampled_from(["C0000001", "C0221198", "C9999999", "MESH:D1"])
+STRINGS = st.sampled_from(["lesion", "Lesions", "MRI of lung", "cold", "oedema", "edema", "+"])
+IDS = st.sampled_from(["C0000001", "C0221198", "MESH:D1"])
+USES = st.lists(
+    st.builds(Use, st.sampled_from("123"), STRINGS, IDS, st.sampled_from(["", "T033", "T047"]))
+)
 
 
-@given(st.lists(st.tuples(STRINGS, CUIS)))
-def test_counts_are_counts(mentions: list[tuple[str, str]]) -> None:
-    priors = Priors.count(mentions)
-    counted = [(key(text), cui) for text, cui in mentions if cui != "MESH:D1" and key(text)]
-    pairs, concepts = Counter(counted), Counter(cui for _, cui in counted)
-    for text in ("lesion", "MRI", "cold", "edema", "+", "unseen"):
-        expected = {cui: n for (one, cui), n in pairs.items() if one == key(text)}
+@given(USES)
+def test_counts_are_counts(uses: list[Use]) -> None:
+    priors = Priors.count(uses)
+    meant = {(use.document, key(use.string), use.concept_id) for use in uses}
+    pairs = Counter((string, concept) for _, string, concept in meant)
+    for text in ("lesion", "MRI of lung", "cold", "edema", "+", "unseen"):
+        expected = {concept: n for (one, concept), n in pairs.items() if one == key(text)}
         assert priors.of_string(text) == expected
-    for cui in ("C0000001", "C0221198", "C9999999", "C1234567", "MESH:D1"):
-        assert priors.of_concept(cui) == concepts[cui]
+    totals = Counter(concept for _, _, concept in meant)
+    assert dict(zip(priors.ids, priors.totals.tolist(), strict=True)) == dict(totals)
+    words = Counter((word, c) for _, string, c in meant for word in set(string.split()))
+    for (word, concept), count in words.items():
+        numbers, counts = priors.find_word(word)
+        assert counts[numbers.tolist().index(priors.number[concept])] == count
+
+
+@given(USES)
+def test_what_speaks_for_no_type_speaks_against_none(uses: list[Use]) -> None:
+    """An unseen sign says nothing, and the row of no type is 0."""
+    priors = Priors.count(uses)
+    found = priors.evidence(["never"], "seen", "before")
+    assert np.allclose(found, 0.0)
+    assert not priors.evidence(["lesion"], "", "")[-1].any()
+
+
+@given(st.dictionaries(st.tuples(st.text(max_size=3), st.integers(0, 9)), st.integers(1, 9)))
+def test_a_table_finds_what_it_holds(pairs: dict[tuple[str, int], int]) -> None:
+    table, shortened = Table.of(pairs), Table.of(pairs, most=2)
+    for text in {text for text, _ in pairs} | {"never in it"}:
+        own = [(-count, number) for (one, number), count in pairs.items() if one == text]
+        expected = [(number, -count) for count, number in sorted(own)]
+        columns = (column.tolist() for column in table.find(text))
+        assert list(zip(*columns, strict=True)) == expected
+        assert shortened.find(text)[0].tolist() == [number for number, _ in expected[:2]]
 
 
 def test_saved_and_opened(tmp_path: Path) -> None:
-    Priors.count([("lesion", "C0221198"), ("Lesions", "C0221198")]).save(tmp_path)
-    priors = Priors.open(tmp_path)
-    assert priors.of_string("LESION") == {"C0221198": 2}
-    assert priors.of_concept("C0221198") == 2
+    uses = [
+        Use("1", "control group", "C0009932", "T096", "the", "was"),
+        Use("2", "control", "C0243148", "T062", "under", "of"),
+    ]
+    priors = Priors.count(uses)
+    priors.save(tmp_path)
+    opened = Priors.open(tmp_path)
+    assert opened.of_string("CONTROL") == {"C0243148": 1}
+    assert opened.ids == priors.ids
+    assert np.array_equal(
+        opened.evidence(["control"], "under", "of"), priors.evidence(["control"], "under", "of")
+    )
+    with pytest.raises(InputError, match="no priors"):
+        Priors.open(tmp_path / "elsewhere")
+
+
+@given(st.text(), st.integers(0, 50), st.integers(0, 50))
+def test_beside_is_beside(text: str, one: int, other: int) -> None:
+    start, end = sorted((min(one, len(text)), min(other, len(text))))
+    left, right = beside(text, start, end)
+    assert left in text[:start].lower() or left in text[:start]
+    assert right in text[end:].lower() or right in text[end:]

@@ -1,56 +1,97 @@
+"""The ranker as it ships, over a small base and priors of the test's own."""
+
 from __future__ import annotations
 
+import pickle
+from pathlib import Path
+
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.build import build
 from concept_linker.knowledge_base.source import SourceInfo, SourceTables
-from concept_linker.ranking.priors import Priors
-from concept_linker.ranking.ranker import Ranker
+from concept_linker.ranking.pool import FEATURES, Pooling
+from concept_linker.ranking.priors import PRIORS, Priors, Use
+from concept_linker.ranking.ranker import Query, Ranker
+from concept_linker.resources import model_path
+
+ROWS = [
+    ("C0009443", "Common Cold", 0, "X"),
+    ("C0009443", "cold", 1, "X"),
+    ("C0009264", "cold", 0, "X"),
+    ("C0024117", "COLD", 2, "X"),
+    ("C0000005", "twin", 0, "X"),
+    ("C0000004", "twin", 0, "X"),
+    ("C0023890", "liver cirrhosis", 0, "X"),
+    ("C0031847", "dysfunction", 0, "X"),
+]
 
 
 @pytest.fixture(scope="module")
 def kb(tmp_path_factory: pytest.TempPathFactory) -> KnowledgeBase:
     folder = tmp_path_factory.mktemp("kb") / "small"
-    rows = [
-        ("C0009443", "Common Cold", 0, "X"),
-        ("C0009443", "cold", 1, "X"),
-        ("C0009264", "cold", 0, "X"),
-        ("C0024117", "COLD", 2, "X"),
-        ("C0000005", "twin", 0, "X"),
-        ("C0000004", "twin", 0, "X"),
-    ]
-    build([SourceTables.from_rows(SourceInfo("test", "small"), names=rows)], folder)
+    build([SourceTables.from_rows(SourceInfo("test", "small"), names=ROWS)], folder)
     return KnowledgeBase.open(folder)
 
 
-def ranked(kb: KnowledgeBase, mention: str, *mentions: tuple[str, str]) -> list[str]:
-    ranker = Ranker(Priors.count(mentions))
-    return [c.concept_id for c in ranker.rank(kb, mention, kb.find(mention))]
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("priors") / PRIORS
+    uses = [Use(str(i), "cold", "C0009443", "T047", "a", "and") for i in range(9)]
+    Priors.count([*uses, Use("x", "cold", "C0009264", "T070", "the", "water")]).save(place)
+    return place
 
 
-def test_preferred_names_before_synonyms_before_other_case(kb: KnowledgeBase) -> None:
-    assert ranked(kb, "cold") == ["C0009264", "C0009443", "C0024117"]
-    assert ranked(kb, "COLD")[0] == "C0024117"
+def ranker(kb: KnowledgeBase, priors: Path) -> Ranker:
+    return Ranker.open(kb, model_path("ranker") / "weights", priors, most=10)
 
 
-def test_counts_decide(kb: KnowledgeBase) -> None:
-    assert ranked(kb, "cold", *[("cold", "C0009443")] * 3)[0] == "C0009443"
+def test_what_a_string_meant_before_comes_first(kb: KnowledgeBase, folder: Path) -> None:
+    [found] = ranker(kb, folder).rank_many([Query("cold")])
+    assert found[0].concept_id == "C0009443"
+    assert {"C0009264", "C0024117"} <= {candidate.concept_id for candidate in found}
 
 
-def test_ties_go_to_the_lower_id(kb: KnowledgeBase) -> None:
-    assert ranked(kb, "twins") == ["C0000004", "C0000005"]
+def test_a_run_of_words_is_a_candidate(kb: KnowledgeBase, folder: Path) -> None:
+    [found] = ranker(kb, folder).rank_many([Query("hepatic dysfunction")])
+    assert "C0031847" in {candidate.concept_id for candidate in found}
 
 
-def scores(kb: KnowledgeBase, mention: str, *mentions: tuple[str, str]) -> list[float]:
-    return [c.score for c in Ranker(Priors.count(mentions)).rank(kb, mention, kb.find(mention))]
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.builds(
+            Query,
+            st.text(max_size=12) | st.sampled_from([name for _, name, _, _ in ROWS]),
+            st.sampled_from(["", "a", "the"]),
+        ),
+        max_size=6,
+    )
+)
+def test_scores(kb: KnowledgeBase, folder: Path, queries: list[Query]) -> None:
+    """Probabilities of different concepts, in order; alike alone, in a batch, and pickled."""
+    one = ranker(kb, folder)
+    together = one.rank_many(queries)
+    for query, found in zip(queries, together, strict=True):
+        scores = [candidate.score for candidate in found]
+        assert scores == sorted(scores, reverse=True)
+        assert all(0.0 <= score <= 1.0 for score in scores)
+        assert sum(scores) <= 1.0 + 1e-9
+        assert len({candidate.concept_id for candidate in found}) == len(found)
+        assert all(0.0 <= candidate.similarity <= 1.0 for candidate in found)
+        assert one.rank_many([query]) == [found]
+    assert pickle.loads(pickle.dumps(one)).rank_many(queries) == together  # noqa: S301
 
 
-def test_counts_of_what_cannot_be_chosen_say_nothing(kb: KnowledgeBase) -> None:
-    for cui in ("C0000005", "C7777777"):
-        assert scores(kb, "cold", *[("cold", cui)] * 9) == scores(kb, "cold")
-
-
-def test_scores_sum_to_less_than_one(kb: KnowledgeBase) -> None:
-    assert 0.9 < sum(scores(kb, "cold")) < 1.0
-    assert sum(scores(kb, "cold")) < sum(scores(kb, "cold", ("cold", "C0009443"))) < 1.0
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(max_size=30), unique=True, max_size=5))
+def test_pools_hold_all_that_is_equal_and_no_number_that_is_none(
+    kb: KnowledgeBase, folder: Path, strings: list[str]
+) -> None:
+    for text, pool in zip(strings, Pooling(kb, Priors.open(folder)).pools(strings), strict=True):
+        assert {match.concept for match in kb.find(text)} <= {m.concept for m in pool.matches}
+        assert pool.features.shape == (len(pool.matches), len(FEATURES))
+        assert np.isfinite(pool.features).all()

@@ -1,0 +1,1 @@
+"""Annotating millions of captions: shards, resuming, and the engines that do the work."""

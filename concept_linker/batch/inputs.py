@@ -1,0 +1,158 @@
+"""Which files a run reads, and how it knows them again."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from os import PathLike
+from pathlib import Path
+from shutil import copyfileobj
+from typing import Any, Literal
+
+from concept_linker.errors import BatchError, InputError
+from concept_linker.knowledge_base.checksum import sha256_of
+from concept_linker.triplets.lines import lines
+from concept_linker.triplets.streams import is_parquet, side_car
+
+__all__ = ["InputFile", "Kind", "find_inputs", "identify", "spool_standard_input"]
+
+#: How rows stand in a file.
+Kind = Literal["jsonl", "csv", "tsv", "parquet"]
+
+_PACKED = ("", ".gz", ".zst")
+_ENDINGS: dict[str, Kind] = {".jsonl": "jsonl", ".csv": "csv", ".tsv": "tsv"}
+_KINDS: dict[str, Kind] = {
+    ".parquet": "parquet",
+    **{ending + packed: kind for ending, kind in _ENDINGS.items() for packed in _PACKED},
+}
+#: What other commands put beside their output.
+_BESIDE = (".provenance.jsonl", ".quarantine.jsonl")
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """A file, and what it holds.
+
+    Args:
+        path: where it is read.
+        name: what messages call it.
+        kind: how rows stand in it.
+        bytes: its size.
+        sha256: its checksum.
+        provenance_sha256: that of its side-car, empty where it has none.
+        modified: when it was last changed, in nanoseconds.
+    """
+
+    path: Path
+    name: str
+    kind: Kind
+    bytes: int
+    sha256: str
+    provenance_sha256: str
+    modified: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """What makes it the same input: what it holds, wherever it lies."""
+        own = asdict(self)
+        return {key: own[key] for key in ("name", "kind", "bytes", "sha256", "provenance_sha256")}
+
+    def check(self) -> None:
+        """Looks whether it is still as it was.
+
+        Raises:
+            BatchError: it is gone, or has been changed.
+        """
+        try:
+            now = self.path.stat()
+        except FileNotFoundError:
+            raise BatchError(f"{self.name}: is gone since the run began") from None
+        if (now.st_size, now.st_mtime_ns) != (self.bytes, self.modified):
+            raise BatchError(f"{self.name}: has been changed since the run began")
+
+
+def find_inputs(given: Iterable[str | PathLike[str]]) -> list[Path]:
+    """The files that are meant, in order: those of a folder by their path, without side-cars.
+
+    Args:
+        given: files, folders, or ``-``, which stays as it is.
+
+    Raises:
+        InputError: there is none, one does not exist or is given twice, or a folder holds none.
+    """
+    found: list[Path] = []
+    for one in given:
+        path = Path(one)
+        if path.is_dir():
+            inside = sorted(_inside(path))
+            if not inside:
+                wanted = ", ".join(_KINDS)
+                raise InputError(f"{path}: no file in this folder ends in one of {wanted}")
+            found += inside
+        elif str(path) == "-" or path.is_file():
+            found.append(path)
+        elif path.exists():
+            raise InputError(f"{path}: wanted a file or a folder; '-' reads standard input")
+        else:
+            raise InputError(f"{path}: does not exist")
+    if not found:
+        raise InputError("no input is given, wanted files, folders or '-'")
+    often, count = Counter(found).most_common(1)[0]
+    if count > 1:
+        raise InputError(f"{often}: is given twice")
+    return found
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if not hidden and _kind_of_name(path) and path.is_file():
+            yield path
+
+
+def _kind_of_name(path: Path) -> Kind | None:
+    if any(mark in path.name for mark in _BESIDE):
+        return None
+    return next((kind for ending, kind in _KINDS.items() if path.name.endswith(ending)), None)
+
+
+def spool_standard_input(place: Path) -> None:
+    """Copies standard input into a file: it is read more than once."""
+    with place.open("wb") as file:
+        copyfileobj(sys.stdin.buffer, file, 1 << 20)
+
+
+def identify(path: Path, *, name: str | None = None) -> InputFile:
+    """Reads a file once, so that it is known again.
+
+    Args:
+        path: the file.
+        name: what messages call it; else its path.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    beside = side_car(path)
+    before = path.stat()
+    return InputFile(
+        path=path.absolute(),
+        name=name or str(path),
+        kind=_kind(path),
+        bytes=before.st_size,
+        sha256=sha256_of(path),
+        provenance_sha256=sha256_of(beside) if beside.is_file() else "",
+        modified=before.st_mtime_ns,
+    )
+
+
+def _kind(path: Path) -> Kind:
+    """Parquet is told by its first bytes, the others by name, else by what the first lines are."""
+    if is_parquet(path):
+        return "parquet"
+    kind = _kind_of_name(path)
+    if kind is None:
+        head = [line.data.lstrip() for line in itertools.islice(lines(path), 10)]
+        return "jsonl" if not head or any(line.startswith(b"{") for line in head) else "csv"
+    return kind if kind != "parquet" else "jsonl"

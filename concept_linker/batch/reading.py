@@ -1,0 +1,313 @@
+"""Rows out of files as they stand there, cut into shards by their place in the input.
+
+Whoever reads does not look into rows: that costs as much as writing them, so the workers do it.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+
+from concept_linker.batch.inputs import InputFile
+from concept_linker.errors import SourceError
+from concept_linker.triplets.lines import MAX_LINE, BadRow, Progress, lines, parse
+from concept_linker.triplets.parquet import open_parquet, read_batches
+from concept_linker.triplets.streams import side_car
+
+__all__ = ["MOST_BYTES", "RAW", "RawRow", "Shard", "ShardSource", "cut", "raw_rows"]
+
+#: A shard ends early where its rows have so many bytes together, so memory has a bound.
+MOST_BYTES = 1 << 26
+#: Rows of a file of lines as they travel to a worker.  Where ``problem`` is given, ``line`` is what
+#: to show of a row that is none.
+RAW = pa.schema(
+    [
+        ("number", pa.int64()),
+        ("line", pa.binary()),
+        ("problem", pa.string()),
+        ("provenance", pa.binary()),
+    ]
+)
+_BATCH = 250
+_NO_JSON = "the line cannot be a row"
+
+
+class RawRow(NamedTuple):
+    """A row of a file of lines: its place, its JSON, and what makes it none."""
+
+    number: int
+    line: bytes
+    problem: str | None = None
+    provenance: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Consecutive rows of the input.
+
+    Args:
+        number: its place among the shards, from 0.
+        pieces: the rows of each file in it, as Arrow streams of one batch; their metadata says
+            which ``file``, and of a Parquet file the number of the ``first`` row.
+        rows: how many.
+        read: how many bytes of the files were read for it.
+    """
+
+    number: int
+    pieces: tuple[bytes, ...]
+    rows: int
+    read: int
+
+
+class _Growing:
+    """The shard that is being filled, and how much of the files has been read for it."""
+
+    def __init__(self, rows: int) -> None:
+        self._limit = rows
+        self._read = 0
+        self._number = -1
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pieces: list[bytes] = []
+        self._bytes = 0
+        self.rows = 0
+        self._number += 1
+
+    def read(self, count: int) -> None:
+        self._read += count
+
+    @property
+    def room(self) -> tuple[int, int]:
+        """How many rows it may still take, and after how many bytes it is full."""
+        return self._limit - self.rows, MOST_BYTES - self._bytes
+
+    def add(self, batch: pa.RecordBatch, about: dict[str, str]) -> None:
+        sink = pa.BufferOutputStream()
+        batch = batch.replace_schema_metadata(about)
+        with pa.ipc.new_stream(sink, batch.schema) as stream:
+            stream.write_batch(batch)
+        self._pieces.append(sink.getvalue().to_pybytes())
+        self.rows += len(batch)
+        self._bytes += batch.nbytes
+
+    def full(self) -> bool:
+        rows, size = self.room
+        return rows <= 0 or size <= 0
+
+    def take(self) -> Shard:
+        shard = Shard(self._number, tuple(self._pieces), self.rows, self._read)
+        self._begin()
+        self._read = 0
+        return shard
+
+
+def cut(files: Sequence[InputFile], rows: int) -> Iterator[Shard]:
+    """Cuts the input into shards: the same input, the same shards.
+
+    Args:
+        files: in order; a shard may end in another file than it begins in.
+        rows: how many a shard has, or fewer if they are very long.
+
+    Raises:
+        BatchError: a file is gone or has been changed since it was identified.
+        SourceError: a Parquet file is damaged, or a side-car has not as many rows as its file.
+        OSError: a file cannot be read.
+    """
+    growing = _Growing(rows)
+    for file in files:
+        file.check()
+        pieces = _table_pieces if file.kind == "parquet" else _line_pieces
+        for batch, about in pieces(file, growing):
+            growing.add(batch, {"file": file.name, **about})
+            if growing.full():
+                yield growing.take()
+        file.check()
+    if growing.rows:
+        yield growing.take()
+
+
+@dataclass(frozen=True, slots=True)
+class ShardSource:
+    """The shards of an input that are still to be done; read anew by every loop over it.
+
+    Args:
+        files: the input.
+        rows: how many a shard has.
+        finished: the numbers of those that are done.
+    """
+
+    files: tuple[InputFile, ...]
+    rows: int
+    finished: frozenset[int]
+
+    def all(self) -> Iterator[Shard]:
+        """Those that are done, too; errors as in :func:`cut`."""
+        return cut(self.files, self.rows)
+
+    def __iter__(self) -> Iterator[Shard]:
+        return (shard for shard in self.all() if shard.number not in self.finished)
+
+    def without(self, finished: Iterable[int]) -> ShardSource:
+        """What is left when more are done."""
+        return replace(self, finished=self.finished | frozenset(finished))
+
+
+def _line_pieces(
+    file: InputFile, growing: _Growing
+) -> Iterator[tuple[pa.RecordBatch, dict[str, str]]]:
+    waiting: list[RawRow] = []
+    size = 0
+    most_rows, most_bytes = growing.room
+    for row in raw_rows(file, growing.read):
+        waiting.append(row)
+        size += len(row.line)
+        if len(waiting) >= most_rows or size >= most_bytes:
+            yield _batch_of(waiting), {}
+            waiting, size = [], 0
+            most_rows, most_bytes = growing.room
+    if waiting:
+        yield _batch_of(waiting), {}
+
+
+def _batch_of(rows: list[RawRow]) -> pa.RecordBatch:
+    columns = zip(*rows, strict=True)
+    arrays = [pa.array(column, kind.type) for column, kind in zip(columns, RAW, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=RAW)
+
+
+def _table_pieces(
+    file: InputFile, growing: _Growing
+) -> Iterator[tuple[pa.RecordBatch, dict[str, str]]]:
+    with open_parquet(file.path) as opened:
+        # Of images that are in the file, where they come from is enough.
+        columns = [
+            f"{field.name}.path" if is_image(field) else field.name for field in opened.schema_arrow
+        ]
+        size = file.bytes / max(1, opened.metadata.num_rows)
+        first = 1
+        for batch in read_batches(file.path, opened, columns, _BATCH):
+            growing.read(int((first - 1 + len(batch)) * size) - int((first - 1) * size))
+            while len(batch):
+                part = batch.slice(0, growing.room[0])
+                yield part, {"first": str(first)}
+                first += len(part)
+                batch = batch.slice(len(part))
+
+
+def is_image(field: pa.Field) -> bool:
+    """Whether a column holds images as ``datasets`` writes them: bytes and a path."""
+    return pa.types.is_struct(field.type) and {"bytes", "path"} == {f.name for f in field.type}
+
+
+def raw_rows(file: InputFile, progress: Progress | None = None) -> Iterator[RawRow]:
+    """The rows of a file of lines, in constant memory.
+
+    Raises:
+        SourceError: its side-car has not as many rows.
+        OSError: it cannot be read.
+    """
+    rows = _json_rows if file.kind == "jsonl" else _separated_rows
+    if not file.provenance_sha256:
+        yield from rows(file, progress)
+        return
+    place = side_car(file.path)
+    beside = lines(place)
+    number = 0
+    for number, row in enumerate(rows(file, progress), start=1):
+        about = next(beside, None)
+        if about is None:
+            raise SourceError(place, f"ends before row {number} of {file.name}")
+        yield row._replace(provenance=about.data)
+    if next(beside, None) is not None:
+        raise SourceError(place, f"has more rows than the {number} of {file.name}")
+
+
+def _json_rows(file: InputFile, progress: Progress | None) -> Iterator[RawRow]:
+    for number, line in enumerate(lines(file.path, progress), start=1):
+        if not (line.omitted or line.broken):
+            yield RawRow(number, line.data)
+            continue
+        value = parse(line, mend=True)
+        if isinstance(value, BadRow):
+            reason = "; ".join(breach.reason for breach in value.breaches)
+            yield RawRow(number, value.text.encode(errors="replace"), reason)
+        else:
+            yield RawRow(number, line.data)
+
+
+class _Physical:
+    """Lines of a CSV file for :mod:`csv`, and what is wrong with those that it cannot have."""
+
+    def __init__(self, path: Path, progress: Progress | None) -> None:
+        self._lines = lines(path, progress)
+        self.broken = ""
+        self.shown = b""
+
+    def __iter__(self) -> Iterator[str]:
+        for number, line in enumerate(self._lines):
+            self.shown = line.data
+            text = line.data.decode("utf-8", "surrogateescape")
+            if number == 0:
+                text = text.removeprefix("\ufeff")
+            if line.broken and "stream" in line.broken:
+                self.broken = line.broken
+                if not text:
+                    return
+            # Whatever is left of an overlong line, this makes a field that csv refuses; its next
+            # row then begins at the next line.
+            yield text + ("x" * (MAX_LINE + 1) if line.omitted else "") + "\n"
+
+
+def _separated_rows(file: InputFile, progress: Progress | None) -> Iterator[RawRow]:
+    physical = _Physical(file.path, progress)
+    csv.field_size_limit(MAX_LINE)
+    reader = csv.reader(iter(physical), delimiter="\t" if file.kind == "tsv" else ",")
+    header: list[str] | None = None
+    while True:
+        number = reader.line_num + 1
+        try:
+            record = next(reader, None)
+        except csv.Error as error:
+            reason = f"a field has more than {MAX_LINE:,} characters, or: {error}"
+            yield RawRow(number, physical.shown, reason)
+            continue
+        if record is None:
+            break
+        if header is None:
+            header = _header(record, file)
+        elif record:
+            yield _separated_row(number, record, header)
+    if physical.broken:
+        yield RawRow(reader.line_num + 1, b"", f"{physical.broken}")
+
+
+def _header(record: list[str], file: InputFile) -> list[str]:
+    twice = next((name for name in record if record.count(name) > 1), None)
+    if twice is not None:
+        raise SourceError(file.name, f"has two columns {twice!r}", line=1)
+    return record
+
+
+def _separated_row(number: int, record: list[str], header: list[str]) -> RawRow:
+    if len(record) != len(header):
+        shown = _row_of(record).encode("utf-8", "backslashreplace")
+        count, wanted = len(record), len(header)
+        return RawRow(number, shown, f"has {count} columns, wanted {wanted}")
+    line = _row_of(dict(zip(header, record, strict=True)))
+    if "\\udc" in line and any(_undecodable(value) for value in record):
+        return RawRow(number, line.encode(), "not UTF-8")
+    return RawRow(number, line.encode())
+
+
+_row_of: Callable[[Any], str] = json.JSONEncoder().encode
+
+
+def _undecodable(text: str) -> bool:
+    return any("\udc80" <= letter <= "\udcff" for letter in text)

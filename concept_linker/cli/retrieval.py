@@ -1,0 +1,156 @@
+"""``concept-linker retrieval``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from concept_linker.errors import SettingsError
+
+if TYPE_CHECKING:
+    from concept_linker.evaluation.pairs import Pair
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command(name="retrieval")(retrieval)
+
+
+def retrieval(
+    images: Annotated[Path, typer.Option(help="Image embeddings: .npy, one row a pair.")],
+    texts: Annotated[Path, typer.Option(help="Text embeddings: .npy, the same rows.")],
+    groups: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV, one line a row, with a column group, or image and caption (equal values "
+            "belong together), and perhaps article (drawn together for the intervals)."
+        ),
+    ] = None,
+    triplets: Annotated[
+        Path | None,
+        typer.Option(
+            help="The pairs, in the order of the rows: a held-out set's folder or a file of "
+            "records. Adds tables by concept and modality, and the misses to the page."
+        ),
+    ] = None,
+    image_folder: Annotated[
+        Path | None, typer.Option(help="Where the pairs' image paths start: pictures in the page.")
+    ] = None,
+    kb: Annotated[str, typer.Option(help="Names and groups of concepts: 'open', or a folder.")] = (
+        "open"
+    ),
+    other_images: Annotated[
+        Path | None, typer.Option(help="Another encoder's images, for a paired test.")
+    ] = None,
+    other_texts: Annotated[Path | None, typer.Option(help="Another encoder's texts.")] = None,
+    like: Annotated[
+        str | None,
+        typer.Option(help="conceptclip: the published protocol's numbers, faults and all."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="All figures as JSON.")] = False,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", help="Write a page with histogram and worst misses.")
+    ] = None,
+    resamples: Annotated[int, typer.Option(min=1, help="Bootstrap draws.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> None:
+    """Score how well an encoder aligns images and texts, in both directions.
+
+    Examples:
+
+        concept-linker retrieval --images images.npy --texts texts.npy --groups pmc/groups.csv
+
+        concept-linker retrieval --images images.npy --texts texts.npy --like conceptclip --json
+    """
+    from concept_linker.evaluation import retrieval as measuring
+    from concept_linker.evaluation.retrieval.console import published_table, table
+    from concept_linker.evaluation.retrieval.published import NOTE
+    from concept_linker.evaluation.retrieval.report import report
+    from concept_linker.knowledge_base.progress import progress_bar
+
+    if like not in (None, "conceptclip"):
+        raise SettingsError(f"--like {like!r}, wanted conceptclip")
+    if (other_images is None) != (other_texts is None):
+        raise SettingsError("--other-images and --other-texts go together")
+    left, right = _embeddings(images, texts)
+    if like:
+        _refuse_beside_like(groups, triplets, other_images, html_file)
+        with progress_bar("Ranking", quiet=quiet) as bar:
+            figures: dict[str, Any] = measuring.published_figures(
+                left,
+                right,
+                resamples=resamples,
+                seed=seed,
+                progress=lambda done: bar("as published", done),
+            )
+        if as_json:
+            print(json.dumps({"like": like, "note": NOTE, **figures}, indent=1))
+        else:
+            print(published_table(figures, NOTE))
+        return
+    table_of_ids = measuring.read_ids(groups, len(left)) if groups else None
+    ids: dict[str, Any] = {}
+    if table_of_ids:
+        ids = {"positives": table_of_ids.positives, "articles": table_of_ids.articles}
+    other = None
+    with progress_bar("Ranking", quiet=quiet) as bar:
+        share = 0.5 if other_images else 1.0
+        scores = measuring.score(left, right, **ids, progress=lambda done: bar("", share * done))
+        if other_images and other_texts:
+            others = _embeddings(other_images, other_texts)
+            other = measuring.score(
+                *others, **ids, progress=lambda done: bar("the other", 0.5 + 0.5 * done)
+            )
+    pairs = _pairs(triplets) if triplets else []
+    made = report(
+        scores,
+        pairs=pairs,
+        groups=_concept_groups(kb, pairs, quiet),
+        other=other,
+        resamples=resamples,
+        seed=seed,
+    )
+    if html_file:
+        from concept_linker.evaluation.retrieval.page import page, thumbnails
+        from concept_linker.triplets.placing import beside
+
+        picture = thumbnails(image_folder) if image_folder else None
+        title = f"Cross-modal retrieval: {images.name} and {texts.name}"
+        with beside(html_file) as part:
+            part.write_text(page(made, title=title, picture=picture), encoding="utf-8")
+    print(json.dumps(made.to_dict(), indent=1) if as_json else table(made))
+
+
+def _embeddings(images: Path, texts: Path) -> tuple[Any, Any]:
+    from concept_linker.evaluation.retrieval import Embeddings, paired, read_array
+
+    left, right = (Embeddings.of(read_array(path), str(path)) for path in (images, texts))
+    return paired(left, right)
+
+
+def _refuse_beside_like(*others: Path | None) -> None:
+    names = ("--groups", "--triplets", "--other-images", "--html")
+    given = [name for name, value in zip(names, others, strict=True) if value]
+    if given:
+        raise SettingsError(f"--like conceptclip knows no {given[0]}: it reports as published")
+
+
+def _pairs(path: Path) -> list[Pair]:
+    from concept_linker.evaluation.holdout.folder import load_pairs
+
+    return load_pairs(path)
+
+
+def _concept_groups(kb: str, pairs: list[Pair], quiet: bool) -> Any:
+    if not any(pair.concepts for pair in pairs):
+        return None
+    from concept_linker.evaluation.concept_groups import ConceptGroups
+    from concept_linker.knowledge_base.base import KnowledgeBase
+
+    return ConceptGroups(KnowledgeBase.open(kb, quiet=quiet))

@@ -1,0 +1,146 @@
+"""``concept-linker view``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from concept_linker.errors import SettingsError
+
+if TYPE_CHECKING:
+    from concept_linker.viewing.collection import Collection, Seen
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the command."""
+    app.command(name="view")(view)
+
+
+def view(
+    triplets: Annotated[Path, typer.Argument(help="A file of full records.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The page to write, .html.")
+    ] = None,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Show it at an address of this machine only.")
+    ] = False,
+    images: Annotated[
+        Path | None, typer.Option(help="The folder that the records' images are in.")
+    ] = None,
+    embed: Annotated[
+        bool, typer.Option("--embed", help="Put the images into the page; else it refers to them.")
+    ] = False,
+    against: Annotated[
+        Path | None,
+        typer.Option(help="Another annotation of the same captions, shown side by side."),
+    ] = None,
+    kb: Annotated[
+        str, typer.Option(help="Names concepts and groups: 'open', a folder, or 'none'.")
+    ] = "open",
+    title: Annotated[
+        str | None, typer.Option(help="The page's title (default the files').")
+    ] = None,
+    limit: Annotated[int, typer.Option(help="Show the first so many records.", min=1)] = 20_000,
+    port: Annotated[
+        int, typer.Option(help="With --serve: the port (default a free one).", min=0, max=65535)
+    ] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+) -> None:
+    """Browse records: image beside highlighted caption, with filters and counts.
+
+    The page needs nothing else, and loads nothing from outside. Parquet files that hold their
+    images need no --images. Exit status 1 if rows were left out because they are bad.
+
+    Examples:
+
+        concept-linker view figures.jsonl --images figures -o figures.html
+
+        concept-linker view ours.jsonl --against published.jsonl -o compared.html
+
+        concept-linker view figures.parquet --serve
+    """
+    from concept_linker.viewing.collection import has_images, read_collection
+    from concept_linker.viewing.images import Embedder, beside_page, url_path
+    from concept_linker.viewing.page import page
+
+    _check(output, serve, images)
+    held = images is None and has_images(triplets)
+    if embed and images is None and not held:
+        raise SettingsError(f"--embed: {triplets} holds no images, wanted --images FOLDER")
+    size = sum(path.stat().st_size for path in (triplets, against) if path)
+    from tqdm import tqdm
+
+    with tqdm(total=size, desc="Reading", unit="B", unit_scale=True, disable=quiet) as bar:
+        collection = read_collection(
+            triplets,
+            against=against,
+            kb=None if kb == "none" else kb,
+            limit=limit,
+            images=held,
+            progress=lambda read: (bar.update(read), None)[1],
+        )
+    embedder = Embedder(images) if held or embed else None
+    image_of: Callable[[Seen], str] | None = embedder
+    if image_of is None and images is not None:
+        image_of = (
+            beside_page(images, output) if output else lambda one: f"./images/{url_path(one.image)}"
+        )
+    text = page(collection, title=title or " against ".join(collection.sources), image_of=image_of)
+    if output is not None:
+        from concept_linker.triplets.placing import beside
+
+        with beside(output) as part:
+            part.write_text(text, encoding="utf-8", newline="\n")
+    missing = embedder.missing if embedder else 0
+    _report(collection, output, len(text.encode("utf-8")), missing, as_json)
+    if serve:
+        _serve(text, collection, images, port)
+    if collection.bad:
+        raise typer.Exit(1)
+
+
+def _check(output: Path | None, serve: bool, images: Path | None) -> None:
+    if (output is None) == (not serve):
+        raise SettingsError("wanted either -o PAGE.html or --serve")
+    if output is not None and output.suffix not in (".html", ".htm"):
+        raise SettingsError(f"{output}: wanted a name that ends in .html")
+    if images is not None and not images.is_dir():
+        raise SettingsError(f"--images {images}: wanted a folder")
+
+
+def _report(
+    collection: Collection, output: Path | None, size: int, missing: int, as_json: bool
+) -> None:
+    records, bad, unpaired = len(collection.records), collection.bad, collection.unpaired
+    if as_json:
+        counts = {"records": records, "bad": bad, "unpaired": unpaired, "more": collection.more}
+        about = {"images_missing": missing, "bytes": size}
+        print(json.dumps({**counts, **about, "output": str(output) if output else None}))
+    elif output is not None:
+        print(f"{output}: {records:,} records, {size / 1e6:,.1f} MB")
+    notes = (
+        (collection.more, f"only the first {records:,} records are shown; --limit says how many"),
+        (unpaired, f"{unpaired:,} records are in one of the files only, and left out"),
+        (missing, f"{missing:,} images are not there, or are none that browsers show"),
+        (bad, f"{bad:,} bad rows left out; `concept-linker records validate` says what is wrong"),
+    )
+    for wanted, note in notes:
+        if wanted:
+            print(note, file=sys.stderr)
+
+
+def _serve(text: str, collection: Collection, images: Path | None, port: int) -> None:
+    from concept_linker.viewing.server import PageServer
+
+    names = (one.image for one in collection.records)
+    with PageServer(text, images, names, port=port) as server:
+        print(f"{server.url}  (Ctrl-C ends)", flush=True)
+        server.serve_forever()

@@ -1,0 +1,1 @@
+"""Measuring: gold corpora, linking accuracy, retrieval, near-duplicate images."""

@@ -1,0 +1,131 @@
+"""The two baselines that every report has beside the system: they see the mention's string only."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from concept_linker.annotation import Annotation, Candidate, Mention
+from concept_linker.candidates.normalise import key
+from concept_linker.evaluation.concept_ids import ConceptIds
+from concept_linker.evaluation.gold import GoldCorpus
+from concept_linker.knowledge_base.base import KnowledgeBase
+
+__all__ = ["ExactMatch", "NearestNames", "StringLinker"]
+
+
+class StringLinker(ABC):
+    """A linker that knows nothing of a mention but its characters."""
+
+    #: What reports call it.
+    name: str
+    #: The least score of what is linked.
+    threshold = 0.0
+
+    @abstractmethod
+    def candidates_of(self, strings: Sequence[str]) -> list[tuple[Candidate, ...]]:
+        """For each distinct string its candidates, best first."""
+
+    def link_spans(self, text: str, spans: Sequence[tuple[int, int]]) -> Annotation:
+        """Links the given spans of one text."""
+        [annotation] = self.link_spans_many([(text, spans)])
+        return annotation
+
+    def link_spans_many(
+        self, documents: Iterable[tuple[str, Sequence[tuple[int, int]]]]
+    ) -> Iterator[Annotation]:
+        """Links the given spans of each text; every string is looked up once."""
+        documents = list(documents)
+        strings = list(
+            dict.fromkeys(text[start:end] for text, spans in documents for start, end in spans)
+        )
+        found = dict(zip(strings, self.candidates_of(strings), strict=True))
+        for text, spans in documents:
+            mentions = []
+            for start, end in spans:
+                candidates = found[text[start:end]]
+                best = candidates[0] if candidates else None
+                if best is not None and best.score < self.threshold:
+                    best = None
+                mentions.append(
+                    Mention(start, end, text[start:end], best=best, candidates=candidates)
+                )
+            yield Annotation(text, tuple(mentions))
+
+
+class ExactMatch(StringLinker):
+    """The concept that the same string meant most often in training, else any with that name.
+
+    The score is the concept's share of the string's training mentions, or the same share for each
+    concept with the name where the string was not in training; what training did not mean comes
+    after, with a score of 0.
+
+    Args:
+        kb: the base; strings are the same that are equal after its normalisation.
+        train: gold mentions to count; ``None`` for names alone.
+        ids: how ids are spelled.
+    """
+
+    name = "exact match"
+
+    def __init__(self, kb: KnowledgeBase, train: GoldCorpus | None, ids: ConceptIds) -> None:
+        self._kb = kb
+        self._counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for document, mention in train or ():
+            self._counts[key(document.surface(mention))].update(ids.of(mention))
+
+    def candidates_of(self, strings: Sequence[str]) -> list[tuple[Candidate, ...]]:
+        """For each string its candidates, best first; equal ones by id."""
+        return [self._look_up(string) for string in strings]
+
+    def _look_up(self, string: str) -> tuple[Candidate, ...]:
+        named = {}
+        for match in self._kb.find(string):
+            candidate = self._kb.candidate(match, score=0.0)
+            named[candidate.concept_id] = candidate
+        counts = self._counts.get(key(string), Counter())
+        total = counts.total()
+        shares = {concept: count / total for concept, count in counts.items()}
+        shares = shares or dict.fromkeys(named, 1 / len(named) if named else 0.0)
+        found = [
+            named.get(concept, Candidate(concept, string, string, 1.0, 0.0))._replace(score=share)
+            for concept, share in shares.items()
+        ]
+        found.sort(key=lambda candidate: (-candidate.score, candidate.concept_id))
+        rest = (candidate for concept, candidate in named.items() if concept not in shares)
+        return (*found, *sorted(rest, key=lambda candidate: candidate.concept_id))
+
+
+class NearestNames(StringLinker):
+    """scispaCy's method: cosine of TF-IDF character 3-grams, equal ones by id.
+
+    As scispaCy's ``CandidateGenerator`` with its default of k = 30, and its ``EntityLinker``, which
+    links nothing below a similarity of 0.7.  On this library's exact index in the place of an
+    approximate one: a gram counts once, grams run over blanks, strings are normalised, and k counts
+    concepts, not names.  The score is the similarity.
+
+    Args:
+        kb: the base.
+        k: so many concepts a mention.
+        threshold: the least similarity of what is linked; candidates may be below it.
+        least: the least similarity of a candidate.
+    """
+
+    name = "scispaCy's method"
+
+    def __init__(
+        self, kb: KnowledgeBase, *, k: int = 30, threshold: float = 0.7, least: float = 0.0
+    ) -> None:
+        self._kb = kb
+        self._k = k
+        self._least = least
+        self.threshold = threshold
+
+    def candidates_of(self, strings: Sequence[str]) -> list[tuple[Candidate, ...]]:
+        """For each string its candidates, best first; equal ones by id."""
+        found = self._kb.search_many(strings, k=self._k, threshold=self._least)
+        return [
+            tuple(sorted(candidates, key=lambda c: (-c.similarity, c.concept_id)))
+            for candidates in found
+        ]

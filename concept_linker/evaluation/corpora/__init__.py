@@ -1,0 +1,109 @@
+"""Reading gold corpora: one module a format, chosen by what the file holds.
+
+============  =====================================================================================
+pubtator      PubTator: ``id|t|title``, ``id|a|abstract``, one mention a line
+bioc_xml      BioC as XML
+bioc_json     BioC as JSON: a collection, a document, or one document a line
+brat          BRAT standoff: a folder of ``.txt`` and ``.ann``, or one ``.ann``
+medmentions   MedMentions as JSON Lines, whole documents or tokenised sentences
+craft         figure captions of CRAFT as JSON Lines
+jsonl         this library's own form: one object a line, such as
+              ``{"id": "1", "text": "A lesion.", "mentions": [{"start": 2, "end": 8,
+              "ids": ["C0221198"], "label": "DISO"}]}``
+============  =====================================================================================
+
+All but BRAT may be gzip files.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from os import PathLike
+from pathlib import Path
+
+from concept_linker.errors import SettingsError, SourceError
+from concept_linker.evaluation.gold import GoldCorpus, GoldDocument
+
+__all__ = ["FORMATS", "corpus_format", "read_corpus"]
+
+#: The formats' names; each is a module of this package with ``read(path) -> documents``.
+FORMATS = ("pubtator", "bioc_xml", "bioc_json", "brat", "medmentions", "craft", "jsonl")
+
+_PUBTATOR = re.compile(r"[^|\s]+\|[a-z]\|", re.IGNORECASE)
+#: A key that an object has → the format it is of; the first that fits decides.
+_KEYS = {
+    "documents": "bioc_json",
+    "PubTator3": "bioc_json",
+    "passages": "bioc_json",
+    "caption": "craft",
+    "pmid": "medmentions",
+    "mentions": "jsonl",
+}
+
+
+def read_corpus(path: str | PathLike[str], format: str | None = None) -> GoldCorpus:
+    """Reads a gold corpus.
+
+    Args:
+        path: the file, or the folder of BRAT files.
+        format: one of :data:`FORMATS`; ``None`` goes by what the file holds.
+
+    Raises:
+        SettingsError: there is no such format.
+        SourceError: the corpus cannot be read as what it should be; with the line.
+    """
+    path = Path(path)
+    if format is not None and format not in FORMATS:
+        raise SettingsError(f"no corpus format {format!r}, wanted one of {', '.join(FORMATS)}")
+    if not path.exists():
+        raise SourceError(path, "no such file or folder")
+    module = import_module(f"{__name__}.{format or corpus_format(path)}")
+    read: Callable[[Path], tuple[GoldDocument, ...]] = module.read
+    documents = read(path)
+    if not documents:
+        raise SourceError(path, "holds no documents")
+    # The folder too: many corpora call their files train and dev.
+    name = "/".join((path.resolve().parent.name, path.name.partition(".")[0]))
+    return GoldCorpus(name, documents)
+
+
+def corpus_format(path: Path) -> str:
+    """The name of the format that a file or folder is in.
+
+    Raises:
+        SourceError: none of them.
+    """
+    if path.is_dir() or path.suffix == ".ann":
+        return "brat"
+    from concept_linker.knowledge_base.readers.opening import chunks
+
+    head = b""
+    for piece in chunks(path):
+        head += piece
+        if len(head) > 1 << 20:
+            break
+    start = head.decode("utf-8", "replace").lstrip()
+    if start.startswith("<"):
+        return "bioc_xml"
+    if _PUBTATOR.match(start):
+        return "pubtator"
+    if start.startswith(("{", "[")):
+        keys = _keys(start)
+        for key, format in _KEYS.items():
+            if key in keys:
+                return format
+    raise SourceError(path, f"no corpus format fits, wanted one of {', '.join(FORMATS)}")
+
+
+def _keys(start: str) -> set[str]:
+    """The keys of the first object, or all keys in sight where that is laid out over lines."""
+    try:
+        first = json.loads(start.partition("\n")[0])
+    except (ValueError, RecursionError):
+        return set(re.findall(r'"(\w+)"\s*:', start))
+    if isinstance(first, Mapping):
+        return set(first)
+    return set(re.findall(r'"(\w+)"\s*:', start))

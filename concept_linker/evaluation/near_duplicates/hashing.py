@@ -1,0 +1,249 @@
+"""Perceptual hashes of images: ``imagehash``'s pHash, in the CSV form of ConceptCLIP's scripts.
+
+The file has the columns ``Hash`` (16 hexadecimal digits) and ``PretrainingImagePath``, one line an
+image; so all paths of a hash are there, where the script that made the published files kept
+the last one only.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concept_linker.errors import InputError, SettingsError, SourceError
+
+__all__ = [
+    "COLUMNS",
+    "ENDINGS",
+    "HashTable",
+    "ImageHash",
+    "hash_image",
+    "hash_images",
+    "images_in",
+    "read_hashes",
+    "write_hashes",
+]
+
+COLUMNS: Final = ("Hash", "PretrainingImagePath")
+#: What is taken for an image in a folder.
+ENDINGS: Final = frozenset(".jpg .jpeg .png .gif .tif .tiff .bmp .webp".split())
+
+_NIBBLES = np.full(256, 255, np.uint8)
+_NIBBLES[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
+_NIBBLES[np.frombuffer(b"ABCDEF", np.uint8)] = np.arange(10, 16)
+
+
+class ImageHash(NamedTuple):
+    """What became of one image.
+
+    Args:
+        path: its path, as it was given.
+        hash: its hash; ``None`` where the image cannot be read.
+        problem: why not.
+    """
+
+    path: str
+    hash: int | None
+    problem: str = ""
+
+
+def hash_image(path: Path) -> int:
+    """The pHash of an image, as a number of 64 bits.
+
+    Raises:
+        OSError: the image cannot be read.
+        SettingsError: the extra ``images`` is not installed.
+    """
+    imagehash = _imagehash()
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # large, or a detail of its format; it can be read
+            with Image.open(path) as image:
+                return int(str(imagehash.phash(image)), 16)
+    except OSError:
+        raise
+    # Pillow's decoders let through whatever a damaged file makes them stumble over.
+    except Exception as error:
+        raise OSError(f"{type(error).__name__}: {error}") from error
+
+
+def hash_images(
+    folder: Path,
+    paths: Iterable[str],
+    *,
+    threads: int | None = None,
+    progress: Callable[[], object] | None = None,
+) -> Iterator[ImageHash]:
+    """Hashes images, in the order of their paths, some at once, in constant memory.
+
+    Args:
+        folder: what the paths start from.
+        paths: of the images.
+        threads: how many at once; every core if not given.
+        progress: called after each.
+
+    Raises:
+        SettingsError: the extra ``images`` is not installed.
+    """
+    _imagehash()
+
+    def one(path: str) -> ImageHash:
+        try:
+            return ImageHash(path, hash_image(folder / path))
+        except OSError as error:
+            return ImageHash(path, None, (error.strerror or str(error)).splitlines()[0])
+
+    workers = threads or os.cpu_count() or 1
+    stream = iter(paths)
+    with ThreadPoolExecutor(workers) as pool:
+        waiting = deque(pool.submit(one, path) for path in islice(stream, 8 * workers))
+        while waiting:
+            done = waiting.popleft().result()
+            waiting.extend(pool.submit(one, path) for path in islice(stream, 1))
+            if progress:
+                progress()
+            yield done
+
+
+def _imagehash() -> Any:
+    try:
+        import imagehash
+    except ImportError:
+        raise SettingsError(
+            "hashing images needs the extra: pip install 'concept-linker[images]'"
+        ) from None
+    return imagehash
+
+
+def images_in(folder: Path) -> list[str]:
+    """The paths of all images below a folder, relative to it, sorted.
+
+    Raises:
+        InputError: it is no folder.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder")
+    found = (path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
+    return sorted(path.relative_to(folder).as_posix() for path in found if path.is_file())
+
+
+def write_hashes(path: Path, hashes: Iterable[ImageHash]) -> list[ImageHash]:
+    """Writes the CSV, beside its place and then into it.
+
+    Returns:
+        The images that cannot be read; they are not in it.
+    """
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    bad = []
+    try:
+        with beside.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            for one in hashes:
+                if one.hash is None:
+                    bad.append(one)
+                else:
+                    writer.writerow((f"{one.hash:016x}", one.path))
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+    return bad
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HashTable:
+    """Hashes and the paths that have them.
+
+    Made by :func:`read_hashes`.
+
+    Args:
+        distinct: the hashes, ascending, each once.
+        begins: where the rows of each begin; one more than hashes.
+        rows: the rows of the file, grouped by hash.
+        paths: an Arrow array: the path of each row.
+    """
+
+    distinct: NDArray[np.uint64]
+    begins: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    paths: Any
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def paths_of(self, number: int) -> list[str]:
+        """All paths of one of the distinct hashes, in the order of the file."""
+        rows = self.rows[self.begins[number] : self.begins[number + 1]]
+        return [self.paths[int(row)].as_py() for row in rows]
+
+    def by_row(self) -> NDArray[np.uint64]:
+        """The hash of each row of the file."""
+        hashes = np.empty(len(self.rows), np.uint64)
+        hashes[self.rows] = np.repeat(self.distinct, np.diff(self.begins))
+        return hashes
+
+
+def read_hashes(path: Path) -> HashTable:
+    """Reads a CSV of hashes: ours, or one that ConceptCLIP's scripts wrote.
+
+    The first column is the hash, the second the path; the header may name them as it likes.
+
+    Raises:
+        SourceError: it is no such file.
+        OSError: it cannot be opened.
+    """
+    import pyarrow as pa
+    from pyarrow import csv as arrow_csv
+
+    text = dict.fromkeys(COLUMNS, pa.string())
+    try:
+        table = arrow_csv.read_csv(
+            path,
+            read_options=arrow_csv.ReadOptions(
+                column_names=list(COLUMNS), skip_rows=1, use_threads=False
+            ),
+            parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
+            convert_options=arrow_csv.ConvertOptions(column_types=text, strings_can_be_null=False),
+        )
+    except pa.ArrowInvalid as error:
+        if "Empty CSV" not in str(error):
+            raise SourceError(path, str(error).splitlines()[0]) from None
+        table = pa.table({name: pa.array([], pa.string()) for name in COLUMNS})
+    hashes = _numbers(table.column(0).combine_chunks(), path)
+    order = np.argsort(hashes, kind="stable")
+    distinct, begins = np.unique(hashes[order], return_index=True)
+    begins = np.append(begins, len(hashes)).astype(np.int64)
+    return HashTable(distinct, begins, order, table.column(1).combine_chunks())
+
+
+def _numbers(texts: Any, path: Path) -> NDArray[np.uint64]:
+    """Hexadecimal texts as numbers."""
+    import pyarrow.compute as pc
+
+    wrong = pc.index(pc.equal(pc.binary_length(texts), 16), False).as_py()
+    if wrong < 0 and len(texts):
+        offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset :]
+        digits = np.frombuffer(texts.buffers()[2], np.uint8)[offsets[0] : offsets[len(texts)]]
+        nibbles = _NIBBLES[digits].reshape(-1, 16)
+        bad = np.flatnonzero((nibbles == 255).any(axis=1))
+        if not bad.size:
+            packed = (nibbles[:, ::2] << 4 | nibbles[:, 1::2]).view(">u8")
+            return packed.ravel().astype(np.uint64)
+        wrong = int(bad[0])
+    if wrong < 0:
+        return np.empty(0, np.uint64)
+    given = texts[wrong].as_py()
+    raise SourceError(path, f"hash {given!r}, wanted 16 hexadecimal digits", line=wrong + 2)

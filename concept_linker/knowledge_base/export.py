@@ -1,0 +1,70 @@
+"""A finished base as the tables that a build starts from, to build another with more in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from concept_linker.knowledge_base.base import KnowledgeBase
+from concept_linker.knowledge_base.identity import CuiOrigin
+from concept_linker.knowledge_base.source import (
+    DEFINITIONS,
+    NAMES,
+    SAME_AS,
+    TYPES,
+    SourceInfo,
+    SourceTables,
+)
+from concept_linker.knowledge_base.store import open_folder
+from concept_linker.knowledge_base.strings import Strings
+
+__all__ = ["tables_of"]
+
+
+def tables_of(kb: KnowledgeBase) -> SourceTables:
+    """All that a base holds, as one source; built alone it gives the same concepts and names."""
+    arrays = open_folder(kb.path)[1]
+    ids = _strings(arrays, "concept_ids")
+    inferred = arrays["concept_origins"] == CuiOrigin.INFERRED
+    definitions = _strings(arrays, "definitions") if "definitions_bytes" in arrays else ids[:0]
+    defined = np.flatnonzero(definitions != "")
+    owner = arrays["other_concepts"]
+    name_sources = np.array(kb.manifest.name_sources, object)
+    types = np.array(kb.manifest.types, object)
+    names = {
+        "id": ids[arrays["name_concepts"]],
+        "name": _strings(arrays, "names"),
+        "kind": arrays["name_kinds"],
+        "source": name_sources[arrays["name_sources"]],
+    }
+    typed = {
+        "id": np.repeat(ids, np.diff(arrays["concept_types_offsets"])),
+        "type": types[arrays["concept_types_values"]],
+    }
+    same_as = {
+        "id": _strings(arrays, "other_ids"),
+        "other": ids[owner],
+        "asserted": ~inferred[owner],
+    }
+    sources = kb.manifest.sources
+    info = SourceInfo(
+        "kb",
+        " + ".join(source.name for source in sources),
+        licence=" + ".join(dict.fromkeys(source.licence for source in sources if source.licence)),
+        files={name: sha256 for source in sources for name, sha256 in source.files.items()},
+    )
+    return SourceTables(
+        info,
+        pa.table(names, schema=NAMES),
+        pa.table(typed, schema=TYPES),
+        pa.table(same_as, schema=SAME_AS),
+        pa.table({"id": ids[defined], "definition": definitions[defined]}, schema=DEFINITIONS),
+    )
+
+
+def _strings(arrays: dict[str, Any], name: str) -> NDArray[Any]:
+    column = Strings.of(arrays, name)
+    return np.fromiter(column.many(range(len(column))), object, len(column))

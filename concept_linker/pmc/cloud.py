@@ -1,0 +1,152 @@
+"""The layout of PMC's Cloud Service, and which version of an article to take.
+
+    ``?list-type=2&prefix=PMC<id>.&delimiter=/``   the versions of an article, in pages
+    ``metadata/PMC<id>.<version>.json``            what a version is, and the addresses of its files
+    ``PMC<id>.<version>/…``                        the files
+
+What comes from there is checked here before anything uses it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from concept_linker.errors import ArticleError, CloudError
+from concept_linker.pmc.images import is_plain_name
+from concept_linker.pmc.licences import licence_code
+from concept_linker.pmc.safe_xml import parse_xml
+
+__all__ = [
+    "ArticleVersion",
+    "CloudFile",
+    "Listing",
+    "choose_version",
+    "cloud_file",
+    "read_listing",
+    "read_metadata",
+]
+
+_ADDRESS = re.compile(r"s3://[^/]+/(PMC\d+\.\d+)/([^?]+)(?:\?md5=([0-9a-fA-F]{32}))?")
+
+
+class CloudFile(NamedTuple):
+    """A file of an article: its folder, its name, and its MD5 where the address gives one."""
+
+    folder: str
+    name: str
+    md5: str | None
+
+    @property
+    def key(self) -> str:
+        """Its place in the bucket."""
+        return f"{self.folder}/{self.name}"
+
+
+class ArticleVersion(BaseModel):
+    """What the service says of one version; what is not needed here is left out."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+    pmcid: str
+    version: int = Field(ge=0)
+    is_manuscript: bool
+    is_retracted: bool
+    is_historical_ocr: bool = False
+    license_code: str | None = None
+    xml_url: str | None = None
+    media_urls: tuple[str, ...] | None = None
+
+    @property
+    def folder(self) -> str:
+        """Where its files are."""
+        return f"{self.pmcid}.{self.version}"
+
+
+class Listing(NamedTuple):
+    """One page of the versions of an article, and the token of the next page."""
+
+    versions: tuple[int, ...]
+    next_page: str | None
+
+
+def read_listing(data: bytes, pmcid: str) -> Listing:
+    """A page of S3's ListObjectsV2.
+
+    Raises:
+        CloudError: no such listing.
+    """
+    try:
+        root = parse_xml(data)
+    except ArticleError as error:
+        raise CloudError(f"listing of {pmcid}: {error}") from None
+    if not root.tag.endswith("ListBucketResult"):
+        raise CloudError(f"listing of {pmcid}: <{root.tag}>, wanted <ListBucketResult>")
+    pattern = re.compile(rf"{pmcid}\.(\d+)/")
+    versions = []
+    for prefix in root.iterfind("{*}CommonPrefixes/{*}Prefix"):
+        if match := pattern.fullmatch(prefix.text or ""):
+            versions.append(int(match[1]))
+    token = root.findtext("{*}NextContinuationToken")
+    truncated = root.findtext("{*}IsTruncated") == "true"
+    if truncated and not token:
+        raise CloudError(f"listing of {pmcid}: cut off, without a token for the rest")
+    return Listing(tuple(versions), token if truncated else None)
+
+
+def read_metadata(data: bytes, pmcid: str, version: int) -> ArticleVersion:
+    """What one version is.
+
+    Raises:
+        CloudError: no such description, or one of another article.
+    """
+    name = f"metadata of {pmcid}.{version}"
+    try:
+        described = ArticleVersion.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"])) or "file"
+        raise CloudError(f"{name}: {place}: {first['msg']}") from None
+    if (described.pmcid, described.version) != (pmcid, version):
+        raise CloudError(f"{name}: it is of {described.folder}")
+    return described
+
+
+def cloud_file(address: str, folder: str) -> CloudFile:
+    """A file by its address, ``s3://bucket/PMC1.2/gr1.jpg?md5=…``.
+
+    Raises:
+        CloudError: another form, another article's folder, or a name that would lead elsewhere.
+    """
+    match = _ADDRESS.fullmatch(address)
+    if not match or match[1] != folder or not is_plain_name(match[2]):
+        raise CloudError(f"address {address!r}, wanted s3://…/{folder}/NAME?md5=…")
+    return CloudFile(folder, match[2], match[3].lower() if match[3] else None)
+
+
+def choose_version(
+    versions: Sequence[ArticleVersion], licences: Collection[str]
+) -> ArticleVersion | str:
+    """The version to take, or the reason to leave the article out.
+
+    A retraction of any version retracts the article.  Of the versions with a licence that is
+    wanted a published one comes before a manuscript, a born-digital one before a scan; of equals,
+    the newest.
+    """
+    if not versions:
+        return "not in the Cloud Service"
+    if any(one.is_retracted for one in versions):
+        return "retracted"
+    licensed = [one for one in versions if licence_code(one.license_code or "") in licences]
+    if not licensed:
+        newest = max(versions, key=lambda one: one.version)
+        return f"licence {newest.license_code or 'unknown'}"
+    readable = [one for one in licensed if one.xml_url]
+    if not readable:
+        return "no XML"
+    return max(
+        readable, key=lambda one: (not one.is_manuscript, not one.is_historical_ocr, one.version)
+    )

@@ -1,0 +1,60 @@
+"""Licences by the codes that PMC writes, such as ``CC BY``, ``CC0``, ``CC BY-NC``."""
+
+from __future__ import annotations
+
+import re
+
+from concept_linker.errors import SettingsError
+
+__all__ = ["CODES", "DEFAULT", "licence_code", "licence_of_url", "parse_licences"]
+
+#: Every licence of the Open Access Subset that has a code.
+CODES = ("CC0", "CC BY", "CC BY-SA", "CC BY-ND", "CC BY-NC", "CC BY-NC-SA", "CC BY-NC-ND")
+#: What may be passed on and used for any purpose.
+DEFAULT = ("CC BY", "CC0")
+
+_URL = re.compile(
+    r"creativecommons\.org/(?:licen[sc]es/(by(?:-nc)?(?:-nd|-sa)?)|publicdomain/(zero))\b", re.I
+)
+_KEYS = {re.sub("[^A-Z0-9]", "", code): code for code in CODES}
+
+
+def licence_code(written: str) -> str:
+    """The code however it is written, or ``""`` where it is none.
+
+    >>> licence_code("cc-by-nc"), licence_code("CC BY 4.0"), licence_code("TDM")
+    ('CC BY-NC', 'CC BY', '')
+    """
+    without_version = re.sub(r"[\s-]+\d+\.\d+\s*$", "", written.strip())
+    return _KEYS.get(re.sub(r"[\s_-]", "", without_version).upper(), "")
+
+
+def licence_of_url(url: str) -> str:
+    """The code of a licence's address, or ``""``.
+
+    >>> licence_of_url("http://creativecommons.org/licenses/by/4.0/")
+    'CC BY'
+    """
+    match = _URL.search(url)
+    if not match:
+        return ""
+    return "CC0" if match[2] else f"CC {match[1].upper()}"
+
+
+def parse_licences(written: str) -> tuple[str, ...]:
+    """Codes from a list with commas.
+
+    >>> parse_licences("CC-BY,CC0")
+    ('CC BY', 'CC0')
+
+    Raises:
+        SettingsError: one that does not exist, or none at all.
+    """
+    codes = []
+    for one in written.split(","):
+        code = licence_code(one)
+        if not code:
+            wanted = ", ".join(code.replace(" ", "-") for code in CODES)
+            raise SettingsError(f"licence {one.strip()!r}, wanted some of {wanted}")
+        codes.append(code)
+    return tuple(dict.fromkeys(codes))

@@ -1,0 +1,136 @@
+"""A published file of records, and the images that were fetched for it, made to fit again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from concept_linker.errors import InputError
+from concept_linker.knowledge_base.source import Quarantine
+from concept_linker.pmc.images import choose_image
+from concept_linker.pmc.manifest import Entry, read_manifest
+from concept_linker.pmc.wanted import Wanted, graphic_of_record
+from concept_linker.triplets.checking import PROVENANCE, Breach
+from concept_linker.triplets.lines import BadRow, lines, parse
+from concept_linker.triplets.provenance import Provenance
+from concept_linker.triplets.running import quarantine_of
+from concept_linker.triplets.streams import is_parquet, open_writer, side_car
+
+__all__ = ["RebuildSummary", "rebuild", "wanted_by_records"]
+
+
+@dataclass
+class RebuildSummary:
+    """What became of the records.
+
+    Args:
+        rows: how many there were.
+        written: those with an image, now in ``records.jsonl``.
+        without_image: their article or its image could not be had.
+        untold: they name no article or no graphic.
+        bad: rows that are no record.
+    """
+
+    rows: int = 0
+    written: int = 0
+    without_image: int = 0
+    untold: int = 0
+    bad: int = 0
+
+
+def wanted_by_records(path: Path) -> Wanted:
+    """The articles and graphics that records name.
+
+    Args:
+        path: JSON Lines (plain, gzip, zstd) or Parquet.
+
+    Raises:
+        InputError: no such file, or no record in it that names its article.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; wanted records")
+    graphics: dict[str, set[str]] = {}
+    for row in _rows(path):
+        if isinstance(row, dict) and (graphic := graphic_of_record(row)):
+            graphics.setdefault(graphic[0], set()).add(graphic[1])
+    if not graphics:
+        raise InputError(f"{path}: no record names its article and graphic (pmc, href, image)")
+    return {pmcid: frozenset(hrefs) for pmcid, hrefs in graphics.items()}
+
+
+def rebuild(path: Path, folder: Path) -> RebuildSummary:
+    """Writes ``records.jsonl`` into a fetched folder: the records whose image is there.
+
+    Their order and all their keys stay; ``image`` becomes the path in the folder.
+
+    Args:
+        path: the records.
+        folder: what was fetched for them.
+
+    Raises:
+        InputError: a manifest that cannot be read.
+        OSError: a file cannot be read or written.
+    """
+    output = folder / "records.jsonl"
+    entries = {one.pmcid: one for one in read_manifest(folder) if one.outcome == "fetched"}
+    summary = RebuildSummary()
+    bad = Quarantine(quarantine_of(output))
+    with open_writer(output, provenance=True) as writer:
+        quarantine_of(output).unlink(missing_ok=True)
+        for number, row in enumerate(_rows(path), start=1):
+            summary.rows += 1
+            if isinstance(row, BadRow):
+                summary.bad += 1
+                bad.bad(path, number, str(row), row=row.text)
+                continue
+            graphic = graphic_of_record(row)
+            entry = entries.get(graphic[0]) if graphic else None
+            image = _image(entry, graphic[1]) if entry and graphic else None
+            if graphic is None:
+                summary.untold += 1
+            elif entry is None or image is None:
+                summary.without_image += 1
+            else:
+                writer.write({**row, "image": image, PROVENANCE: _provenance(row, entry)})
+                summary.written += 1
+    return summary
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any] | BadRow]:
+    """The rows as they are; whether they keep the rules is ``records validate``'s question."""
+    if is_parquet(path):
+        from concept_linker.triplets.parquet import read_rows
+
+        yield from read_rows(path)
+        return
+    about = lines(side_car(path)) if side_car(path).is_file() else None
+    for line in lines(path):
+        row = parse(line, mend=True)
+        if about is not None and (more := next(about, None)) and isinstance(row, dict):
+            known = parse(more)
+            if isinstance(known, dict):
+                row[PROVENANCE] = known
+        if not isinstance(row, dict | BadRow):
+            reason = f"is {type(row).__name__}, wanted an object"
+            row = BadRow((Breach("record", reason),))
+        yield row
+
+
+def _image(entry: Entry, href: str) -> str | None:
+    name = choose_image(href, {one.lower(): one for one in entry.images})
+    return name and f"{entry.folder}/{name}"
+
+
+def _provenance(row: dict[str, Any], entry: Entry) -> dict[str, Any]:
+    """The article's is that of the fetch; what is known of the linker stays."""
+    known = Provenance.from_dict(row.get(PROVENANCE) or {}).to_dict()
+    return {
+        **known,
+        "pmcid": entry.pmcid,
+        "version": entry.version,
+        "licence": entry.licence,
+        "source_url": entry.source_url,
+        "retrieved": entry.retrieved,
+    }

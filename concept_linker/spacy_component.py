@@ -1,0 +1,348 @@
+"""The linker in a spaCy pipeline.
+
+    nlp.add_pipe("concept_linker")
+
+needs no import: spaCy finds the factory by its entry point.  spaCy imports this module whenever it
+makes a pipeline, so nothing of the linker is imported before a component is made.
+
+What it writes, for a component without ``suffix``:
+
+*   ``ent.kb_id_``: the id of the concept chosen, ``""`` where nothing is good enough;
+*   ``ent._.kb_ents``: the candidates as a list of (id, score), best first; empty where nothing is
+    good enough;
+*   ``ent._.linked``: the :class:`~concept_linker.annotation.Mention`, with exact offsets;
+*   ``doc.spans["concepts"]``: the mentions as spans, with ``kb_id_``;
+*   ``doc.ents``, where the component finds the mentions and nothing before it has set entities.
+"""
+
+# No `from __future__ import annotations`: spaCy checks a config by the types of the factory.
+
+import itertools
+import json
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from spacy.language import Language
+from spacy.pipeline import Pipe
+from spacy.scorer import Scorer
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+from spacy.util import filter_spans, registry
+
+from concept_linker.annotation import Annotation, Candidate, Mention
+from concept_linker.errors import SettingsError
+
+if TYPE_CHECKING:
+    from concept_linker.knowledge_base.base import KnowledgeBase
+    from concept_linker.linker import ConceptLinker
+
+__all__ = ["ConceptLinkerComponent", "make_component", "score_links"]
+
+_LOG = logging.getLogger(__name__)
+_SAVED = "concept_linker.json"
+#: The label of an entity whose semantic group is not known, as scispaCy's models have it.
+_NO_GROUP = "ENTITY"
+
+Mentions = Literal["auto", "ents", "find"]
+
+
+def score_links(examples: Iterable[Example], **settings: Any) -> dict[str, Any]:
+    """Measures links as spaCy does (``nel_micro_f`` …), over entities with equal offsets."""
+    scores: dict[str, Any] = Scorer.score_links(examples, negative_labels=["", "NIL"], **settings)
+    return scores
+
+
+@registry.scorers("concept_linker.links.v1")  # type: ignore[untyped-decorator]
+def _make_scorer() -> Callable[..., dict[str, Any]]:
+    return score_links
+
+
+@Language.factory(
+    "concept_linker",
+    assigns=["doc.ents", "doc.spans", "token.ent_kb_id", "span._.kb_ents", "span._.linked"],
+    default_config={
+        "kb": "open",
+        "detector": None,
+        "mentions": "auto",
+        "suffix": "",
+        "settings": {},
+        "scorer": {"@scorers": "concept_linker.links.v1"},
+    },
+    default_score_weights={"nel_micro_f": 1.0, "nel_micro_p": None, "nel_micro_r": None},
+)
+def make_component(
+    nlp: Language,
+    name: str,
+    kb: str,
+    detector: str | None,
+    mentions: str,
+    suffix: str,
+    settings: dict[str, Any],
+    scorer: Callable[..., dict[str, Any]] | None,
+) -> "ConceptLinkerComponent":
+    """Makes the component; what ``nlp.add_pipe("concept_linker", config={…})`` calls.
+
+    Args:
+        nlp: the pipeline.
+        name: the component's name in it.
+        kb: ``"open"``, or the folder of a knowledge base.
+        detector: the name of what finds mentions; ``None`` is the linker's own default.
+        mentions: ``"ents"`` links ``doc.ents``, ``"find"`` finds mentions, ``"auto"`` does the
+            first in documents where a component before this one has set entities.
+        suffix: is hung on the names of all that is written, so that a second component does not
+            write over the first: ``"hpo"`` makes ``ent._.kb_ents_hpo`` and
+            ``doc.spans["concepts_hpo"]``.  With a suffix, entities are left as they are.
+        settings: see :class:`~concept_linker.linker.LinkerSettings`.
+        scorer: what ``nlp.evaluate`` calls.
+
+    Raises:
+        KnowledgeBaseError: the base cannot be opened.
+        SettingsError: a setting that does not exist, or a second component of the same suffix.
+    """
+    if mentions not in ("auto", "ents", "find"):
+        raise SettingsError(f"mentions is {mentions!r}, wanted 'auto', 'ents' or 'find'")
+    if suffix and not suffix.isidentifier():
+        raise SettingsError(f"suffix is {suffix!r}, wanted letters, digits and _")
+    for other, component in nlp.components:
+        if isinstance(component, ConceptLinkerComponent) and component.suffix == suffix:
+            raise SettingsError(
+                f"component {name!r} would write over what {other!r} writes; give it a suffix of "
+                'its own, such as config={"suffix": "hpo"}'
+            )
+    from concept_linker.linker import ConceptLinker
+
+    options = settings if detector is None else {**settings, "detector": detector}
+    linker = ConceptLinker.load(kb, **options)
+    return ConceptLinkerComponent(
+        linker,
+        name=name,
+        mentions=mentions,  # type: ignore[arg-type]
+        suffix=suffix,
+        scorer=scorer,
+    )
+
+
+class ConceptLinkerComponent(Pipe):
+    """Links the entities of documents, or finds mentions and links them.
+
+    Made by ``nlp.add_pipe("concept_linker")``; see :func:`make_component`.
+
+    Attributes:
+        linker: the linker.
+        name: its name in the pipeline.
+        mentions: what is linked.
+        suffix: is hung on the names of what it writes.
+    """
+
+    def __init__(
+        self,
+        linker: "ConceptLinker",
+        *,
+        name: str = "concept_linker",
+        mentions: Mentions = "auto",
+        suffix: str = "",
+        scorer: Callable[..., dict[str, Any]] | None = score_links,
+    ) -> None:
+        self.linker = linker
+        self.name = name
+        self.mentions = mentions
+        self.suffix = suffix
+        self.scorer = scorer
+        tail = f"_{suffix}" if suffix else ""
+        self._kb_ents, self._linked = f"kb_ents{tail}", f"linked{tail}"
+        #: The key of ``doc.spans``.
+        self.spans_key = f"concepts{tail}"
+        _extend(self._kb_ents, _pairs)
+        _extend(self._linked, _mention)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        made = partial(
+            ConceptLinkerComponent,
+            name=self.name,
+            mentions=self.mentions,
+            suffix=self.suffix,
+            scorer=self.scorer,
+        )
+        return made, (self.linker,)
+
+    @property
+    def kb(self) -> "KnowledgeBase":
+        """The knowledge base: ``component.kb.concept(id)`` is all that it knows of a concept."""
+        return self.linker.kb
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Links one document, in place."""
+        [linked] = self.pipe([doc])
+        return linked
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 256) -> Iterator[Doc]:
+        """Links documents as they come, in order, a batch at a time."""
+        handle = self.get_error_handler()
+        documents = iter(stream)
+        while batch := list(itertools.islice(documents, batch_size)):
+            try:
+                self._link(batch)
+            except Exception as error:
+                handle(self.name, self, batch, error)
+            else:
+                yield from batch
+
+    def _link(self, documents: list[Doc]) -> None:
+        given = [doc for doc in documents if self._takes_entities(doc)]
+        finding = [doc for doc in documents if not self._takes_entities(doc)]
+        entities = [list(doc.ents) for doc in given]
+        places = ([(one.start_char, one.end_char) for one in ents] for ents in entities)
+        linked = self.linker.link_spans_many(zip((d.text for d in given), places, strict=True))
+        for doc, ents, annotation in zip(given, entities, linked, strict=True):
+            self._write(doc, ents, annotation)
+        found = self.linker.link_many(doc.text for doc in finding)
+        for doc, annotation in zip(finding, found, strict=True):
+            self._write(doc, [_span(doc, mention) for mention in annotation], annotation)
+
+    def _takes_entities(self, doc: Doc) -> bool:
+        return self.mentions == "ents" or (self.mentions == "auto" and _has_entities(doc))
+
+    def _write(self, doc: Doc, spans: list[Span], annotation: Annotation) -> None:
+        linked = []
+        for span, mention in zip(spans, annotation, strict=True):
+            best = mention.best.concept_id if mention.best else ""
+            linked.append(Span(doc, span.start, span.end, label=span.label_, kb_id=best))
+            pairs = mention.candidates if mention.best else ()
+            span._.set(self._kb_ents, [(c.concept_id, float(c.score)) for c in pairs])
+            span._.set(self._linked, _plain(mention, span.start_char))
+        doc.spans[self.spans_key] = linked
+        if self.suffix:
+            return
+        if not _has_entities(doc):
+            doc.set_ents(filter_spans(linked))
+        elif self._takes_entities(doc):
+            for span in linked:
+                for token in span:
+                    token.ent_kb_id_ = span.kb_id_
+
+    def score(self, examples: Iterable[Example], **settings: Any) -> dict[str, Any]:
+        """The measures of :func:`score_links`, or what the config names."""
+        return self.scorer(examples, **settings) if self.scorer else {}
+
+    def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
+        """Which base it links to.  The base stays where it is: the pipeline's config has its path.
+
+        Args:
+            exclude: for spaCy; there is no part that could be left out.
+        """
+        return json.dumps(self._identity(), sort_keys=True).encode("ascii")
+
+    def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "ConceptLinkerComponent":
+        """Compares with what was saved; another base is logged as a warning."""
+        saved, own = json.loads(data), self._identity()
+        if saved != own:
+            _LOG.warning("component %r was saved with %s, and is now %s", self.name, saved, own)
+        return self
+
+    def to_disk(self, path: str | Path, *, exclude: Iterable[str] = ()) -> None:
+        """Writes :meth:`to_bytes` into a folder."""
+        folder = Path(path)
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / _SAVED).write_bytes(self.to_bytes())
+
+    def from_disk(
+        self, path: str | Path, *, exclude: Iterable[str] = ()
+    ) -> "ConceptLinkerComponent":
+        """See :meth:`from_bytes`."""
+        return self.from_bytes((Path(path) / _SAVED).read_bytes())
+
+    def _identity(self) -> dict[str, Any]:
+        from concept_linker.knowledge_base.checksum import sha256_of
+        from concept_linker.knowledge_base.store import MANIFEST
+
+        folder = self.kb.path
+        return {
+            "kb": folder.name,
+            "kb_sha256": sha256_of(folder / MANIFEST),
+            "settings": self.linker.settings.model_dump(),
+        }
+
+
+def _has_entities(doc: Doc) -> bool:
+    """Whether a component has said where the entities are, even if that is nowhere."""
+    return bool(doc.has_annotation("ENT_IOB"))
+
+
+def _span(doc: Doc, mention: Mention) -> Span:
+    """The tokens of a mention; where it ends within one, that whole token."""
+    span = doc.char_span(
+        mention.start, mention.end, label=mention.label or _NO_GROUP, alignment_mode="expand"
+    )
+    if span is None:  # cannot be: a mention lies inside the text
+        raise SettingsError(f"mention {mention.text!r} lies outside its document")
+    return span
+
+
+def _extend(name: str, read: Callable[[Any, int], Any]) -> None:
+    """Registers an attribute of spans, once.
+
+    Its values are in ``doc.user_data``, as plain as ``Doc.to_bytes`` wants them and under the key
+    that spaCy itself would take: so they travel between processes, and scispaCy's linker, which
+    registers ``kb_ents`` by force, still shows them.
+    """
+    if not Span.has_extension(name):
+        Span.set_extension(name, getter=partial(_get, name, read), setter=partial(_set, name))
+
+
+def _key(name: str, span: Span) -> Any:
+    return "._.", name, span.start_char, span.end_char
+
+
+def _get(name: str, read: Callable[[Any, int], Any], span: Span) -> Any:
+    return read(span.doc.user_data.get(_key(name, span)), span.start_char)
+
+
+def _set(name: str, span: Span, value: Any) -> None:
+    span.doc.user_data[_key(name, span)] = value
+
+
+def _pairs(value: Any, _: int) -> list[tuple[str, float]]:
+    return [(concept_id, score) for concept_id, score in value or ()]
+
+
+def _plain(mention: Mention, start: int) -> list[Any]:
+    """A mention as lists, with places counted from its span: spans move when documents join."""
+    return [
+        mention.start - start,
+        mention.end - start,
+        mention.text,
+        mention.label,
+        mention.long_form,
+        bool(mention.negated),
+        _plain_candidate(mention.best) if mention.best else None,
+        [_plain_candidate(candidate) for candidate in mention.candidates],
+    ]
+
+
+def _plain_candidate(candidate: Candidate) -> list[Any]:
+    concept_id, name, alias, similarity, score, types = candidate
+    return [concept_id, name, alias, float(similarity), float(score), list(types)]
+
+
+def _mention(value: Any, start: int) -> Mention | None:
+    if value is None:
+        return None
+    first, last, text, label, long_form, negated, best, candidates = value
+    return Mention(
+        start=start + first,
+        end=start + last,
+        text=text,
+        label=label,
+        long_form=long_form,
+        negated=negated,
+        best=_candidate(best) if best else None,
+        candidates=tuple(map(_candidate, candidates)),
+    )
+
+
+def _candidate(value: Any) -> Candidate:
+    concept_id, name, alias, similarity, score, types = value
+    return Candidate(concept_id, name, alias, similarity, score, tuple(types))

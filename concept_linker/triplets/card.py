@@ -1,0 +1,165 @@
+"""The card of a data set of triplets, as Hugging Face wants it: ``README.md``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+
+from concept_linker.errors import InputError
+from concept_linker.triplets.statistics import Statistics
+
+__all__ = ["card"]
+
+_SIZES = (
+    (10**3, "n<1K"),
+    (10**4, "1K<n<10K"),
+    (10**5, "10K<n<100K"),
+    (10**6, "100K<n<1M"),
+    (10**7, "1M<n<10M"),
+    (10**8, "10M<n<100M"),
+    (10**9, "100M<n<1B"),
+    (10**10, "1B<n<10B"),
+)
+
+_USE = """\
+## Responsible use
+
+- **Research only.** These triplets are made by program and have errors. They are not for clinical \
+use: not for diagnosis, treatment or any other decision about a patient.
+- **No identification of persons.** Do not try to find out who is shown or described in a figure, \
+and do not link these data with others to that end.
+- Each figure is under the licence of its article. Name the article when you show its figure, and \
+pass on only what that licence allows; `NC` forbids commercial use, `ND` changed copies.
+- An article may have been corrected or retracted since the day it was retrieved.
+- Images and captions are from the PMC Open Access Subset of the National Library of Medicine, \
+which does not endorse this data set.
+"""
+
+
+def card(statistics: Statistics, *, title: str, data_file: str, licence: str | None = None) -> str:
+    """The card's text: YAML front matter, then what is in the data set and how to use it.
+
+    Args:
+        statistics: of the file, with a knowledge base if names are wanted.
+        title: the data set's name.
+        data_file: the file's name beside the card.
+        licence: Hugging Face's id of the licence of the whole; without it, it is told from the
+            records' licences, and ``other`` where they do not agree on one.
+
+    Raises:
+        InputError: there is no record.
+    """
+    if not statistics.records:
+        raise InputError("there is no good record to describe")
+    return "\n".join(
+        [
+            _front_matter(statistics, title, data_file, licence),
+            f"# {title}\n",
+            "Figures of biomedical articles with their captions, and the UMLS concepts that the "
+            "captions mention: image-text-concept triplets in the form of MedConcept-23M, made "
+            "with concept_linker.\n",
+            _counts(statistics),
+            _filters(statistics),
+            _licences(statistics),
+            _USE,
+        ]
+    )
+
+
+def _front_matter(statistics: Statistics, title: str, data_file: str, licence: str | None) -> str:
+    licence = licence or _one_licence(statistics.licences)
+    size = next((name for most, name in _SIZES if statistics.records < most), "10B<n<100B")
+    lines = [
+        "---",
+        f"pretty_name: {_quoted(title)}",
+        f"license: {licence}",
+    ]
+    if licence == "other":
+        lines += [
+            "license_name: per-article",
+            "license_link: https://pmc.ncbi.nlm.nih.gov/about/copyright/",
+        ]
+    lines += [
+        "language:",
+        "- en",
+        "task_categories:",
+        "- zero-shot-image-classification",
+        "- image-to-text",
+        "- feature-extraction",
+        "tags:",
+        "- medical",
+        "- biology",
+        "- image-text-concept",
+        "- umls",
+        "size_categories:",
+        f"- {size}",
+        "configs:",
+        "- config_name: default",
+        "  data_files:",
+        "  - split: train",
+        f"    path: {_quoted(data_file)}",
+        "---",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _one_licence(licences: Counter[str]) -> str:
+    """Hugging Face's id; PMC does not say which version of Creative Commons an article has."""
+    names = {name.upper().replace("-", " ") for name in licences}
+    if names == {"CC0"}:
+        return "cc0-1.0"
+    if names and all(name.startswith("CC") for name in names):
+        return "cc"
+    return "other"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)  # JSON's strings are YAML's
+
+
+def _counts(statistics: Statistics) -> str:
+    rows = [
+        ("records", statistics.records),
+        ("articles", statistics.articles),
+        ("concept spans", statistics.spans),
+        ("distinct concepts", len(statistics.concepts)),
+        ("records without a span", statistics.spans_a_record[0]),
+        ("spans past token 75", statistics.past_context),
+    ]
+    lines = ["## Counts\n", "| | |", "|---|---:|"]
+    lines += [f"| {name} | {number:,} |" for name, number in rows]
+    if statistics.groups:
+        lines += ["\n| semantic group | spans |", "|---|---:|"]
+        lines += [f"| {name} | {number:,} |" for name, number in statistics.groups.most_common()]
+    return "\n".join(lines) + "\n"
+
+
+def _filters(statistics: Statistics) -> str:
+    lines = ["## How it was made\n"]
+    for (version, kb, checksum, settings), records in statistics.made.most_common():
+        linker = f"concept_linker {version}" if version else "no linker named"
+        base = f", knowledge base {kb} (SHA-256 {checksum or 'unknown'})" if kb else ""
+        lines.append(f"- {records:,} records: {linker}{base}")
+        if settings:
+            lines.append(f"  - settings and filters: `{settings}`")
+    if not statistics.made:
+        lines.append("No provenance was given with the records.")
+    if statistics.offsets["medconcept23m"]:
+        number = statistics.offsets["medconcept23m"]
+        lines.append(
+            f"- Offsets of {number:,} records do not index `caption` but the text of "
+            "MedConcept-23M; `concept-linker records repair` mends them."
+        )
+    else:
+        lines.append("- `start_char` and `end_char` index `caption`, in Unicode code points.")
+    return "\n".join(lines) + "\n"
+
+
+def _licences(statistics: Statistics) -> str:
+    lines = ["## Licences\n", "| licence of the article | records |", "|---|---:|"]
+    lines += [f"| {name} | {number:,} |" for name, number in statistics.licences.most_common()]
+    missing = statistics.records - sum(statistics.licences.values())
+    if missing:
+        lines.append(f"| unknown | {missing:,} |")
+    return "\n".join(lines) + "\n"

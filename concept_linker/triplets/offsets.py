@@ -1,0 +1,208 @@
+"""The text that the published offsets index, and the way between it and the caption.
+
+The published ``start_char`` and ``end_char`` do not count in ``caption`` but in what a BERT
+tokenizer makes of it: its basic words (control characters dropped, lower case, no accents, each
+punctuation and CJK character a word) joined by blanks, and a few of these blanks taken out again,
+as ``decode(clean_up_tokenization_spaces=True)`` of Hugging Face's tokenizers does.
+
+Both texts have the same visible characters in the same order; only blanks differ, and folding is
+character by character.  So a place in one is a place in the other by counting visible characters.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from bisect import bisect_left
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from concept_linker.errors import InputError
+
+if TYPE_CHECKING:
+    from concept_linker.triplets.wordpiece import WordPiece
+
+__all__ = ["DecodedCaption", "basic_words", "decode", "visible", "visible_sources"]
+
+_PLAIN = re.compile(r"[\t\n\r -~]*")
+_NOT_PLAIN = re.compile(r"[^\t\n\r -~]")
+_PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+_CJK = (
+    (0x4E00, 0x9FFF),
+    (0x3400, 0x4DBF),
+    (0x20000, 0x2A6DF),
+    (0x2A700, 0x2B73F),
+    (0x2B740, 0x2B81F),
+    (0x2B920, 0x2CEAF),
+    (0xF900, 0xFAFF),
+    (0x2F800, 0x2FA1F),
+)
+_CLEAN_UP = (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're")
+
+
+class _Folding(dict[str, str]):
+    """A character that is not plain ASCII → what basic tokenisation makes of it."""
+
+    def __missing__(self, character: str) -> str:
+        self[character] = folded = _fold(character)
+        return folded
+
+
+def _fold(character: str) -> str:
+    kind = unicodedata.category(character)
+    if kind in ("Cc", "Cf", "Co", "Cs") or character == "\ufffd":
+        return ""
+    if kind[0] == "Z":
+        return " "
+    alone = any(first <= ord(character) <= last for first, last in _CJK)
+    parts = []
+    for part in unicodedata.normalize("NFD", character):
+        kind = unicodedata.category(part)
+        if kind != "Mn":
+            low = part.lower()
+            parts.append(f" {low} " if alone or kind[0] == "P" else low)
+    return "".join(parts)
+
+
+_FOLDING = _Folding()
+
+
+def _folded(text: str) -> str:
+    """Lower case, no accents, no control characters; blanks round what is not ASCII and alone."""
+    if _PLAIN.fullmatch(text) is None:
+        text = _NOT_PLAIN.sub(lambda found: _FOLDING[found[0]], text)
+    return text.lower()
+
+
+def basic_words(text: str) -> list[str]:
+    r"""The words of BERT's basic tokenisation, as the ``tokenizers`` library makes them.
+
+    Apart from a few hundred characters of rare scripts: its tables are those of Unicode 8.
+
+    >>> basic_words("Café-au-lait\u2009spots (5 µm)")
+    ['cafe', '-', 'au', '-', 'lait', 'spots', '(', '5', 'µm', ')']
+    """
+    return " ".join(_PUNCTUATION.split(_folded(text))).split()  # a third of what sub() takes
+
+
+def visible(text: str) -> str:
+    """A text's characters as basic tokenisation folds them, without blanks.
+
+    >>> visible("Café au lait")
+    'cafeaulait'
+    """
+    return "".join(_folded(text).split())
+
+
+def decode(words: list[str]) -> str:
+    """Basic words as Hugging Face's ``decode`` joins them.
+
+    >>> decode(basic_words("No change (arrow), patient's left."))
+    "no change ( arrow ), patient's left."
+    """
+    text = " ".join(words)
+    for wide in _CLEAN_UP:
+        text = text.replace(wide, wide.strip())
+    return text
+
+
+def visible_sources(text: str) -> list[int]:
+    """For each character of ``visible(text)`` the place in ``text`` that it comes from."""
+    if _PLAIN.fullmatch(text) is not None:
+        return [place for place, character in enumerate(text) if character not in " \t\n\r"]
+    sources: list[int] = []
+    for place, character in enumerate(text):
+        if "!" <= character <= "~":
+            sources.append(place)
+        elif character not in " \t\n\r":
+            sources.extend([place] * len(_FOLDING[character].replace(" ", "")))
+    return sources
+
+
+class DecodedCaption:
+    """A caption beside the text that the published offsets index.
+
+    Args:
+        caption: the caption.
+        wordpiece: the tokenizer; words that it does not know are not in the decoded text.  Without
+            it all are taken to be known, which holds for nearly every caption.
+
+    Attributes:
+        text: the decoded text.
+
+    >>> decoded = DecodedCaption("Lesion (arrow) in the left hippocampus.")
+    >>> decoded.text
+    'lesion ( arrow ) in the left hippocampus.'
+    >>> decoded.to_caption(29, 40), decoded.from_caption(27, 38)
+    ((27, 38), (29, 40))
+    """
+
+    __slots__ = ("_caption", "_places", "_source_list", "_unknown", "text")
+
+    def __init__(self, caption: str, wordpiece: WordPiece | None = None) -> None:
+        words = basic_words(caption)
+        self._unknown: list[tuple[int, int]] = []
+        if wordpiece is not None and not all(map(wordpiece.knows, words)):
+            ends = accumulate(map(len, words))
+            self._unknown = [
+                (end - len(word), end)
+                for word, end in zip(words, ends, strict=True)
+                if not wordpiece.knows(word)
+            ]
+            words = list(filter(wordpiece.knows, words))
+        self._caption = caption
+        # Made when asked for: checking offsets needs the text only.
+        self._source_list: list[int] | None = None
+        self._places: list[int] | None = None
+        self.text = decode(words)
+
+    @property
+    def _sources(self) -> list[int]:
+        """The place in the caption of each visible character of ``text``."""
+        if self._source_list is None:
+            self._source_list = visible_sources(self._caption)
+            for begin, end in reversed(self._unknown):
+                del self._source_list[begin:end]
+        return self._source_list
+
+    @property
+    def alignment(self) -> list[int]:
+        """For each character of ``text`` the caption's that it comes from; -1 for a blank."""
+        sources = iter(self._sources)
+        return [-1 if character == " " else next(sources) for character in self.text]
+
+    def to_caption(self, start: int, end: int) -> tuple[int, int]:
+        """The span of the caption that a span of ``text`` means.
+
+        Blanks at its ends are left out; a combining mark stays with its letter.
+
+        Raises:
+            InputError: it is not inside the text, or has nothing but blanks.
+        """
+        text = self.text
+        if not 0 <= start < end <= len(text):
+            raise InputError(f"[{start}, {end}) is not inside the decoded text of {len(text)}")
+        first = start - text.count(" ", 0, start)
+        last = end - text.count(" ", 0, end)
+        if first == last:
+            raise InputError(f"[{start}, {end}) has nothing but blanks in the decoded text")
+        caption = self._caption
+        begin, stop = self._sources[first], self._sources[last - 1] + 1
+        while stop < len(caption) and unicodedata.category(caption[stop]) == "Mn":
+            stop += 1
+        return begin, stop
+
+    def from_caption(self, start: int, end: int) -> tuple[int, int]:
+        """The span of ``text`` that a span of the caption means; the way back.
+
+        Raises:
+            InputError: it is not inside the caption, or nothing of it is in the decoded text.
+        """
+        if not 0 <= start < end <= len(self._caption):
+            raise InputError(f"[{start}, {end}) is not inside the caption of {len(self._caption)}")
+        first, last = bisect_left(self._sources, start), bisect_left(self._sources, end)
+        if first == last:
+            raise InputError(f"[{start}, {end}) has nothing that the decoded text has")
+        if self._places is None:
+            self._places = [place for place, c in enumerate(self.text) if c != " "]
+        return self._places[first], self._places[last - 1] + 1

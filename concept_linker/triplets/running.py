@@ -1,0 +1,250 @@
+"""A file of records in, another out: good rows go through a step, bad rows are set aside."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from concept_linker.errors import InputError
+from concept_linker.quarantine import Quarantine
+from concept_linker.triplets.checking import PROVENANCE, Breach, Checker, Rules, form_of
+from concept_linker.triplets.lines import BadRow, Progress
+from concept_linker.triplets.making import how_made
+from concept_linker.triplets.provenance import Provenance
+from concept_linker.triplets.record import Form, Profile, minimise
+from concept_linker.triplets.repairing import as_published, repair
+from concept_linker.triplets.streams import is_parquet, open_writer, read_records, side_car
+from concept_linker.triplets.wordpiece import WordPiece
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Job", "Summary", "converting", "minimising", "quarantine_of", "repairing", "rewrite"]
+
+#: How much of a bad row the quarantine keeps.
+_SHOWN = 100_000
+#: From how many rows the types of other keys are told.
+_PEEKED = 1000
+
+#: What is done to a record: the new one, and the spans that it had to leave out.
+Step = Callable[[dict[str, Any]], tuple[dict[str, Any], list[Breach]]]
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a run did.
+
+    Args:
+        rows: how many rows the input has.
+        written: how many are in the output.
+        bad: how many were set aside.
+        spans_left_out: how many spans the written records have lost.
+        offsets: which text the offsets of the input index (see :class:`Checker`).
+    """
+
+    rows: int = 0
+    written: int = 0
+    bad: int = 0
+    spans_left_out: int = 0
+    offsets: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is asked of :func:`rewrite`; made by the functions of this module.
+
+    Args:
+        step: what is done to a record; ``None`` leaves it as it is.
+        rules: what the input must keep.
+        form: the output's form; ``None`` is the input's.
+        metadata: what the step makes true of the records.
+        report: set a span that is left out aside too, with its record; else it is counted.
+        mend: take byte order marks and carriage returns off.
+    """
+
+    step: Step | None = None
+    rules: Rules = field(default_factory=Rules)
+    form: Form | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    report: bool = False
+    mend: bool = False
+
+
+def repairing(wordpiece: WordPiece | None = None, *, other_keys: bool = False) -> Job:
+    """Published offsets become exact; byte order marks, CRLF and unmappable spans go."""
+
+    def step(row: dict[str, Any]) -> tuple[dict[str, Any], list[Breach]]:
+        made, left_out = repair(cast(Any, row), wordpiece)
+        return cast(dict[str, Any], made), left_out
+
+    rules = Rules(form="full", agreement=False, other_keys=other_keys)
+    return Job(step, rules, metadata={"offsets": "caption"}, report=True, mend=True)
+
+
+def minimising(*, token_spans: bool = False, max_tokens: int | None = None) -> Job:
+    """Full records become minimised ones."""
+
+    def step(row: dict[str, Any]) -> tuple[dict[str, Any], list[Breach]]:
+        made, left_out = minimise(cast(Any, row), token_spans=token_spans, max_tokens=max_tokens)
+        new = cast(dict[str, Any], made)
+        if PROVENANCE in row:
+            new[PROVENANCE] = row[PROVENANCE]
+        return new, [_LEFT_OUT] * left_out
+
+    metadata = {"spans": "tokens" if token_spans else "characters", "max_tokens": max_tokens}
+    return Job(step, Rules(form="full", other_keys=True), form="minimised", metadata=metadata)
+
+
+def converting(
+    profile: Profile | None = None,
+    wordpiece: WordPiece | None = None,
+    *,
+    other_keys: bool = False,
+) -> Job:
+    """Records into another file format; with a profile, made as that wants them."""
+    if profile is None:
+        return Job(rules=Rules(other_keys=other_keys))
+    wanted = profile
+
+    def step(row: dict[str, Any]) -> tuple[dict[str, Any], list[Breach]]:
+        made, left_out = as_published(cast(Any, row), wanted, wordpiece)
+        return cast(dict[str, Any], made), left_out
+
+    metadata = how_made(**profile)
+    del metadata["tokens"]  # they stay as they are
+    return Job(step, Rules("full", offsets="caption", other_keys=other_keys), metadata=metadata)
+
+
+_LEFT_OUT = Breach("umls_meta_info", "is past the last token")
+
+
+def quarantine_of(output: Path) -> Path:
+    """Where the bad rows go."""
+    return output.with_name(output.name + ".quarantine.jsonl")
+
+
+def rewrite(
+    path: Path,
+    output: Path,
+    job: Job,
+    *,
+    images: Path | None = None,
+    progress: Progress | None = None,
+) -> Summary:
+    """Reads a file of records and writes another, whole or not at all, in constant memory.
+
+    Bad rows go into :func:`quarantine_of` the output: ``file``, ``line``, ``problem`` and ``row``.
+    Provenance, other columns and images go along where the output has a place for them.
+
+    Args:
+        path: the input.
+        output: the output; its ending says what it is.
+        job: what is done.
+        images: a folder of images whose bytes go into a Parquet output.
+        progress: told how many bytes of the input have been read.
+
+    Raises:
+        SourceError: the input is damaged as a whole.
+        SettingsError: the output's ending is none that is known.
+        OSError: something cannot be read or written; what was there before still is.
+    """
+    form = _form_of_file(path)
+    rules = job.rules if job.rules.form else replace(job.rules, form=form)
+    checker = Checker(rules)
+    carried = images is None and _carries_images(path, output)
+    has_provenance = _has_provenance(path)
+    metadata = {**_metadata_of(path), **job.metadata}
+    bad_rows = quarantine_of(output)
+    summary = Summary(offsets=checker.offsets)
+    with open_writer(
+        output,
+        form=job.form or form,
+        provenance=has_provenance,
+        images=images or carried,
+        columns=_columns(path, output, job),
+        metadata=metadata,
+    ) as writer:
+        bad_rows.unlink(missing_ok=True)
+        quarantine = Quarantine(bad_rows)
+        for number, row in read_records(
+            path, checker=checker, images=carried, mend=job.mend, progress=progress
+        ):
+            summary.rows += 1
+            if isinstance(row, BadRow):
+                quarantine.bad(path, number, str(row), row=row.text[:_SHOWN])
+                continue
+            made, left_out = job.step(row) if job.step else (row, [])
+            if has_provenance and PROVENANCE not in made:
+                made[PROVENANCE] = Provenance().to_dict()
+            try:
+                writer.write(made)
+            except InputError as error:
+                quarantine.bad(path, number, str(error), row=_shown(row))
+                continue
+            summary.written += 1
+            if left_out:
+                summary.spans_left_out += len(left_out)
+                if job.report:
+                    problem = "; ".join(map(str, left_out))
+                    quarantine.bad(path, number, f"spans left out: {problem}", row=_shown(row))
+    summary.bad = summary.rows - summary.written
+    return summary
+
+
+def _shown(row: dict[str, Any]) -> str:
+    plain = {key: value for key, value in row.items() if not isinstance(value, bytes)}
+    return json.dumps(plain, default=repr)[:_SHOWN]
+
+
+def _form_of_file(path: Path) -> Form:
+    """The form of its first good row."""
+    for row in _good_rows(path):
+        return form_of(row)
+    return "full"
+
+
+def _good_rows(path: Path) -> Iterator[dict[str, Any]]:
+    checker = Checker(Rules(agreement=False, other_keys=True))
+    for _, row in read_records(path, checker=checker, mend=True):
+        if isinstance(row, dict):
+            yield row
+
+
+def _has_provenance(path: Path) -> bool:
+    if not is_parquet(path):
+        return side_car(path).is_file()
+    from concept_linker.triplets import parquet
+
+    return parquet.has_provenance(path)
+
+
+def _carries_images(path: Path, output: Path) -> bool:
+    if not is_parquet(path) or output.suffix != ".parquet":
+        return False
+    from concept_linker.triplets import parquet
+
+    return parquet.has_images(path)
+
+
+def _metadata_of(path: Path) -> dict[str, Any]:
+    if not is_parquet(path):
+        return {}
+    from concept_linker.triplets import parquet
+
+    return parquet.metadata_of(path)
+
+
+def _columns(path: Path, output: Path, job: Job) -> pa.Schema | None:
+    """The other columns of a Parquet output: the input's, or told from its first rows."""
+    if output.suffix != ".parquet" or not job.rules.other_keys or job.form == "minimised":
+        return None
+    from concept_linker.triplets import parquet
+
+    if is_parquet(path):
+        return parquet.other_columns(path)
+    return parquet.inferred_columns(itertools.islice(_good_rows(path), _PEEKED))

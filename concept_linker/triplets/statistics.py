@@ -1,0 +1,219 @@
+"""What is in a file of records: counts, as text, as JSON, and drawn."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from concept_linker.errors import SettingsError
+from concept_linker.triplets.checking import PROVENANCE, Checker, Rules
+from concept_linker.triplets.lines import BadRow, Progress
+from concept_linker.triplets.record import SPANS
+from concept_linker.triplets.streams import read_records
+
+__all__ = ["CONTEXT_TOKENS", "Statistics", "check_plot", "count", "draw"]
+
+#: The tokens of a caption that CLIP's context of 77 holds between its two marks.
+CONTEXT_TOKENS: Final = 75
+#: Published similarities that stand for equal are up to two float32 steps below 1.
+_EQUAL = 1.0 - 2**-23
+_EDGES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, _EQUAL)
+_RANGES = ("below 0.5", "0.5", "0.6", "0.7", "0.8", "0.85", "0.9", "0.95", "equal")
+_PLOTS = (".png", ".svg", ".pdf")
+_MOST_SETTINGS = 20
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Counts of a file of records.
+
+    Args:
+        rows: how many rows it has.
+        bad: how many of them are no good records, and are not counted further.
+        spans: how many spans the others have.
+        past_context: how many of these end past token 75.
+        spans_a_record: number of spans → how many records have so many.
+        concepts: CUI → spans.
+        names: CUI → the preferred name, for those that the knowledge base has.
+        groups: semantic group → spans; ``unknown`` for concepts that the base does not have.
+        similarity: the lower end of a range → spans; ``equal`` is 1 or two float32 steps below.
+        licences: licence → records; empty without provenance.
+        articles: how many articles, by ``pmc``.
+        made: (linker's version, knowledge base, its checksum, settings) → records.
+        offsets: which text the offsets index → records.
+    """
+
+    rows: int = 0
+    bad: int = 0
+    spans: int = 0
+    past_context: int = 0
+    articles: int = 0
+    spans_a_record: Counter[int] = field(default_factory=Counter)
+    concepts: Counter[str] = field(default_factory=Counter)
+    names: dict[str, str] = field(default_factory=dict)
+    groups: Counter[str] = field(default_factory=Counter)
+    similarity: Counter[str] = field(default_factory=Counter)
+    licences: Counter[str] = field(default_factory=Counter)
+    made: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+    offsets: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def records(self) -> int:
+        """How many good records there are."""
+        return self.rows - self.bad
+
+    def to_dict(self, top: int = 20) -> dict[str, Any]:
+        """As plain JSON values, with the ``top`` most frequent concepts."""
+        return {
+            "records": self.records,
+            "bad": self.bad,
+            "articles": self.articles,
+            "spans": self.spans,
+            "spans_past_token_75": self.past_context,
+            "spans_a_record": {str(n): self.spans_a_record[n] for n in sorted(self.spans_a_record)},
+            "distinct_concepts": len(self.concepts),
+            "concepts": [
+                {"umls_cui": cui, "name": self.names.get(cui), "spans": spans}
+                for cui, spans in _ordered(self.concepts)[:top]
+            ],
+            "semantic_groups": dict(_ordered(self.groups)),
+            "similarity": {name: self.similarity[name] for name in _RANGES},
+            "offsets": dict(_ordered(self.offsets)),
+            "licences": dict(_ordered(self.licences)),
+        }
+
+    def to_text(self, top: int = 20) -> str:
+        """As a page for the eye."""
+        without = self.spans_a_record[0]
+        mean = self.spans / self.records if self.records else 0.0
+        parts = [
+            f"{_many(self.records, 'record')} of {_many(self.articles, 'article')}, "
+            f"{_many(self.bad, 'bad row')}",
+            f"{_many(self.spans, 'span')}, {mean:.2f} a record; {_many(without, 'record')} "
+            f"without any; {_many(self.past_context, 'span')} past token {CONTEXT_TOKENS}",
+            _many(len(self.concepts), "concept"),
+        ]
+        for cui, spans in _ordered(self.concepts)[:top]:
+            parts.append(f"  {spans:>9,}  {cui}  {self.names.get(cui, '')}".rstrip())
+        tables = (
+            ("semantic group", _ordered(self.groups)),
+            ("similarity from", [(name, self.similarity[name]) for name in _RANGES]),
+            ("offsets index", _ordered(self.offsets)),
+            ("licence", _ordered(self.licences)),
+        )
+        for title, rows in tables:
+            filled = [(name, number) for name, number in rows if number]
+            if filled:
+                parts.append(title)
+                parts += [f"  {number:>9,}  {name}" for name, number in filled]
+        return "\n".join(parts)
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _ordered(counter: Counter[str]) -> list[tuple[str, int]]:
+    return sorted(counter.items(), key=lambda item: (-item[1], item[0]))
+
+
+def count(path: Path, *, kb: str | None = "open", progress: Progress | None = None) -> Statistics:
+    """Counts what is in a file of records.
+
+    Args:
+        path: the file.
+        kb: the knowledge base that knows the concepts' names and groups, or ``None``.
+        progress: told how many bytes have been read.
+    """
+    checker = Checker(Rules(other_keys=True))
+    found = Statistics(offsets=checker.offsets)
+    # A set of whole numbers: six million articles take 500 MB as strings.
+    articles: set[int] = set()
+    for _, row in read_records(path, checker=checker, progress=progress):
+        found.rows += 1
+        if isinstance(row, BadRow):
+            found.bad += 1
+            continue
+        spans = row[SPANS]
+        found.spans += len(spans)
+        found.spans_a_record[len(spans)] += 1
+        if row.get("pmc"):
+            articles.add(int(row["pmc"]))
+        if "pmc" in row:
+            for span in spans:
+                found.concepts[span["umls_cui"]] += 1
+                found.past_context += span["end_token"] > CONTEXT_TOKENS
+                found.similarity[_RANGES[bisect_right(_EDGES, span["umls_similarity"])]] += 1
+        if PROVENANCE in row:
+            about = row[PROVENANCE]
+            found.licences[about["licence"] or "unknown"] += 1
+            made = tuple(about[key] for key in ("linker_version", "kb", "kb_sha256", "settings"))
+            if made in found.made or len(found.made) < _MOST_SETTINGS:
+                found.made[made] += 1
+    found.articles = len(articles)
+    if kb is not None and found.concepts:
+        _name_concepts(found, kb)
+    return found
+
+
+def _name_concepts(found: Statistics, kb: str) -> None:
+    from concept_linker.knowledge_base.base import KnowledgeBase
+    from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
+
+    base = KnowledgeBase.open(kb)
+    for cui, spans in found.concepts.items():
+        group = "unknown"
+        if cui in base:
+            concept = base.concept(cui)
+            found.names[cui] = concept.name
+            types = (SEMANTIC_TYPES.get(kind) for kind in concept.semantic_types)
+            group = next((kind.group for kind in types if kind), "unknown")
+        found.groups[group] += spans
+
+
+def check_plot(path: Path) -> None:
+    """Whether a plot can be written there; asked before the counting.
+
+    Raises:
+        SettingsError: another ending, or matplotlib is not installed.
+    """
+    if path.suffix not in _PLOTS:
+        raise SettingsError(f"{path}: wanted a name that ends in {', '.join(_PLOTS)}")
+    from importlib.util import find_spec
+
+    if find_spec("matplotlib") is None:
+        raise SettingsError("plots need matplotlib: pip install 'concept-linker[plots]'")
+
+
+def draw(statistics: Statistics, path: Path) -> None:
+    """Draws the counts: concepts, semantic groups, similarity, spans a record."""
+    from matplotlib.figure import Figure
+
+    from concept_linker.triplets.placing import beside
+
+    concepts = [
+        (f"{statistics.names.get(cui, cui)[:40]}", spans)
+        for cui, spans in _ordered(statistics.concepts)[:20]
+    ]
+    most = min(20, max(statistics.spans_a_record, default=0))
+    panels = (
+        ("Most frequent concepts", concepts),
+        ("Semantic groups", _ordered(statistics.groups)),
+        ("Similarity from", [(name, statistics.similarity[name]) for name in _RANGES][::-1]),
+        (
+            "Spans a record",
+            [(str(number), statistics.spans_a_record[number]) for number in range(most + 1)],
+        ),
+    )
+    figure = Figure(figsize=(13, 9), layout="constrained")
+    figure.suptitle(f"{statistics.records:,} records, {statistics.spans:,} spans")
+    for axes, (title, bars) in zip(figure.subplots(2, 2).flat, panels, strict=True):
+        axes.barh([name for name, _ in bars], [number for _, number in bars], color="#4477aa")
+        axes.invert_yaxis()
+        axes.set_title(title)
+        axes.spines[["top", "right"]].set_visible(False)
+    with beside(path) as part:
+        figure.savefig(part, format=path.suffix[1:], dpi=120)

@@ -1,0 +1,40 @@
+"""What a page says of a concept: its semantic group, and where its own page is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from concept_linker.knowledge_base.identity import is_cui
+from concept_linker.knowledge_base.semantic_types import GROUP_NAMES, SEMANTIC_TYPES
+
+__all__ = ["CUI_PAGE", "concept_page", "group_name", "semantic_group"]
+
+#: Where a CUI's page is, in the UMLS Metathesaurus Browser; it asks for the (free) UMLS licence.
+CUI_PAGE = "https://uts.nlm.nih.gov/uts/umls/concept/"
+_CURIE_PAGE = "https://bioregistry.io/"
+_CURIE = re.compile(r"([A-Za-z][A-Za-z0-9_.+-]*):([^\s/].*)")
+
+
+def concept_page(concept_id: str) -> str | None:
+    """The address of a concept's page, or ``None`` for an id of no known form.
+
+    >>> concept_page("C0019564"), concept_page("HP:0001250")
+    ('https://uts.nlm.nih.gov/uts/umls/concept/C0019564', 'https://bioregistry.io/hp:0001250')
+    """
+    if is_cui(concept_id):
+        return f"{CUI_PAGE}{concept_id}"
+    if found := _CURIE.fullmatch(concept_id):
+        return f"{_CURIE_PAGE}{found[1].lower()}:{quote(found[2], safe='')}"
+    return None
+
+
+def semantic_group(types: Iterable[str]) -> str:
+    """The group of the first type that has one, else ``""``."""
+    return next((SEMANTIC_TYPES[kind].group for kind in types if kind in SEMANTIC_TYPES), "")
+
+
+def group_name(group: str) -> str:
+    """A group's name in full; a label that is no group is its own name."""
+    return GROUP_NAMES.get(group, group)

@@ -1,0 +1,85 @@
+// Keys, and the beginning: what the controls do, and the first filtering.
+
+function goTo(place) {
+  if (!shown.length) return;
+  active = Math.max(0, Math.min(place, shown.length - 1));
+  for (let round = 0; round < 3; round++) { // heights are measured on the way
+    window.scrollTo(0, offsets[active] + listTop());
+    layout();
+  }
+  rendered.get(active).focus({ preventScroll: true });
+}
+
+const current = () => {
+  const place = document.activeElement?.closest?.(".record")?.dataset.place;
+  return place === undefined ? active : Number(place);
+};
+const openFilters = (open) => {
+  byId("filters").classList.toggle("open", open);
+  byId("filters-button").setAttribute("aria-expanded", String(open));
+};
+const keys = {
+  "/": () => { openFilters(true); byId("text").focus(); byId("text").select(); },
+  j: () => goTo(current() + 1),
+  k: () => goTo(current() - 1),
+  PageDown: () => goTo(current() + 1),
+  PageUp: () => goTo(current() - 1),
+  g: () => goTo(0),
+  G: () => goTo(shown.length - 1),
+  c: reset,
+  "?": () => byId("help").showModal(),
+};
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") hideTip();
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+  if (event.target.matches?.("input")) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
+  // Page Up and Down go by records only inside the list, as its role has it; else they scroll.
+  if (event.key.startsWith("Page") && !event.target.closest?.(".record")) return;
+  if (Object.hasOwn(keys, event.key)) { event.preventDefault(); keys[event.key](); }
+});
+
+function reset() {
+  Object.assign(wanted, { text: "", least: 0, most: 1000, standing: "all" });
+  wanted.groups.clear();
+  wanted.concepts.clear();
+  for (const [id, value] of [["text", ""], ["concept-text", ""], ["least", "0"], ["most", "1"]]) byId(id).value = value;
+  byId("least-out").textContent = "0.00";
+  byId("most-out").textContent = "1.00";
+  const [all, ...others] = byId("standing-list").children;
+  all?.setAttribute("aria-pressed", "true");
+  others.forEach((other) => other.setAttribute("aria-pressed", "false"));
+  apply();
+}
+
+// The beginning.
+const used = groups.map(() => false);
+for (const [, , group] of concepts) used[group] = true;
+byId("key").replaceChildren(...groups.flatMap(([name, title], group) =>
+  used[group] ? [make("span", `chip g g-${name}`, title)] : []));
+byId("text").addEventListener("input", (event) => { wanted.text = event.target.value; applySoon(); });
+byId("concept-text").addEventListener("input", showConcepts);
+for (const id of ["least", "most"]) {
+  byId(id).addEventListener("input", (event) => {
+    wanted[id] = Math.round(event.target.value * 1000);
+    byId(`${id}-out`).textContent = Number(event.target.value).toFixed(2);
+    applySoon();
+  });
+}
+byId("reset").addEventListener("click", reset);
+byId("help-button").addEventListener("click", keys["?"]);
+byId("filters-button").addEventListener("click", () => openFilters(!byId("filters").classList.contains("open")));
+let due = false;
+const layoutSoon = () => {
+  if (due) return;
+  due = true;
+  requestAnimationFrame(() => { due = false; layout(); });
+};
+window.addEventListener("scroll", () => { hideTip(); layoutSoon(); }, { passive: true });
+window.addEventListener("resize", layoutSoon);
+if (data.compared) showStandings();
+apply();
+performance.mark("shown");

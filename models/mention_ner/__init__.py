@@ -1,0 +1,1 @@
+"""The mention NER: data preparation and training; the card is README.md."""

@@ -1,0 +1,135 @@
+"""The boosted trees of the hybrid detector, and both thresholds, from folds that were left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from concept_linker.mentions.evidence import LEAST_CHANCE, gather
+from concept_linker.mentions.gazetteer import without_groups
+from concept_linker.mentions.ner import Reading, read
+from concept_linker.mentions.ner_decoding import choose
+from concept_linker.mentions.ner_network import Network
+from concept_linker.trees import Trees
+
+from .data import Example
+
+_UNTYPED = 5
+_THRESHOLDS = np.arange(0.2, 0.51, 0.01)
+
+
+class Judged(NamedTuple):
+    """The candidates of one text, with what is true of each.
+
+    Args:
+        first, last: their words.
+        evidence: what is known of them.
+        right: whether it is a mention.
+        gold: how many mentions the text has.
+        words: how many words.
+    """
+
+    first: NDArray[np.int64]
+    last: NDArray[np.int64]
+    evidence: NDArray[np.float32]
+    right: NDArray[np.bool_]
+    gold: int
+    words: int
+
+
+def judge(reading: Reading, example: Example) -> Judged:
+    """The candidates of a text whose mentions are known."""
+    candidates = gather(reading)
+    gold = {(first, last) for first, last, _ in example.gold}
+    spans = zip(candidates.first.tolist(), candidates.last.tolist(), strict=True)
+    right = np.fromiter((span in gold for span in spans), np.bool_, candidates.first.size)
+    return Judged(
+        candidates.first,
+        candidates.last,
+        candidates.evidence,
+        right,
+        len(gold),
+        len(example.words),
+    )
+
+
+def judge_all(examples: Sequence[Example], network: Network) -> list[Judged]:
+    """The candidates of texts that the network has not seen.
+
+    Some are judged as with a base that gives no semantic types.
+    """
+    found = []
+    for i, one in enumerate(examples):
+        features = without_groups(one.features) if i % _UNTYPED == 0 else one.features
+        found.append(judge(read(features, network, LEAST_CHANCE), one))
+    return found
+
+
+def fit_trees(texts: Sequence[Judged], *, seed: int, rounds: int = 200) -> Trees:
+    """Fits the trees."""
+    model = HistGradientBoostingClassifier(
+        max_iter=rounds,
+        learning_rate=0.06,
+        max_leaf_nodes=24,
+        min_samples_leaf=60,
+        l2_regularization=1.0,
+        early_stopping=False,
+        random_state=seed,
+    )
+    model.fit(
+        np.concatenate([one.evidence for one in texts]),
+        np.concatenate([one.right for one in texts]),
+    )
+    nodes = [predictors[0].nodes for predictors in model._predictors]
+    sizes = [len(one) for one in nodes]
+    roots = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    offsets = np.repeat(roots, sizes)
+    table = np.concatenate(nodes)
+    leaf = table["is_leaf"].astype(bool)
+    return Trees(
+        roots.astype(np.int32),
+        np.where(leaf, -1, table["feature_idx"]).astype(np.int16),
+        np.where(leaf, 0, table["num_threshold"]).astype(np.float64),
+        np.where(leaf, 0, table["left"] + offsets).astype(np.int32),
+        np.where(leaf, 0, table["right"] + offsets).astype(np.int32),
+        np.where(leaf, table["value"], 0).astype(np.float32),
+        np.array([model._baseline_prediction.item()], np.float32),
+    )
+
+
+def f1(texts: Sequence[Judged], chances: Sequence[NDArray[np.float64]], threshold: float) -> float:
+    """The strict F1 of what is chosen at a threshold."""
+    right = found = gold = 0
+    for one, chance in zip(texts, chances, strict=True):
+        likely = chance >= threshold
+        first, last = one.first[likely], one.last[likely]
+        chosen = choose(first, last, chance[likely] - (threshold - 1e-3), one.words)
+        right += int(one.right[likely][chosen].sum())
+        found += int(chosen.sum())
+        gold += one.gold
+    return 2 * right / (found + gold)
+
+
+def best_threshold(texts: Sequence[Judged], chances: Sequence[NDArray[np.float64]]) -> float:
+    """The threshold with the best F1."""
+    best = max(_THRESHOLDS.tolist(), key=lambda threshold: f1(texts, chances, threshold))
+    return round(float(best), 2)
+
+
+def cross_chances(
+    texts: Sequence[Judged], folds: Sequence[int], *, seed: int
+) -> list[NDArray[np.float64]]:
+    """What trees that were fitted on the other folds say of each text."""
+    found: list[NDArray[np.float64]] = [np.zeros(0)] * len(texts)
+    for fold in sorted(set(folds)):
+        trees = fit_trees(
+            [one for one, own in zip(texts, folds, strict=True) if own != fold], seed=seed
+        )
+        for i, own in enumerate(folds):
+            if own == fold:
+                found[i] = trees.chances(texts[i].evidence)
+    return found

@@ -1,0 +1,156 @@
+"""``pmc fetch`` and ``pmc extract`` as a user calls them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "pmc"))  # the server lies with the tests of pmc
+
+from cloud_server import Cloud, jats
+
+from concept_linker.cli import pmc
+from concept_linker.pmc.settings import ENDPOINT, FetchSettings
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with Cloud() as cloud:
+        yield cloud
+
+
+def fetch(run: Run, cloud: Cloud, *arguments: Any, stdin: bytes = b"") -> Any:
+    polite = ["--endpoint", cloud.endpoint, "--rate", "1000", "--back-off", "0.01"]
+    return run("pmc", "fetch", *polite, *arguments, stdin=stdin)
+
+
+def test_fetch_then_extract(run: Run, cloud: Cloud, tmp_path: Path) -> None:
+    cloud.add("PMC1")
+    cloud.add("PMC2", is_retracted=True)
+    cloud.add("PMC3", license_code="CC BY-NC")
+    cloud.faults["list PMC4."].extend(["403"])
+    listed = tmp_path / "ids.txt"
+    listed.write_text("PMC1\nPMC2\n")
+    folder = tmp_path / "articles"
+    done = fetch(run, cloud, listed, "PMC3", "-", "-o", folder, "-q", stdin=b"PMC4\n")
+    assert done.status == 1
+    assert (
+        done.err
+        == f"PMC4: {cloud.endpoint}/?list-type=2&prefix=PMC4.&delimiter=/: HTTP 403 Forbidden\n"
+    )
+    assert [line.split(maxsplit=1) for line in done.out.splitlines()] == [
+        ["4", "asked"],
+        ["1", "fetched"],
+        ["1", "left out: retracted"],
+        ["1", "left out: licence CC BY-NC"],
+        ["1", "failed"],
+        ["3", "files fetched"],
+        ["2", "images there"],
+    ]
+    done = run("pmc", "extract", folder, "-o", tmp_path / "records.jsonl", "--json", "-q")
+    assert (done.status, done.err) == (0, "")
+    summary = json.loads(done.out)
+    assert (summary["articles"], summary["records"], summary["set aside"]) == (1, 2, 0)
+    assert len((tmp_path / "records.jsonl").read_text().splitlines()) == 2
+
+
+def test_fetch_again(run: Run, cloud: Cloud, tmp_path: Path) -> None:
+    cloud.add("PMC1")
+    assert fetch(run, cloud, "PMC1", "-o", tmp_path / "x", "-q").status == 0
+    done = fetch(run, cloud, "pmc1", "-o", tmp_path / "x", "--json", "-q")
+    assert (done.status, done.err) == (0, "")
+    assert json.loads(done.out)["already there"] == 1
+
+
+def test_a_bar(run: Run, cloud: Cloud, tmp_path: Path) -> None:
+    cloud.add("PMC1")
+    assert "1 of 1 articles" in fetch(run, cloud, "PMC1", "-o", tmp_path / "x").err
+
+
+def test_records(run: Run, cloud: Cloud, tmp_path: Path) -> None:
+    cloud.add("PMC1")
+    (tmp_path / "r.jsonl").write_text('{"pmc": "1", "href": "gr1", "image": "0a.jpg"}\n')
+    done = fetch(run, cloud, "--records", tmp_path / "r.jsonl", "-o", tmp_path / "x", "-q")
+    assert (done.status, done.err) == (0, "")
+    assert "1  records in OUTPUT/records.jsonl" in done.out
+    [line] = (tmp_path / "x/records.jsonl").read_text().splitlines()
+    assert json.loads(line)["image"] == "PMC1.1/gr1.jpg"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ([], "give PMCIDs"),
+        (["PMC1", "--records", "r.jsonl"], "one of these"),
+        (["PMCx"], "'PMCx' is no PMCID"),
+        (["-"], "no PMCIDs"),
+        (["PMC1", "--licence", "MIT"], "licence 'MIT'"),
+        (["PMC1", "--rate", "0"], "setting 'rate' is 0.0"),
+        (["--records", "none"], "none: no such file"),
+    ],
+)
+def test_fetch_called_wrongly(
+    run: Run, cloud: Cloud, tmp_path: Path, arguments: list[str], error: str
+) -> None:
+    done = fetch(run, cloud, *arguments, "-o", tmp_path / "x", "-q")
+    assert done.status == 1
+    assert error in done.error
+    assert cloud.requests == []
+    assert not (tmp_path / "x").exists()
+
+
+def test_extract_sets_aside(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_bytes(jats("PMC1"))
+    (tmp_path / "b.xml").write_bytes(b"no")
+    done = run("pmc", "extract", tmp_path / "a.xml", tmp_path / "b.xml", "-o", tmp_path / "o.jsonl")
+    assert done.status == 1
+    assert "1  set aside" in done.out
+    assert "2 records" in done.err  # the bar
+    assert "o.jsonl.quarantine.jsonl" in done.err
+
+
+def test_extract_links(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_bytes(jats("PMC1"))
+    done = run("pmc", "extract", tmp_path / "a.xml", "-o", tmp_path / "o.jsonl", "--link", "-q")
+    assert (done.status, done.err) == (0, "")
+    record = json.loads((tmp_path / "o.jsonl").read_text().splitlines()[0])
+    words = [
+        record["caption"][span["start_char"] : span["end_char"]]
+        for span in record["umls_meta_info"]
+    ]
+    assert "lesion" in words
+    about = json.loads((tmp_path / "o.provenance.jsonl").read_text().splitlines()[0])
+    assert len(about["kb_sha256"]) == 64
+    assert json.loads(about["settings"])["offsets"] == "caption"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["none", "-o", "o.jsonl"], "none: no such file or folder"),
+        ([".", "-o", "o.txt"], "wanted a name that ends in .jsonl"),
+        ([".", "-o", "o.jsonl", "--like", "x"], "--like 'x'"),
+        ([".", "-o", "o.jsonl", "--link", "--detector", "x"], "detector is 'x'"),
+        ([".", "-o", "o.parquet", "--with-images"], "no folder of images"),
+    ],
+)
+def test_extract_called_wrongly(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], error: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    done = run("pmc", "extract", *arguments, "-q")
+    assert done.status == 1
+    assert error in done.error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_defaults_are_the_librarys() -> None:
+    assert pmc.ENDPOINT == ENDPOINT == FetchSettings().endpoint

@@ -1,0 +1,180 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from concept_linker import Annotation, Candidate, KnowledgeBase, Mention
+from concept_linker.triplets.making import to_record
+
+Run = Callable[..., Any]
+
+
+def made(caption: str, words: str, **options: Any) -> dict[str, Any]:
+    start = caption.index(words)
+    best = Candidate("C0221198", "lesion", "lesion", 0.875, 0.9)
+    mention = Mention(start, start + len(words), words, best=best)
+    record: Any = to_record(Annotation(caption, (mention,)), image="a.jpg", pmc="1", **options)
+    return dict(record)
+
+
+def write(path: Path, rows: list[Any]) -> Path:
+    lines = [row if isinstance(row, str) else json.dumps(row) for row in rows]
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def exact(tmp_path: Path) -> Path:
+    return write(tmp_path / "exact.jsonl", [made("A (large) lesion.", "lesion")])
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    rows = [made("A (large) lesion.", "lesion", offsets="medconcept23m")]
+    return write(tmp_path / "published.jsonl", rows)
+
+
+@pytest.fixture
+def bad(tmp_path: Path, exact: Path) -> Path:
+    """A good row, one that is no JSON, one with two breaches."""
+    row = json.loads(exact.read_text()) | {"pmid": 5, "image": ""}
+    return write(tmp_path / "bad.jsonl", [exact.read_text().strip(), "{", row])
+
+
+def test_validate(run: Run, exact: Path, published: Path) -> None:
+    done = run("records", "validate", "-q", exact)
+    assert (done.status, done.err) == (0, "")
+    assert done.out == "1 row, 0 bad\n1 record: offsets index the caption\n"
+    done = run("records", "validate", "-q", published)
+    assert done.status == 0
+    assert "index MedConcept-23M's text" in done.out
+    assert run("records", "validate", "-q", published, "--like", "medconcept23m").status == 0
+    for option in ("--offsets", "--like"):
+        wanted = "caption" if option == "--offsets" else "exact"
+        done = run("records", "validate", "-q", published, option, wanted)
+        assert done.status == 1
+        assert "is 'e) les' in the caption" in done.out or "but the tokens say 'lesion'" in done.out
+
+
+def test_validate_names_line_key_and_reason(run: Run, bad: Path) -> None:
+    done = run("records", "validate", "-q", bad)
+    assert (done.status, done.err) == (1, "")
+    lines = done.out.splitlines()
+    assert lines[0].startswith(f"{bad}, line 2: line: not JSON: ")
+    assert lines[1] == f"{bad}, line 3: pmid: is int, wanted str"
+    assert lines[2].startswith(f"{bad}, line 3: image: is ''")
+    assert lines[3] == "3 rows, 2 bad"
+    few = run("records", "validate", "-q", bad, "--shown", "1").out
+    assert "… and 2 more breaches; --shown 0 prints all" in few
+    done = run("records", "validate", "-q", bad, "--json")
+    *breaches, summary = map(json.loads, done.out.splitlines())
+    assert [(one["line"], one["key"]) for one in breaches] == [
+        (2, "line"),
+        (3, "pmid"),
+        (3, "image"),
+    ]
+    assert (summary["rows"], summary["bad"], summary["breaches"]) == (3, 2, 3)
+
+
+def test_repair(run: Run, exact: Path, published: Path, tmp_path: Path) -> None:
+    output = tmp_path / "new" / "out.jsonl"
+    done = run("records", "repair", "-q", published, "-o", output)
+    assert (done.status, done.out, done.err) == (0, f"{output}: 1 record\n", "")
+    assert output.read_bytes() == exact.read_bytes()
+
+
+def test_minimise(run: Run, exact: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.jsonl"
+    assert run("records", "minimise", "-q", exact, "-o", output).status == 0
+    assert json.loads(output.read_text())["umls_meta_info"] == [[10, 16]]
+    options = ("--token-spans", "--max-tokens", "3", "--json")
+    done = run("records", "minimise", "-q", exact, "-o", output, *options)
+    assert json.loads(done.out)["spans_left_out"] == 1
+    assert json.loads(output.read_text())["umls_meta_info"] == []
+
+
+def test_convert_and_what_is_set_aside(run: Run, bad: Path, exact: Path, tmp_path: Path) -> None:
+    output, back = tmp_path / "out.parquet", tmp_path / "back.jsonl"
+    done = run("records", "convert", "-q", bad, "-o", output)
+    aside = tmp_path / "out.parquet.quarantine.jsonl"
+    assert (done.status, done.out) == (1, f"{output}: 1 record\n")
+    assert done.err == f"2 bad rows set aside in {aside}\n"
+    assert [json.loads(line)["line"] for line in aside.read_text().splitlines()] == [2, 3]
+    done = run("records", "convert", "-q", output, "-o", back, "--json")
+    assert json.loads(done.out) == {
+        "rows": 1,
+        "written": 1,
+        "bad": 0,
+        "spans_left_out": 0,
+        "output": str(back),
+        "quarantine": None,
+    }
+    assert back.read_bytes() == exact.read_bytes()
+
+
+def test_convert_like_medconcept(run: Run, exact: Path, published: Path, tmp_path: Path) -> None:
+    output = tmp_path / "out.jsonl"
+    done = run("records", "convert", "-q", exact, "-o", output, "--like", "medconcept23m")
+    assert done.status == 0
+    assert output.read_bytes() == published.read_bytes()
+
+
+def test_stats_and_card(run: Run, exact: Path, tmp_path: Path, open_base: KnowledgeBase) -> None:
+    done = run("records", "stats", "-q", exact, "--plot", tmp_path / "plot.svg")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.startswith("1 record of 1 article, 0 bad rows\n1 span,")
+    assert (tmp_path / "plot.svg").stat().st_size > 1000
+    found = json.loads(run("records", "stats", "-q", exact, "--json").out)
+    assert found["semantic_groups"] == {"DISO": 1}
+    output = tmp_path / "README.md"
+    done = run("records", "card", "-q", exact, "-o", output, "--title", "Mine", "--kb", "none")
+    assert (done.status, done.out, done.err) == (0, "", "")
+    assert output.read_text(encoding="utf-8").startswith('---\npretty_name: "Mine"\n')
+    assert run("records", "card", "-q", exact, "--kb", "none").out.startswith("---\n")
+
+
+def test_a_progress_bar_unless_quiet(run: Run, exact: Path, tmp_path: Path) -> None:
+    done = run("records", "convert", exact, "-o", tmp_path / "out.jsonl")
+    assert "Converting: 100%" in done.err
+    assert done.out == f"{tmp_path / 'out.jsonl'}: 1 record\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "wanted"),
+    [
+        (["validate", "none.jsonl"], "No such file"),
+        (["validate", "IN", "--offsets", "bytes"], "wanted 'caption' or 'medconcept23m'"),
+        (["validate", "IN", "--like", "mine"], "wanted one of exact, medconcept23m"),
+        (["validate", "IN", "--tokenizer", "none"], "no WordPiece vocabulary"),
+        (["convert", "IN", "-o", "out.csv"], "wanted a name that ends in"),
+        (["convert", "IN", "-o", "out.jsonl", "--images", "none"], "wanted a folder"),
+        (["stats", "IN", "--plot", "out.gif"], "wanted a name that ends in"),
+    ],
+)
+def test_one_line_says_what_is_wrong(
+    run: Run,
+    exact: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    wanted: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    before = sorted(tmp_path.iterdir())
+    called = [str(exact) if one == "IN" else one for one in arguments]
+    done = run("records", *called, "-q")
+    assert done.status == 1
+    assert wanted in done.error
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_another_vocabulary_is_told(run: Run, exact: Path, tmp_path: Path) -> None:
+    vocabulary = tmp_path / "vocab.txt"
+    vocabulary.write_text("[UNK]\na\n(\nlarge\n)\nlesion\n.\n")
+    done = run("records", "validate", "-q", exact, "--tokenizer", vocabulary)
+    assert done.status == 0
+    assert done.err == f"{vocabulary}: not the vocabulary of MedConcept-23M\n"

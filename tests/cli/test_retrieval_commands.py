@@ -1,0 +1,137 @@
+"""The commands of evaluation on pairs: from records to a report."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from collections_of_pairs import collection, write
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def triplets(tmp_path: Path) -> Path:
+    """Three hundred pairs."""
+    records = collection()
+    for number, record in enumerate(records):
+        for span in record["umls_meta_info"]:
+            span["umls_cui"] = ["C0019564", "C0221198", "C0030797"][number % 3]
+    return write(tmp_path / "all.jsonl", records)
+
+
+@pytest.fixture
+def arrays(tmp_path: Path) -> list[str]:
+    """The options that name two files of embeddings."""
+    random = np.random.default_rng(0)
+    latent = random.normal(size=(50, 8))
+    options: list[str] = []
+    for name in ("images", "texts"):
+        np.save(tmp_path / f"{name}.npy", latent + random.normal(size=latent.shape))
+        options += [f"--{name}", str(tmp_path / f"{name}.npy")]
+    return [*options, "--resamples", "20", "-q"]
+
+
+def test_the_whole_path(run: Run, triplets: Path, base: Path, tmp_path: Path) -> None:
+    held, out = tmp_path / "held", tmp_path / "vectors"
+    done = run(
+        *("holdout", "build", triplets, "-o", held, "--size", "60", "--kb", base),
+        *("--verify", "-q"),
+    )
+    assert (done.status, done.err) == (0, "")
+    assert "60 pairs of" in done.out
+    assert "verified" in done.out
+    assert run("holdout", "verify", held, triplets).status == 0
+    done = run("encode", held, "--model", "concepts-halves", "-o", out, "-q")
+    assert (done.status, done.err) == (0, "")
+    files = ["--images", out / "images.npy", "--texts", out / "texts.npy", "-q"]
+    more = ["--groups", held / "groups.csv", "--triplets", held, "--kb", base]
+    done = run("retrieval", *files, *more, "--html", tmp_path / "page.html")
+    assert (done.status, done.err) == (0, "")
+    assert "modality: CT" in done.out
+    assert (tmp_path / "page.html").read_text().startswith("<!DOCTYPE html>")
+    figures = json.loads(run("retrieval", *files, *more, "--json").out)
+    assert figures["rows"] == 60
+    assert {part["kind"] for part in figures["parts"]} == {"semantic group", "modality"}
+
+
+def test_a_changed_collection_does_not_verify(
+    run: Run, triplets: Path, base: Path, tmp_path: Path
+) -> None:
+    run("holdout", "build", triplets, "-o", tmp_path / "a", "--size", "9", "--kb", base, "-q")
+    triplets.write_text("".join(triplets.read_text().splitlines(keepends=True)[1:]))
+    done = run("holdout", "verify", tmp_path / "a", triplets)
+    assert done.status == 1
+    assert "faults" in done.err
+
+
+def test_as_published(run: Run, arrays: list[str]) -> None:
+    done = run("retrieval", *arrays, "--like", "conceptclip", "--json")
+    figures = json.loads(done.out)
+    assert figures["like"] == "conceptclip"
+    assert "not to be read as confidence intervals" in figures["note"]
+    assert {"image_to_text_R@1", "text_to_image_median_rank", "i2t_R@200_CI"} <= set(figures)
+    assert run("retrieval", *arrays, "--like", "conceptclip").out.startswith("Published protocol")
+
+
+def test_two_encoders(run: Run, arrays: list[str]) -> None:
+    other = ["--other-images", arrays[3], "--other-texts", arrays[3]]
+    assert "less the other encoder" in run("retrieval", *arrays, *other).out
+    assert "go together" in run("retrieval", *arrays, *other[:2]).error
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--like", "clip"], "--like 'clip', wanted conceptclip"),
+        (["--like", "conceptclip", "--groups", "ids.csv"], "knows no --groups"),
+        (["--triplets", "gone.jsonl"], "gone.jsonl"),
+        (["--groups", "gone.csv"], "gone.csv"),
+    ],
+)
+def test_called_so_that_it_cannot_work(
+    run: Run, arrays: list[str], options: list[str], message: str
+) -> None:
+    done = run("retrieval", *arrays, *options)
+    assert done.status == 1
+    assert message in done.error
+
+
+def test_rows_with_a_nan_are_named(run: Run, arrays: list[str]) -> None:
+    texts = np.load(arrays[3])
+    texts[7, 2] = np.nan
+    np.save(arrays[3], texts)
+    assert "texts.npy, row 7 (counted from 0) has a NaN" in run("retrieval", *arrays).error
+
+
+def test_images(run: Run, tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="needs the extra images")
+    pytest.importorskip("imagehash", reason="needs the extra images")
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for name in ("a", "b"):
+        pixels = np.kron(random.integers(0, 256, (8, 8)), np.ones((16, 16))).astype(np.uint8)
+        image.fromarray(pixels).save(folder / f"{name}.png")
+    image.open(folder / "a.png").save(folder / "near a.jpg", quality=40)
+    (folder / "torn.png").write_bytes(b"\x89PNG")
+    hashes = tmp_path / "hashes.csv"
+    done = run("images", "hash", folder, "-o", hashes, "-q")
+    assert done.status == 0
+    assert done.err.strip() == f"1 images cannot be read: listed in {hashes}.unreadable.csv"
+    with Path(f"{hashes}.unreadable.csv").open(newline="") as stream:
+        assert [row["path"] for row in csv.DictReader(stream)] == ["torn.png"]
+    done = run("images", "duplicates", hashes)
+    assert done.status == 0
+    [_, row] = list(csv.reader(done.out.splitlines()))
+    assert row[1:3] == ["a.png", "near a.jpg"]
+    run("images", "duplicates", hashes, hashes, "-d", "0", "-o", tmp_path / "report.csv")
+    with (tmp_path / "report.csv").open(newline="") as stream:
+        rows = [row[1:3] for row in csv.reader(stream)][1:]
+    assert ["a.png", "a.png"] in rows
+    assert ["b.png", "b.png"] in rows

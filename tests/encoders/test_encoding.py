@@ -1,0 +1,178 @@
+"""Encoding: rows in their order, runs that are cut go on, and what is refused."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from concept_linker.encoders import FunctionEncoder, encode, load_encoder
+from concept_linker.encoders.concepts import ConceptEncoder
+from concept_linker.errors import InputError, SettingsError
+from concept_linker.evaluation.pairs import Pair
+from concept_linker.evaluation.retrieval import read_ids, score
+
+PAIRS = [
+    Pair(n + 1, f"{n}.jpg", f"caption {n}", "PMC1", concepts=(f"C{n:07}", "C0000001"))
+    for n in range(23)
+]
+
+
+def numbers(prefix: str, calls: list[int], fail_at: int = -1) -> FunctionEncoder:
+    """Encodes the number in a path or a caption, and counts the calls."""
+
+    def rows(values: list[object]) -> np.ndarray:
+        if len(calls) == fail_at:
+            raise OSError("3.jpg cannot be read as an image")
+        calls.append(len(values))
+        found = [int("".join(c for c in str(value) if c.isdigit())) for value in values]
+        return np.array([[one, one + 0.5] for one in found], np.float32)
+
+    return FunctionEncoder(prefix, rows, rows)
+
+
+def test_rows_stand_in_the_order_of_the_pairs(tmp_path: Path) -> None:
+    seen: list[int] = []
+    calls: list[int] = []
+    done = encode(PAIRS, numbers("a", calls), tmp_path / "out", batch_size=5, progress=seen.append)
+    for path in (done.images, done.texts):
+        array = np.load(path)
+        assert array.dtype == np.float32
+        assert (array == [[n, n + 0.5] for n in range(23)]).all()
+    assert sum(seen) == 46
+    assert read_ids(done.ids, 23).articles is not None
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "encoding.json",
+        "ids.csv",
+        "images.npy",
+        "texts.npy",
+    ]
+    again = encode(PAIRS, numbers("a", calls), tmp_path / "out", batch_size=5)
+    assert again.resumed == 46
+    assert len(calls) == 10
+
+
+@pytest.mark.parametrize("fail_at", range(10))
+def test_a_run_that_fails_goes_on_where_it_was(tmp_path: Path, fail_at: int) -> None:
+    calls: list[int] = []
+    with pytest.raises(OSError, match=r"3\.jpg cannot be read"):
+        encode(PAIRS, numbers("a", calls, fail_at), tmp_path / "out", batch_size=5)
+    assert not (tmp_path / "out/texts.npy").exists()
+    done = encode(PAIRS, numbers("a", calls), tmp_path / "out", batch_size=5)
+    assert len(calls) == 10
+    assert done.resumed == min(5 * fail_at, 23) + 5 * max(0, fail_at - 5)
+    assert (np.load(done.texts)[:, 0] == np.arange(23)).all()
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+import numpy as np
+sys.path.insert(0, {tests!r})
+from test_encoding import PAIRS
+from concept_linker.encoders import FunctionEncoder, encode
+def rows(values):
+    time.sleep(0.02)
+    return np.array([[float("".join(c for c in str(v) if c.isdigit())), 1] for v in values])
+print("begun", flush=True)
+encode(PAIRS, FunctionEncoder("slow", rows, rows), Path({out!r}), batch_size=2)
+"""
+
+
+def test_killed_runs_give_the_same_files(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    root = Path(__file__).resolve().parents[2]
+    code = KILLED.format(tests=str(Path(__file__).parent), out=str(tmp_path / "out"))
+    command = [sys.executable, "-c", code]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    for _ in range(6):
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "begun\n"
+        time.sleep(float(random.uniform(0.05, 0.25)))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        if (tmp_path / "out/ids.csv").exists():
+            break
+    subprocess.run(command, env=environment, check=True, capture_output=True)
+    for name in ("images", "texts"):
+        assert (np.load(tmp_path / f"out/{name}.npy")[:, 0] == np.arange(23)).all()
+
+
+def test_another_run_is_not_gone_on_with(tmp_path: Path) -> None:
+    encode(PAIRS, numbers("a", []), tmp_path / "out", batch_size=5)
+    for pairs, name, size, message in (
+        (PAIRS, "b", 5, "differs in encoder"),
+        (PAIRS, "a", 6, "differs in batch_size"),
+        ([*PAIRS[1:], PAIRS[0]], "a", 5, "differs in other pairs"),
+    ):
+        with pytest.raises(InputError, match=message):
+            encode(pairs, numbers(name, []), tmp_path / "out", batch_size=size)
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis/chapter.txt").touch()
+    with pytest.raises(InputError, match="holds no encoding"):
+        encode(PAIRS, numbers("a", []), tmp_path / "thesis")
+
+
+@pytest.mark.parametrize(
+    "rows", [np.ones((4, 2)), np.ones(23), np.ones((23, 2), int), np.full((23, 2), "x")]
+)
+def test_rows_that_are_none(tmp_path: Path, rows: np.ndarray) -> None:
+    encoder = FunctionEncoder("bad", lambda _: rows, lambda _: rows)
+    with pytest.raises(InputError, match="wanted 23 rows of floats"):
+        encode(PAIRS, encoder, tmp_path / "out")
+    with pytest.raises(InputError, match="no pairs"):
+        encode([], encoder, tmp_path / "other")
+
+
+def test_the_baseline_knows_concepts_and_nothing_else() -> None:
+    sets = [("A", "B"), ("B", "A"), ("A",), ("C", "D", "E"), (), ("C", "D", "F")]
+    pairs = [Pair(n, "", "", "", concepts=own) for n, own in enumerate(sets)]
+    encoder = ConceptEncoder()
+    encoder.fit(pairs)
+    rows = encoder.texts(pairs)
+    assert (rows == encoder.images(pairs)).all()
+    assert (rows[0] == rows[1]).all()
+    assert not rows[4].any()
+    unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1)
+    cosines = unit @ unit.T
+    assert cosines[3, 5] > 0.4
+    assert abs(cosines[0, 3]) < 0.15
+    figures = score(rows, rows).figures(resamples=2)["all_positives"]
+    hits = [0.5, 0.5, 1, 1, 1 / 6, 1]
+    assert figures["image_to_text_R@1"] == pytest.approx(np.mean(hits))
+    halves = ConceptEncoder(halves=True)
+    halves.fit(pairs)
+    assert (halves.images(pairs)[3] != halves.texts(pairs)[3]).any()
+    assert not halves.texts(pairs)[2].any()
+
+
+@pytest.mark.parametrize(
+    ("model", "images", "message"),
+    [
+        ("gone", None, "wanted 'concepts', 'concepts-halves', or a folder"),
+        ("model", None, "name their folder with --images"),
+    ],
+)
+def test_models_that_are_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str, images: None, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("model").mkdir()
+    Path("model/config.json").write_text("{}")
+    with pytest.raises(SettingsError, match=message):
+        load_encoder(model, images)
+
+
+@pytest.mark.parametrize("file", ["config.json", "open_clip_config.json"])
+def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str) -> None:
+    (tmp_path / file).write_text("{}")
+    monkeypatch.setitem(sys.modules, "torch", None)
+    with pytest.raises(SettingsError, match=r"pip install 'concept-linker\[clip\]'"):
+        load_encoder(str(tmp_path), tmp_path)

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from small_gold import TEXT, Fixed, gold, mention
+
+from concept_linker import KnowledgeBase
+from concept_linker.evaluation.charts import Bar, Series, bar_chart, line_chart
+from concept_linker.evaluation.gold import GoldCorpus, GoldDocument, GoldMention
+from concept_linker.evaluation.page import page, write_page
+from concept_linker.evaluation.report import Options, Report, evaluate, write_beside
+
+HOSTILE = "<script>alert('1')</script>\"&amp;'\u202e"
+
+
+class Tags(HTMLParser):
+    """Which tags there are, and whether each that opens is closed."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+        self.open: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.seen.add(tag)
+        if tag != "meta":
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: object) -> None:
+        self.seen.add(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+@pytest.fixture(scope="module")
+def report(small_base: KnowledgeBase) -> Report:
+    corpus = gold(
+        (2, 6, "C0009443"), (7, 13, "C0221198"), (21, 32, "C0019564"), (38, 53, "D003924")
+    )
+    linker = Fixed(
+        mention(2, 6, ("C0009443", 0.9), ("C0009264", 0.1)),
+        mention(7, 13, ("C0221198", 0.8)),
+        mention(17, 32, ("C0019564", 0.7)),
+        mention(34, 37, (HOSTILE, 0.6)),
+    )
+    return evaluate(linker, corpus, small_base, name=HOSTILE, train=corpus)
+
+
+def test_figures(report: Report) -> None:
+    own, exact, nearest = report.gold_mentions
+    assert own.recall_at["strict"][1].value == 0.5  # two of four are not given
+    assert exact.recall_at["strict"][1].value == nearest.recall_at["lenient"][1].value == 1.0
+    assert nearest.recall_at["strict"][1].value == 0.75  # two concepts are called cold
+    found = report.end_to_end[0].measures
+    assert found["strict concept"].precision.value == 0.5
+    assert found["strict concept"].recall.value == 0.5
+    assert found["document concept"].recall.value == 0.75
+    assert found["partial mention"].recall.value == 0.75
+    assert report.end_to_end[0].mistakes.counts == {
+        "right": 2,
+        "boundary": 1,
+        "missed": 1,
+        "spurious": 1,
+    }
+    assert set(report.tests["gold_mentions"]) == {"exact match", "scispaCy's method"}
+
+
+def test_json_holds_all_of_it(report: Report, tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    path.write_text("old")
+    report.write_json(path)
+    assert json.loads(path.read_text("utf-8")) == json.loads(json.dumps(report.to_dict()))
+    assert [one.name for one in tmp_path.iterdir()] == ["report.json"]
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "report.json"
+    write_beside(path, "first")
+    with pytest.raises(TypeError):
+        write_beside(path, 3)  # type: ignore[arg-type]
+    assert path.read_text() == "first"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_hostile_texts_stay_texts(small_base: KnowledgeBase, tmp_path: Path) -> None:
+    text = f"{HOSTILE} cold {HOSTILE}"
+    start = text.index("cold")
+    marked = GoldMention(((start, start + 4),), ("C0019564",), (HOSTILE,))
+    corpus = GoldCorpus(HOSTILE, (GoldDocument(HOSTILE, text, (marked,)),))
+    linker = Fixed(mention(start, start + 4, (HOSTILE, 0.6)))
+    made = evaluate(linker, corpus, small_base, name=HOSTILE, options=Options(resamples=10))
+    path = tmp_path / "page.html"
+    write_page(made, path)
+    written = path.read_text("utf-8")
+    assert written == page(made)
+    tags = Tags(written)
+    assert "script" not in tags.seen
+    assert not tags.open
+    assert "src=" not in written
+    assert "http" not in written
+
+
+def test_charts_are_well_formed() -> None:
+    for chart in (
+        line_chart(HOSTILE, HOSTILE, HOSTILE, [Series(HOSTILE, [(0, 0), (1, 1)])], diagonal=True),
+        bar_chart(HOSTILE, [Bar(HOSTILE, 0.5, 0.4, 0.6, HOSTILE)]),
+    ):
+        figure = ElementTree.fromstring(chart)
+        assert "<script>" in "".join(figure.itertext())
+        assert not list(figure.iter("script"))
+
+
+def test_what_is_not_wanted_is_not_measured(small_base: KnowledgeBase) -> None:
+    corpus = gold((2, 6, "C0009443"))
+    linker = Fixed(mention(2, 6, ("C0009443", 0.9)))
+    some = evaluate(
+        linker, corpus, small_base, options=Options(end_to_end=False, baselines=False, resamples=0)
+    )
+    assert len(some.gold_mentions) == 1
+    assert not some.end_to_end
+    assert not some.tests
+    assert TEXT[2:6] in page(some) or "Mentions given" in page(some)

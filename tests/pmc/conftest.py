@@ -1,0 +1,16 @@
+"""What the tests of PMC share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from cloud_server import Cloud
+
+
+@pytest.fixture
+def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
+    """The Cloud Service on this machine."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with Cloud() as cloud:
+        yield cloud

@@ -1,0 +1,111 @@
+"""Parquet as ``datasets`` reads it."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from made_records import write
+
+from concept_linker.errors import InputError
+from concept_linker.triplets.parquet import metadata_of, schema
+from concept_linker.triplets.provenance import Provenance
+from concept_linker.triplets.running import converting, repairing, rewrite
+from concept_linker.triplets.streams import open_writer, read_records, side_car
+
+
+@pytest.fixture
+def datasets(monkeypatch: pytest.MonkeyPatch) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its own dependencies
+        module = pytest.importorskip("datasets")
+    monkeypatch.setattr(module.config, "HF_DATASETS_OFFLINE", True)
+    module.disable_progress_bars()
+    return module
+
+
+def load(datasets: Any, path: Path) -> Any:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        files = {"train": str(path)}
+        cache = str(path.parent / f"cache-{path.stem}")
+        return datasets.load_dataset("parquet", data_files=files, cache_dir=cache)["train"]
+
+
+def test_the_sample_with_its_images(datasets: Any, shared_data: Path, tmp_path: Path) -> None:
+    folder = shared_data / "medconcept_sample"
+    path, exact = tmp_path / "a.parquet", tmp_path / "b.parquet"
+    images = folder / "images"
+    assert rewrite(folder / "full.jsonl", path, converting(), images=images).written == 40
+    assert rewrite(path, exact, repairing()).written == 40  # and the images go along
+    rows = [row for _, row in read_records(exact)]
+    data = load(datasets, exact)
+    assert isinstance(data.features["image"], datasets.Image)
+    assert data[0]["image"].size == (512, 512)
+    bare = data.cast_column("image", datasets.Image(decode=False))
+    for got, row in zip(bare, rows, strict=True):
+        assert isinstance(row, dict)
+        assert got["image"] == {
+            "bytes": (images / row["image"]).read_bytes(),
+            "path": row["image"],
+        }
+        assert {**got, "image": row["image"]} == row
+
+
+def test_features_are_typed(datasets: Any, records: list[dict[str, Any]], tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", records)
+    write(side_car(path), [Provenance(licence="CC BY", version=n).to_dict() for n in (1, 2, 3)])
+    output = tmp_path / "b.parquet"
+    rewrite(path, output, converting())
+    data = load(datasets, output)
+    span = data.features["umls_meta_info"].feature
+    assert {name: value.dtype for name, value in span.items() if name != "tokens"} == {
+        "umls_cui": "string",
+        "umls_similarity": "float32",
+        "start_char": "int32",
+        "end_char": "int32",
+        "start_token": "int32",
+        "end_token": "int32",
+    }
+    assert data.features["provenance"]["version"].dtype == "int32"
+    assert [row["provenance"]["version"] for row in data] == [1, 2, 3]
+    assert [row["umls_meta_info"] for row in data] == [row["umls_meta_info"] for row in records]
+
+
+def test_other_columns_are_typed_too(
+    datasets: Any, records: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    columns = pa.schema(
+        [
+            ("weight", pa.float64()),
+            ("flag", pa.bool_()),
+            ("sites", pa.list_(pa.struct([("x", pa.int64())]))),
+        ]
+    )
+    path = tmp_path / "a.parquet"
+    others = {"weight": 0.1, "flag": True, "sites": [{"x": 1}]}
+    with open_writer(path, columns=columns, metadata={"offsets": "caption"}) as writer:
+        writer.write(records[0] | others)
+    [row] = load(datasets, path)
+    assert row == records[0] | others
+    assert metadata_of(path) == {"offsets": "caption"}
+
+
+def test_a_missing_image_is_set_aside(records: list[dict[str, Any]], tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "b.jpg").write_bytes(b"image")
+    records[1]["image"] = "a/none.jpg"
+    path = write(tmp_path / "a.jsonl", records)
+    output = tmp_path / "b.parquet"
+    summary = rewrite(path, output, converting(), images=tmp_path)
+    assert (summary.written, summary.bad) == (2, 1)
+    got = [row for _, row in read_records(output, images=True)]
+    assert [row["image_bytes"] for row in got if isinstance(row, dict)] == [b"image"] * 2
+
+
+def test_a_column_that_the_record_has(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="'caption' is given, but the record has it"):
+        schema(columns=pa.schema([("caption", pa.string())]))

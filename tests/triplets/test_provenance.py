@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from concept_linker.errors import InputError
+from concept_linker.triplets.provenance import Provenance
+
+
+def test_there_and_back() -> None:
+    article = Provenance("PMC1", 2, "CC BY", "https://example.org/a.xml", "2026-11-22")
+    linked = article.linked(version="0.1.0", kb="open", kb_sha256="ab", settings={"b": 1, "a": 2})
+    assert linked.settings == '{"a": 2, "b": 1}'
+    assert Provenance.from_dict(linked.to_dict()) == linked
+    assert Provenance.from_dict({}) == Provenance()
+
+
+@pytest.mark.parametrize(
+    ("values", "wanted"),
+    [
+        ([], "is list, wanted an object"),
+        ({"license": "CC BY"}, "has the key 'license'"),
+        ({"licence": None}, "'licence' is NoneType, wanted str"),
+        ({"version": "2"}, "'version' is str, wanted int or null"),
+        ({"version": True}, "'version' is bool"),
+        ({"retrieved": "22.11.2026"}, "wanted YYYY-MM-DD"),
+    ],
+)
+def test_what_a_file_may_not_hold(values: Any, wanted: str) -> None:
+    with pytest.raises(InputError, match=wanted):
+        Provenance.from_dict(values)

@@ -1,0 +1,187 @@
+"""Whole files: the published sample, and rows that are set aside."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_records import record, write
+
+from concept_linker.errors import InputError
+from concept_linker.triplets.agreement import said
+from concept_linker.triplets.offsets import visible
+from concept_linker.triplets.provenance import Provenance
+from concept_linker.triplets.record import PROFILES
+from concept_linker.triplets.running import (
+    converting,
+    minimising,
+    quarantine_of,
+    repairing,
+    rewrite,
+)
+from concept_linker.triplets.streams import read_records, side_car
+from concept_linker.triplets.wordpiece import WordPiece
+
+
+def load(path: Path) -> list[Any]:
+    return [row for _, row in read_records(path)]
+
+
+def set_aside(output: Path) -> list[dict[str, Any]]:
+    lines = quarantine_of(output).read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_the_sample_minimised_is_the_published_one(shared_data: Path, tmp_path: Path) -> None:
+    folder = shared_data / "medconcept_sample"
+    output = tmp_path / "a.jsonl"
+    summary = rewrite(folder / "full.jsonl", output, minimising())
+    assert (summary.rows, summary.written, summary.bad) == (40, 40, 0)
+    assert output.read_bytes() == (folder / "minimized.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet"])
+def test_the_sample_through_every_format(
+    shared_data: Path, sample_lines: list[str], tmp_path: Path, ending: str
+) -> None:
+    there, back = tmp_path / f"a{ending}", tmp_path / "b.jsonl"
+    rewrite(shared_data / "medconcept_sample/full.jsonl", there, converting())
+    rewrite(there, back, converting())
+    assert back.read_text(encoding="ascii").splitlines() == sample_lines
+
+
+def test_the_sample_repaired_and_back(
+    shared_data: Path, sample_lines: list[str], tmp_path: Path
+) -> None:
+    exact, back = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    summary = rewrite(shared_data / "medconcept_sample/full.jsonl", exact, repairing())
+    assert (summary.written, summary.spans_left_out) == (40, 0)
+    spans = 0
+    for row in load(exact):
+        for span in row["umls_meta_info"]:
+            text = row["caption"][span["start_char"] : span["end_char"]]
+            assert visible(text) == said(span["tokens"])
+            assert text == text.strip()
+            spans += 1
+    assert spans == 157
+    rewrite(exact, back, converting(PROFILES["medconcept23m"]))
+    assert back.read_text(encoding="ascii").splitlines() == sample_lines
+    again = rewrite(exact, tmp_path / "c.jsonl", repairing())
+    assert again.spans_left_out == 0
+    assert (tmp_path / "c.jsonl").read_bytes() == exact.read_bytes()
+
+
+def test_token_spans_and_what_lies_beyond(
+    shared_data: Path, sample: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    output = tmp_path / "a.jsonl"
+    job = minimising(token_spans=True, max_tokens=75)
+    summary = rewrite(shared_data / "medconcept_sample/full.jsonl", output, job)
+    ends = [span["end_token"] for row in sample for span in row["umls_meta_info"]]
+    assert summary.spans_left_out == sum(end > 75 for end in ends) == 18
+    for made, row in zip(load(output), sample, strict=True):
+        spans = [(s["start_token"], s["end_token"]) for s in row["umls_meta_info"]]
+        assert made["umls_meta_info"] == [list(span) for span in spans if span[1] <= 75]
+
+
+def test_bad_rows_are_set_aside_and_the_rest_goes_on(
+    records: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    path, output = tmp_path / "a.jsonl", tmp_path / "b.parquet"
+    good = [json.dumps(row) for row in records]
+    path.write_text("\n".join([good[0], "{", good[1], good[2][:-9]]))
+    for _ in range(2):  # a second run's rows take the place of the first's
+        summary = rewrite(path, output, converting())
+        assert (summary.rows, summary.written, summary.bad) == (4, 2, 2)
+        assert load(output) == records[:2]
+        first, second = set_aside(output)
+        assert (first["file"], first["line"], first["row"]) == (str(path), 2, "{")
+        assert first["problem"].startswith("line: not JSON")
+        assert (second["line"], second["row"]) == (4, good[2][:-9])
+    write(path, records)
+    rewrite(path, output, converting())
+    assert not quarantine_of(output).exists()
+
+
+def test_repair_mends_bom_and_crlf(records: list[dict[str, Any]], tmp_path: Path) -> None:
+    path, output = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    text = "\r\n".join(json.dumps(row) for row in records)
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode() + b"\r\n")
+    assert rewrite(path, output, converting()).bad == 3
+    assert rewrite(path, output, repairing()).bad == 0
+    assert [row["umls_meta_info"][0]["start_char"] for row in load(output)[:2]] == [15, 0]
+    assert b"\r" not in output.read_bytes()
+
+
+def test_repair_reports_what_it_cannot_map(
+    records: list[dict[str, Any]], tmp_path: Path, wordpiece: WordPiece
+) -> None:
+    spans: Any = [
+        ("C0000001", 1.0, 0, 4, ["left"], 0),
+        ("C0000002", 1.0, 5, 9, ["lung"], 2),
+        ("C0000003", 1.0, 50, 55, ["heart"], 3),
+    ]
+    path = write(tmp_path / "a.jsonl", [record("left ✞ lung", spans), records[0]])
+    output = tmp_path / "b.jsonl"
+    summary = rewrite(path, output, repairing())
+    assert (summary.written, summary.bad, summary.spans_left_out) == (2, 0, 2)
+    [aside] = set_aside(output)
+    assert aside["line"] == 1
+    assert (
+        "umls_meta_info[1]: is '✞ lu' in MedConcept-23M's text, wanted ['lung']" in aside["problem"]
+    )
+    assert json.loads(aside["row"]) == record("left ✞ lung", spans)
+    # With the vocabulary it is known that ✞ is not in the published text.
+    assert rewrite(path, output, repairing(wordpiece)).spans_left_out == 1
+    assert load(output)[0]["umls_meta_info"][1]["start_char"] == 7
+
+
+def test_provenance_goes_along_and_rows_stay_joined(
+    records: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    path = write(tmp_path / "a.jsonl", [records[0], records[1] | {"pmid": 5}, records[2]])
+    about = [Provenance(licence=licence).to_dict() for licence in ("CC0", "CC BY", "CC BY-NC")]
+    write(side_car(path), about)
+    for ending in (".parquet", ".jsonl.gz", ".jsonl.zst"):
+        output = tmp_path / f"b{ending}"
+        assert rewrite(path, output, converting()).bad == 1
+        back = tmp_path / "c.jsonl"
+        rewrite(output, back, minimising())
+        assert [row["provenance"] for row in load(output)] == [about[0], about[2]]
+        assert [row["provenance"]["licence"] for row in load(back)] == ["CC0", "CC BY-NC"]
+
+
+def test_other_keys_are_kept_where_asked_for(records: list[dict[str, Any]], tmp_path: Path) -> None:
+    rows = [
+        row | {"age": age, "site": {"a": [1]}}
+        for row, age in zip(records, (1, None, 3), strict=True)
+    ]
+    path = write(tmp_path / "a.jsonl", [*rows, rows[0] | {"age": "old"}])
+    assert rewrite(path, tmp_path / "b.parquet", converting()).bad == 4
+    job = converting(other_keys=True)
+    assert rewrite(path, tmp_path / "b.jsonl", job).bad == 0
+    write(path, rows)
+    assert rewrite(path, tmp_path / "b.parquet", job).bad == 0
+    assert rewrite(tmp_path / "b.parquet", tmp_path / "c.jsonl", job).bad == 0
+    assert (tmp_path / "c.jsonl").read_bytes() == path.read_bytes()
+    assert rewrite(path, tmp_path / "d.jsonl", minimising()).bad == 0
+    write(path, [rows[0], rows[0] | {"age": "old"}])
+    with pytest.raises(InputError, match="of several types"):
+        rewrite(path, tmp_path / "b.parquet", job)
+
+
+def test_a_file_of_both_forms(records: list[dict[str, Any]], tmp_path: Path) -> None:
+    small = {"caption": "a", "image": "b", "umls_meta_info": []}
+    for rows, form in (([records[0], small], "full"), ([small, records[0]], "minimised")):
+        path = write(tmp_path / "a.jsonl", rows)
+        assert rewrite(path, tmp_path / "b.parquet", converting()).written == 1
+        [aside] = set_aside(tmp_path / "b.parquet")
+        assert f"wanted the {form} one" in aside["problem"]
+
+
+def test_in_place(records: list[dict[str, Any]], tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", records)
+    assert rewrite(path, path, repairing()).written == 3
+    assert load(path)[0]["umls_meta_info"][0]["start_char"] == 15

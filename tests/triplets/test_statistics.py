@@ -1,0 +1,135 @@
+"""Counts, the plot, and the card."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from made_records import write
+
+from concept_linker import KnowledgeBase
+from concept_linker.errors import InputError, SettingsError
+from concept_linker.triplets.card import card
+from concept_linker.triplets.provenance import Provenance
+from concept_linker.triplets.statistics import Statistics, check_plot, count, draw
+from concept_linker.triplets.streams import side_car
+
+
+@pytest.fixture
+def file(records: list[dict[str, Any]], tmp_path: Path) -> Path:
+    records[1]["umls_meta_info"][0] |= {"start_token": 74, "end_token": 76}
+    path = write(tmp_path / "a.jsonl", [*records, {"caption": 5}])
+    linked = {"version": "0.1.0", "kb": "open", "kb_sha256": "ab", "settings": {"k": 10}}
+    about = [
+        Provenance(licence="CC BY").linked(**linked),
+        Provenance(),
+        Provenance("PMC22", 1, "CC0"),
+    ]
+    write(side_car(path), [one.to_dict() for one in (*about, Provenance())])
+    return path
+
+
+def test_counts(file: Path, open_base: KnowledgeBase) -> None:
+    told: list[int] = []
+    found = count(file, progress=told.append).to_dict()
+    assert found == {
+        "records": 3,
+        "bad": 1,
+        "articles": 1,
+        "spans": 2,
+        "spans_past_token_75": 1,
+        "spans_a_record": {"0": 1, "1": 2},
+        "distinct_concepts": 2,
+        "concepts": [
+            {"umls_cui": "C0221198", "name": open_base.concept("C0221198").name, "spans": 1},
+            {"umls_cui": "C0225730", "name": open_base.concept("C0225730").name, "spans": 1},
+        ],
+        "semantic_groups": {"ANAT": 1, "DISO": 1},
+        "similarity": {
+            **dict.fromkeys(("below 0.5", "0.5", "0.6", "0.7", "0.8", "0.9", "0.95"), 0),
+            "0.85": 1,
+            "equal": 1,
+        },
+        "offsets": {"caption": 1, "medconcept23m": 1, "no spans": 1},
+        "licences": {"CC BY": 1, "CC0": 1, "unknown": 1},
+    }
+    assert sum(told) == file.stat().st_size
+
+
+def test_without_a_base_and_minimised(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", [{"caption": "a", "image": "b", "umls_meta_info": [[0, 1]]}])
+    found = count(path, kb=None)
+    assert (found.records, found.spans, found.groups) == (1, 1, {})
+    assert "1 record of 0 articles" in found.to_text()
+
+
+def test_the_plot(file: Path, tmp_path: Path) -> None:
+    statistics = count(file, kb=None)
+    for ending, head in ((".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")):
+        path = tmp_path / f"plot{ending}"
+        check_plot(path)
+        draw(statistics, path)
+        assert path.read_bytes().startswith(head)
+    draw(Statistics(), tmp_path / "nothing.png")
+    with pytest.raises(SettingsError, match=r"ends in \.png"):
+        check_plot(tmp_path / "plot.gif")
+
+
+def front_matter(text: str) -> Any:
+    _, head, _ = text.split("---\n", 2)
+    return yaml.safe_load(head)
+
+
+def test_the_card(file: Path) -> None:
+    text = card(count(file, kb=None), title='My "figures": all', data_file="a.jsonl")
+    head = front_matter(text)
+    assert head["pretty_name"] == 'My "figures": all'
+    assert head["license"] == "other"
+    assert head["size_categories"] == ["n<1K"]
+    assert "zero-shot-image-classification" in head["task_categories"]
+    assert head["configs"][0]["data_files"] == [{"split": "train", "path": "a.jsonl"}]
+    for part in (
+        "| records | 3 |",
+        "| CC BY | 1 |",
+        "| CC0 | 1 |",
+        "| unknown | 1 |",
+        'settings and filters: `{"k": 10}`',
+        "Offsets of 1 records do not index",
+        "**Research only.**",
+        "not for clinical use",
+        "**No identification of persons.**",
+    ):
+        assert part in text, part
+
+
+@pytest.mark.parametrize(
+    ("licences", "wanted"),
+    [
+        ({"CC0": 5}, "cc0-1.0"),
+        ({"CC BY": 5, "CC BY-NC": 1}, "cc"),
+        ({"CC BY": 5, "unknown": 1}, "other"),
+        ({}, "other"),
+    ],
+)
+def test_the_licence_of_the_whole(licences: dict[str, int], wanted: str) -> None:
+    statistics = Statistics(rows=1)
+    statistics.licences.update(licences)
+    assert front_matter(card(statistics, title="a", data_file="b"))["license"] == wanted
+    given = card(statistics, title="a", data_file="b", licence="cc-by-4.0")
+    assert front_matter(given)["license"] == "cc-by-4.0"
+
+
+def test_the_card_is_what_hugging_face_takes(file: Path) -> None:
+    hub = pytest.importorskip("huggingface_hub")
+    text = card(count(file, kb=None), title="figures", data_file="a.jsonl")
+    made = hub.DatasetCard(text)
+    assert made.data.to_dict()["language"] == ["en"]
+    assert json.dumps(made.data.to_dict())
+
+
+def test_no_record_no_card() -> None:
+    with pytest.raises(InputError, match="no good record"):
+        card(Statistics(), title="a", data_file="b")

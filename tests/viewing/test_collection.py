@@ -1,0 +1,196 @@
+"""What is read for a page: pairs of annotations, names, images, and what is left out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from concept_linker import Annotation, Candidate, Mention, SettingsError, SourceError
+from concept_linker.triplets.streams import open_writer
+from concept_linker.viewing.assets import asset
+from concept_linker.viewing.collection import Seen, Span, Standing, compare, read_collection
+from concept_linker.viewing.collection import has_images as holds_images
+from concept_linker.viewing.images import Embedder, beside_page, image_file, image_type
+from concept_linker.viewing.page import page
+
+GIF = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00"
+
+
+def record(caption: str, *spans: tuple[str, str, float], image: str = "a.gif") -> dict[str, Any]:
+    mentions = [
+        Mention(start, start + len(text), text, best=Candidate(cui, "", "", similarity, 1.0))
+        for text, cui, similarity in spans
+        for start in [caption.index(text)]
+    ]
+    return dict(Annotation(caption, tuple(mentions)).to_record(image=image, pmc="22"))
+
+
+def write(path: Path, *rows: dict[str, Any], **options: Any) -> Path:
+    with open_writer(path, **options) as writer:
+        for row in rows:
+            writer.write(row)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.jsonl.gz", "a.parquet"])
+def test_records_are_read(tmp_path: Path, name: str) -> None:
+    rows = [
+        record("A lesion of the lung.", ("lesion", "C0221198", 1.0), ("lung", "C0024109", 0.75)),
+        record("Nothing."),
+    ]
+    found = read_collection(write(tmp_path / name, *rows), kb="open", limit=10)
+    first, second = found.records
+    assert first.spans == [Span(2, 8, "C0221198", 1.0), Span(16, 20, "C0024109", 0.75)]
+    assert (first.pmc, second.spans) == ("22", [])
+    assert (found.sources, found.bad, found.more) == ([name], 0, False)
+    assert found.groups["C0024109"] == "ANAT"
+    assert found.names["C0024109"].lower().startswith("lung")
+
+
+def test_published_offsets_are_mapped(shared_data: Path) -> None:
+    path = shared_data / "medconcept_sample/full.jsonl"
+    found = read_collection(path, kb=None, limit=1000)
+    published = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    assert len(found.records) == len(published)
+    for one, row in zip(found.records, published, strict=True):
+        assert len(one.spans) == len(row["umls_meta_info"])
+        for span, given_span in zip(one.spans, row["umls_meta_info"], strict=True):
+            words = "".join(one.caption[span.start : span.end].lower().split())
+            said = "".join(token.removeprefix("##") for token in given_span["tokens"])
+            assert words.isascii() is False or words == said
+    equal = [s.similarity for one in found.records for s in one.spans if s.similarity > 0.999999]
+    assert set(equal) == {1.0}
+
+
+def test_bad_rows_and_the_limit_are_counted(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", *(record(f"Caption {n}.") for n in range(5)))
+    path.write_text("{}\n" + path.read_text("ascii") + "no json\n", encoding="ascii")
+    whole = read_collection(path, kb=None, limit=5)
+    assert (len(whole.records), whole.bad, whole.more) == (5, 2, False)
+    part = read_collection(path, kb=None, limit=3)
+    assert (len(part.records), part.more) == (3, True)
+    with pytest.raises(SettingsError, match="limit is 0"):
+        read_collection(path, kb=None, limit=0)
+
+
+def test_minimised_records_are_refused_row_by_row(tmp_path: Path) -> None:
+    row = {"caption": "a", "image": "b.jpg", "umls_meta_info": [[0, 1]]}
+    path = write(tmp_path / "a.jsonl", row, form="minimised")
+    assert read_collection(path, kb=None, limit=3).bad == 1
+
+
+def test_two_annotations_pair_by_image_and_caption(tmp_path: Path) -> None:
+    ours = write(
+        tmp_path / "ours.jsonl",
+        record("A big lesion, lung.", ("lesion", "C0000001", 1.0), ("lung", "C0000003", 1.0)),
+        record("Only ours."),
+        record("Twice.", image="b.gif"),
+        record("Twice.", ("Twice", "C0000004", 1.0), image="b.gif"),
+    )
+    theirs = write(
+        tmp_path / "theirs.jsonl",
+        record("Twice.", image="b.gif"),
+        record("Only theirs."),
+        record("A big lesion, lung.", ("big lesion", "C0000001", 1.0), ("lung", "C0000009", 1.0)),
+        record("Twice.", image="b.gif"),
+    )
+    found = read_collection(ours, against=theirs, kb=None, limit=10)
+    assert found.sources == ["ours.jsonl", "theirs.jsonl"]
+    assert [one.caption for one in found.records] == ["A big lesion, lung.", "Twice.", "Twice."]
+    assert found.unpaired == 2
+    first = found.records[0]
+    assert [span.standing for span in first.spans] == [Standing.BOUNDARY, Standing.CONCEPT]
+    assert first.others is not None
+    assert [span.standing for span in first.others] == [Standing.BOUNDARY, Standing.CONCEPT]
+
+
+SPANS = st.lists(
+    st.tuples(st.integers(0, 12), st.integers(1, 5), st.sampled_from(["C1", "C2"])), max_size=6
+).map(lambda drawn: [Span(start, start + length, cui, 1.0) for start, length, cui in drawn])
+
+
+@given(SPANS, SPANS)
+def test_standings(ours: list[Span], theirs: list[Span]) -> None:
+    left, right = compare(ours, theirs)
+    mirrored = compare(theirs, ours)
+    assert (left, right) == (mirrored[1], mirrored[0])
+    for span in left:
+        touching = [other for other in theirs if set(range(*span[:2])) & set(range(*other[:2]))]
+        assert (span.standing == Standing.ALONE) == (not touching)
+        assert (span.standing == Standing.SAME) == (span[:3] in {other[:3] for other in theirs})
+        if span.standing == Standing.CONCEPT:
+            assert span.cui not in {other.cui for other in touching}
+    assert compare(ours, ours)[0] == ours
+
+
+def test_images_are_told_by_their_bytes() -> None:
+    known = {
+        b"\xff\xd8\xff\xe0": "image/jpeg",
+        b"\x89PNG\r\n\x1a\n": "image/png",
+        GIF: "image/gif",
+        b"RIFF\x00\x00\x00\x00WEBPVP8": "image/webp",
+    }
+    assert {image_type(data) for data in known} == set(known.values())
+    for data in (b"", b"<svg xmlns='http://www.w3.org/2000/svg'/>", b"<html>", b"RIFF____WAVE"):
+        assert image_type(data) is None
+
+
+def test_no_image_from_outside_the_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "images"
+    folder.mkdir()
+    (folder / "in.gif").write_bytes(GIF)
+    (tmp_path / "secret.gif").write_bytes(GIF)
+    (folder / "link.gif").symlink_to(tmp_path / "secret.gif")
+    assert image_file(folder, "in.gif") == (folder / "in.gif").resolve()
+    for name in ("../secret.gif", "link.gif", "missing.gif", ".", str(tmp_path / "secret.gif")):
+        assert image_file(folder, name) is None
+    embed = Embedder(folder)
+    addresses = [embed(Seen("", name, [])) for name in ("in.gif", "link.gif", "missing.gif")]
+    assert addresses[0].startswith("data:image/gif;base64,R0lG")
+    assert addresses[1:] == ["", ""]
+    assert embed.missing == 2
+
+
+def test_too_many_bytes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.gif").write_bytes(GIF)
+    monkeypatch.setattr("concept_linker.viewing.images.MOST_EMBEDDED", 40)
+    embed = Embedder(tmp_path)
+    embed(Seen("", "a.gif", []))
+    with pytest.raises(SettingsError, match=r"--embed .*--limit"):
+        embed(Seen("", "a.gif", []))
+
+
+@pytest.mark.parametrize(
+    "image", ["a b.jpg", "https://example.org/a.jpg", "a?b#c.jpg", "//x/y.jpg"]
+)
+def test_addresses_beside_the_page_stay_beside_it(tmp_path: Path, image: str) -> None:
+    address = beside_page(tmp_path / "images", tmp_path / "pages/page.html")(Seen("", image, []))
+    assert address.startswith("./../images/")
+    assert not set(address) & set(" ?#:")
+
+
+def test_images_of_parquet(tmp_path: Path) -> None:
+    (tmp_path / "a.gif").write_bytes(GIF)
+    path = write(tmp_path / "a.parquet", record("A lesion."), images=tmp_path)
+    assert holds_images(path)
+    [one] = read_collection(path, kb=None, limit=1, images=True).records
+    assert Embedder(None)(one).startswith("data:image/gif")
+
+
+def test_a_damaged_file_is_said(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 and then nothing")
+    with pytest.raises(SourceError, match=r"a\.parquet"):
+        read_collection(tmp_path / "a.parquet", kb=None, limit=1)
+
+
+def test_the_same_records_make_the_same_page(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", record("A lesion.", ("lesion", "C0221198", 1.0)))
+    pages = {page(read_collection(path, limit=9), title="<&>") for _ in range(2)}
+    [html] = pages
+    assert "<title>&lt;&amp;&gt;</title>" in html
+    assert "{{" not in html.replace(asset("browser/2-filters.js"), "")
