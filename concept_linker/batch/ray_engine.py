@@ -21,7 +21,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from concept_linker.batch.annotating import ShardReport, Shards
+from concept_linker.batch.annotating import ShardReport, Shards, collecting_between_shards
 from concept_linker.batch.job import Job
 from concept_linker.batch.local import RETRIES, run_locally
 from concept_linker.batch.reading import Shard, ShardSource
@@ -84,7 +84,10 @@ class _Annotator:
             return _told()  # Ray would try it for ever
         shard = Shard(row["number"], tuple(row["pieces"]), row["rows"], row["read"])
         try:
-            with tempfile.TemporaryDirectory(prefix="concept-linker-") as place:
+            with (
+                collecting_between_shards(),
+                tempfile.TemporaryDirectory(prefix="concept-linker-") as place,
+            ):
                 report = self._shards.annotate(shard, Path(place))
                 files = {name: (Path(place) / name).read_bytes() for name in report.files}
         except Exception as error:

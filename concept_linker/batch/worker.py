@@ -79,7 +79,7 @@ def _end_with_parent() -> None:
 
 
 def _serve(connection: Connection, job: Job, folder: Path) -> None:
-    from concept_linker.batch.annotating import Shards
+    from concept_linker.batch.annotating import Shards, collecting_between_shards
 
     try:
         shards = Shards(job)
@@ -94,12 +94,13 @@ def _serve(connection: Connection, job: Job, folder: Path) -> None:
             connection.send(Begun(index))
 
         try:
-            report: ShardReport = shards.annotate(
-                task.shard,
-                folder,
-                skipped=task.skipped,
-                announce=announce if task.careful else None,
-            )
+            with collecting_between_shards():
+                report: ShardReport = shards.annotate(
+                    task.shard,
+                    folder,
+                    skipped=task.skipped,
+                    announce=announce if task.careful else None,
+                )
         except Exception as error:
             _send_failure(connection, error)
             return

@@ -208,30 +208,6 @@ class KeyIndex:
         found = int(find(*self.table, np.frombuffer(key.encode(), np.uint8)))
         return None if found < 0 else found
 
-    def similarity(self, one: str, other: str) -> float:
-        """The cosine of two keys, whether the index has them or not: what a search would give."""
-        from concept_linker.candidates.grams import gram_id, gram_set
-
-        codes, ids = self._arrays["gram_codes"], self._arrays["gram_ids"]
-        weights = self._arrays["gram_weights"]
-        unknown = round(64 * (math.log(1 + len(self)) + 1))
-        squares: list[dict[int, int]] = []
-        for key in (one, other):
-            data = np.frombuffer(key.encode(), np.uint8)
-            grams = np.empty(data.size + 1, np.uint64)
-            found = grams[: gram_set(data, 0, data.size, grams)]
-            known = [int(gram_id(codes, ids, gram)) for gram in found]
-            squares.append(
-                {
-                    code: (int(weights[gram]) if gram >= 0 else unknown) ** 2
-                    for code, gram in zip(found.tolist(), known, strict=True)
-                }
-            )
-        shared = squares[0].keys() & squares[1].keys()
-        dot = sum(squares[0][code] for code in shared)
-        norms = float(sum(squares[0].values())) * float(sum(squares[1].values()))
-        return dot / math.sqrt(norms) if norms else 0.0
-
     def search_many(self, queries: Sequence[Sequence[str]], *, k: int, threshold: float) -> Hits:
         """The k concepts with the nearest keys, of a cosine of at least ``threshold`` and above 0.
 

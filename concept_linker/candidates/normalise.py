@@ -185,6 +185,7 @@ def keys(text: str) -> tuple[str, ...]:
 _PARTS = re.compile(r"[^\W_]+")
 
 
+@lru_cache(maxsize=1 << 16)
 def is_symbol(text: str) -> bool:
     """Whether the case of a name means something: ``MRI``, ``CAT``, ``p53``, ``Bmp4``, ``mTOR``.
 
@@ -238,6 +239,7 @@ def case_agrees(mention: str, name: str, *, symbol: bool = False) -> bool:
     return True
 
 
+@lru_cache(maxsize=1 << 16)
 def _letters(text: str) -> str:
     kept = "".join(map(_to_plain, TOKEN.findall(text)))
     if len(kept) > 2 and kept[-1] == "s" and kept[:-1].isupper():

@@ -110,7 +110,7 @@ def annotate(
     from concept_linker.batch.running import annotate as run
 
     # What ends jobs on clusters asks as politely as Ctrl-C does.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         summary = run(
             inputs,
@@ -137,6 +137,8 @@ def annotate(
     except KeyboardInterrupt:
         print("concept-linker: stopped; the same command goes on from there", file=sys.stderr)
         raise typer.Exit(130) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
     if as_json:
         print(json.dumps(summary.to_dict()))
     elif not quiet:
@@ -173,7 +175,8 @@ def _print(summary: Summary) -> None:
     if not summary.here:
         print("nothing was left to do")
         return
-    workers = "" if summary.workers is None else f" with {summary.workers} workers"
+    number = summary.workers
+    workers = "" if number is None else f" with {number:,} {_plural(number, 'worker')}"
     rate = summary.here / summary.seconds
     before = summary.captions - summary.here
     earlier = f"; {before:,} were there already" if before else ""

@@ -102,6 +102,7 @@ class KnowledgeBase:
         )
         self._columns = {name: memoryview(arrays[name]) for name in columns}
         self._head = lru_cache(maxsize=1 << 16)(self._read_head)
+        self.name = lru_cache(maxsize=1 << 16)(self._names.__getitem__)
 
     @classmethod
     def open(cls, kb: str | PathLike[str] = "open", *, quiet: bool = False) -> KnowledgeBase:
@@ -202,11 +203,7 @@ class KnowledgeBase:
 
     def alias(self, match: Match) -> str:
         """The name matched."""
-        return self._names[match.name]
-
-    def name(self, row: int) -> str:
-        """The name with a row number."""
-        return self._names[row]
+        return self.name(match.name)
 
     def preferred_name(self, concept: int) -> int:
         """The row number of a concept's preferred name, given the concept's."""
@@ -227,7 +224,7 @@ class KnowledgeBase:
         return Candidate(
             concept_id=concept_id,
             name=name,
-            alias=self._names[match.name],
+            alias=self.name(match.name),
             similarity=match.similarity,
             score=score,
             semantic_types=types,
@@ -259,15 +256,8 @@ class KnowledgeBase:
         begin, end = self._columns["key_names_offsets"][key_id : key_id + 2]
         names: list[int] = self._columns["key_names_values"][begin:end].tolist()
         if len(names) > 1:
-            names.sort(key=lambda name: not case_agrees(text, self._names[name]))
+            names.sort(key=lambda name: not case_agrees(text, self.name(name)))
         return names
-
-    def similarity(self, text: str, name: int) -> float:
-        """The cosine of a text and a name, given by its row number: the best of their forms."""
-        own = keys(self._names[name])
-        return max(
-            (self.index.similarity(one, other) for one in keys(text) for other in own), default=0.0
-        )
 
     def own_id(self, concept_id: str) -> str | None:
         """The base's own id of a concept, given any id joined in it, or ``None``."""

@@ -185,13 +185,7 @@ class Ranker:
         features = with_surroundings(self._kb, self._priors, pool, query.left, query.right)
         scores = self._calibration.scores(self._trees.odds(features), features)
         best = np.argsort(-scores, kind="stable")[: self._most].tolist()
-        candidates = []
-        for i in best:
-            match = pool.matches[i]
-            if match.similarity == 0.0:  # it was not found by its names
-                near = self._kb.similarity(query.string, match.name)
-                match = match._replace(similarity=near)
-            candidates.append(self._kb.candidate(match, score=float(scores[i])))
+        candidates = [self._kb.candidate(pool.matches[i], score=float(scores[i])) for i in best]
         return tuple(sorted(candidates, key=lambda c: (-c.score, -c.similarity, c.concept_id)))
 
 

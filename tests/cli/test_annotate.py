@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def captions(tmp_path: Path) -> Path:
+    path = tmp_path / "captions.csv"
+    path.write_text(
+        "id,text\n1.jpg,A lesion of the hippocampus.\n2.jpg,Pelvis\n3.jpg,\n", encoding="utf-8"
+    )
+    return path
+
+
+def test_it_says_what_it_did(run: Run, base: Path, captions: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = ["annotate", captions, "-o", out, "--kb", base, "--detector", "dictionary"]
+    done = run(*arguments, "--image", "id", "--format", "jsonl", "--workers", "1")
+    assert done.status == 1  # a caption is empty
+    first, second, third = done.out.splitlines()
+    assert first == f"{out}: 2 captions in 1 shard"
+    assert second == "3 mentions, 100.0% linked to a concept, 3 in records (those with a CUI)"
+    assert "captions/s with 1 worker, " in third
+    assert "Annotating: 100%" in done.err
+    assert done.err.endswith(f"1 bad row set aside in {out / 'quarantine'}\n")
+    again = run(*arguments, "--image", "id", "--format", "jsonl", "--quiet")
+    assert (again.status, again.out) == (1, "")
+    last = run(*arguments, "--image", "id", "--format", "jsonl", "--json", "--quiet")
+    assert json.loads(last.out)["captions"] == 2
+    [record, _] = (out / "part-00000.jsonl").read_text().splitlines()
+    cuis = [span["umls_cui"] for span in json.loads(record)["umls_meta_info"]]
+    assert cuis == ["C0221198", "C0019564"]
+    changed = run(*arguments, "--image", "id", "--format", "jsonl", "--setting", "min_score=0.9")
+    assert changed.status == 1
+    assert "linker.settings.min_score was" in changed.error
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--setting", "k"], "--setting 'k', wanted NAME=VALUE"),
+        (["--setting", "nonsense=1"], "nonsense"),
+        (["--format", "xml"], "format is 'xml', wanted parquet"),
+        ([], "no column is called image, image_path, file_name; it has id, text; name the one"),
+        (["--engine", "spark"], "engine is 'spark', wanted 'local' or 'ray'"),
+    ],
+)
+def test_a_wrong_call_is_told_in_one_line(
+    run: Run, base: Path, captions: Path, tmp_path: Path, options: list[str], message: str
+) -> None:
+    done = run("annotate", captions, "-o", tmp_path / "out", "--kb", base, "--quiet", *options)
+    assert done.status == 1
+    assert message in done.error
+
+
+def test_what_does_not_exist_is_told(run: Run, tmp_path: Path) -> None:
+    done = run("annotate", tmp_path / "none.jsonl", "-o", tmp_path / "out")
+    assert done.error == f"concept-linker: {tmp_path / 'none.jsonl'}: does not exist"
+    assert not (tmp_path / "out").exists()
