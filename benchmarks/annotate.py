@@ -136,7 +136,9 @@ def scaling(path: Path, place: Path, count: int, detector: str) -> tuple[dict[st
     print(f"{'workers':>8}{'captions/s':>12}{'linking':>10}{'overhead':>10}{'private MB':>12}")
     figures: dict[str, Any] = {}
     for workers in (1, 2):
-        process = start(path, place / f"out{workers}", workers, detector)
+        # As many shards a worker as with 200,000 captions and the size by default.
+        size = ["--shard-size", str(count // 40)]
+        process = start(path, place / f"out{workers}", workers, detector, *size)
         memory = Memory(process)
         memory.start()
         told, _ = process.communicate()
