@@ -160,6 +160,8 @@ class TimedDetector:
 
     def __init__(self, detector: Any, clock: Clock) -> None:
         self._detect = clock.timed("detection", lambda texts: list(detector.detect_many(texts)))
+        if hasattr(detector, "groups_many"):
+            self.groups_many = clock.timed("detection", detector.groups_many)
 
     def detect_many(self, texts: Iterable[str]) -> Iterator[Any]:
         """See ``MentionDetector``."""
@@ -199,7 +201,7 @@ def speed(name: str, kb: Any, captions: list[str]) -> dict[str, Any]:
         detector = TimedDetector(open_detector(name, kb), clock)
         linker = ConceptLinker.load(kb, detector=detector)
         for owner, method, stage in (
-            (kb, "match_many", "candidates"),
+            (kb, "nearest", "candidates"),
             (linker._ranker, "rank_many", "ranking"),
         ):
             setattr(owner, method, clock.timed(stage, getattr(owner, method)))
@@ -211,7 +213,7 @@ def speed(name: str, kb: Any, captions: list[str]) -> dict[str, Any]:
                 spans = [(mention.start, mention.end) for mention in annotation]
                 functions[stage](annotation.text, *([] if stage == "abbreviations" else [spans]))
         total = time.perf_counter() - begin
-        del kb.match_many
+        del kb.nearest
         runs.append((len(captions) / total, shares(name, clock.spent, total)))
     rate, parts = sorted(runs, key=lambda run: run[0])[RUNS // 2]
     return {

@@ -12,13 +12,15 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from concept_linker.annotation import Annotation, Candidate, Mention
 from concept_linker.errors import InputError, SettingsError
+from concept_linker.garbage import no_collection
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
 from concept_linker.mentions.abbreviations import Definition, expand, find_abbreviations
 from concept_linker.mentions.choosing import open_detector
-from concept_linker.mentions.detector import MentionDetector, Span
+from concept_linker.mentions.detector import READ_TOGETHER, MentionDetector, Span, TellsGroups
 from concept_linker.mentions.negation import negated
 from concept_linker.mentions.noise import without_noise
+from concept_linker.ranking.explaining import Explanation
 from concept_linker.ranking.priors import PRIORS
 from concept_linker.ranking.ranker import Query, Ranker
 from concept_linker.ranking.surroundings import beside
@@ -48,7 +50,7 @@ class LinkerSettings(BaseModel):
 
     k: Annotated[int, Field(ge=1, le=1000)] = 10
     threshold: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
-    min_score: Annotated[float, Field(ge=0.0, le=1.0)] = 0.28
+    min_score: Annotated[float, Field(ge=0.0, le=1.0)] = 0.34
 
 
 class ConceptLinker:
@@ -80,7 +82,7 @@ class ConceptLinker:
         cls,
         kb: str | PathLike[str] | KnowledgeBase = "open",
         *,
-        detector: Any = "dictionary",
+        detector: Any = "hybrid",
         quiet: bool = False,
         **settings: Any,
     ) -> ConceptLinker:
@@ -131,7 +133,7 @@ class ConceptLinker:
 
         Args:
             texts: the texts.
-            batch_size: how many are worked on together.
+            batch_size: how many are worked on together, 256 at most.
 
         Raises:
             InputError: something that is no string; all before it have been yielded.
@@ -143,7 +145,7 @@ class ConceptLinker:
             raise InputError(f"texts are {type(texts).__name__}, wanted an iterable of str")
         stream = iter(texts)
         number = 0
-        while batch := list(itertools.islice(stream, batch_size)):
+        while batch := list(itertools.islice(stream, min(batch_size, READ_TOGETHER))):
             good = list(itertools.takewhile(lambda text: isinstance(text, str), batch))
             found = zip(good, self._detector.detect_many(good), strict=True)
             yield from self._link([self._spans_of(text, spans) for text, spans in found])
@@ -180,6 +182,25 @@ class ConceptLinker:
         while batch := list(itertools.islice(stream, 64)):
             yield from self._link([_given(text, spans) for text, spans in batch])
 
+    def explain(self, text: str) -> list[Explanation]:
+        """Why each mention of a text has its concept: what puts the best candidate before the next.
+
+        Mentions without any candidate are left out.
+
+        Raises:
+            InputError: ``text`` is no string.
+        """
+        if not isinstance(text, str):
+            raise InputError(_no_text(text))
+        [spans] = self._detector.detect_many([text])
+        prepared = self._spans_of(text, spans)
+        queries = self._queries([prepared])
+        return [
+            Explanation(text[start:end], query.string, *self._ranker.explain(query))
+            for (start, end, *_), query in zip(prepared.spans, queries, strict=True)
+            if self._ranker.rank_many([query])[0]
+        ]
+
     def _spans_of(self, text: str, spans: Sequence[Span]) -> _Prepared:
         """Detected spans without noise, with those of short forms that no detector knows."""
         definitions = find_abbreviations(text)
@@ -191,22 +212,37 @@ class ConceptLinker:
             kept.sort()
         return _Prepared(text, kept, definitions)
 
-    def _link(self, prepared: Sequence[_Prepared]) -> Iterator[Annotation]:
+    def _queries(self, prepared: Sequence[_Prepared]) -> list[Query]:
         queries = []
-        for text, spans, definitions in prepared:
-            for start, end, *_ in spans:
+        for (text, spans, definitions), groups in zip(
+            prepared, self._groups(prepared), strict=True
+        ):
+            for (start, end, *_), chances in zip(spans, groups, strict=True):
                 long = expand(text, start, end, definitions) if definitions else None
-                queries.append(Query(long or text[start:end], *beside(text, start, end)))
-        ranked = iter(zip(queries, self._ranker.rank_many(queries), strict=True))
-        for text, spans, _ in prepared:
-            absent = negated(text, spans)
-            yield Annotation(
-                text,
-                tuple(
-                    self._mention(text, span, *next(ranked), negated=is_absent)
-                    for span, is_absent in zip(spans, absent, strict=True)
-                ),
-            )
+                queries.append(Query(long or text[start:end], *beside(text, start, end), chances))
+        return queries
+
+    def _link(self, prepared: Sequence[_Prepared]) -> list[Annotation]:
+        queries = self._queries(prepared)
+        with no_collection():
+            ranked = iter(zip(queries, self._ranker.rank_many(queries), strict=True))
+            return [
+                Annotation(
+                    text,
+                    tuple(
+                        self._mention(text, span, *next(ranked), negated=is_absent)
+                        for span, is_absent in zip(spans, negated(text, spans), strict=True)
+                    ),
+                )
+                for text, spans, _ in prepared
+            ]
+
+    def _groups(self, prepared: Sequence[_Prepared]) -> Iterable[Iterable[Any]]:
+        """For each span of each text the chances of the semantic groups, if the detector knows."""
+        if not isinstance(self._detector, TellsGroups):
+            return ([None] * len(spans) for _, spans, _ in prepared)
+        texts, spans, _ = zip(*prepared, strict=True) if prepared else ((), (), ())
+        return self._detector.groups_many(texts, [[span[:2] for span in some] for some in spans])
 
     def _mention(
         self,

@@ -102,7 +102,7 @@ def test_spellings(linker: ConceptLinker, text: str, mention: str, concept_id: s
 def test_odd_texts_have_right_offsets(linker: ConceptLinker, text: str) -> None:
     annotation = linker.link(text)
     check(annotation, text)
-    assert [m.text for m in annotation] == ["lesion"] * text.count("lesion")
+    assert [m.text for m in annotation if m.best] == ["lesion"] * text.count("lesion")
 
 
 @pytest.mark.parametrize("given_", [None, b"lesion", 3, 1.5, ["lesion"], object()])

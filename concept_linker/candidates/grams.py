@@ -17,6 +17,7 @@ __all__ = [
     "gram_id",
     "gram_set",
     "hash_bytes",
+    "key_hash",
     "table_find",
     "table_size",
 ]
@@ -109,6 +110,16 @@ def hash_bytes(data, start, stop, state):  # type: ignore[no-untyped-def]
     for i in range(start, stop):
         state = (state ^ np.uint64(data[i])) * _FNV_PRIME
     return state
+
+
+def key_hash(key: str) -> int:
+    """The hash of a text by which trained tables know it: 64 bits of FNV-1a, never 0."""
+    return int(_hash(np.frombuffer(key.encode("utf-8", "surrogatepass"), np.uint8)))
+
+
+@njit(cache=True, nogil=True)
+def _hash(data):  # type: ignore[no-untyped-def]
+    return hash_bytes(data, 0, data.size, np.uint64(0))
 
 
 @njit(cache=True, nogil=True, inline="always")

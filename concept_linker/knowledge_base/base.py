@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import repeat
@@ -13,12 +11,14 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from concept_linker.annotation import Candidate
 from concept_linker.candidates.key_index import ARRAYS as INDEX_ARRAYS
 from concept_linker.candidates.key_index import Hits, KeyIndex
 from concept_linker.candidates.normalise import case_agrees, keys
 from concept_linker.errors import InputError, KnowledgeBaseError, SettingsError
+from concept_linker.garbage import no_collection
 from concept_linker.knowledge_base import store
 from concept_linker.knowledge_base.identity import CuiOrigin, NameKind, canonical_id
 from concept_linker.knowledge_base.strings import Strings
@@ -68,6 +68,21 @@ class Match(NamedTuple):
     similarity: float
 
 
+class Nearest(NamedTuple):
+    """The nearest concepts of some texts, one text after the other.
+
+    Args:
+        counts: how many each text has.
+        concepts, names: their row numbers.
+        similarities: their cosines.
+    """
+
+    counts: NDArray[np.int64]
+    concepts: list[int]
+    names: list[int]
+    similarities: list[float]
+
+
 class KnowledgeBase:
     """A memory-mapped knowledge base; opens in milliseconds, and processes share its pages.
 
@@ -77,6 +92,8 @@ class KnowledgeBase:
     def __init__(self, path: Path, manifest: store.Manifest, arrays: dict[str, Any]) -> None:
         self.path = path
         self.manifest = manifest
+        #: The flat arrays by name; what they hold is said in :mod:`.store`.
+        self.arrays = arrays
         self.index = KeyIndex(
             {name: arrays[name] for name in INDEX_ARRAYS},
             (arrays["key_names_offsets"], arrays["key_names_values"], arrays["name_concepts"]),
@@ -101,7 +118,8 @@ class KnowledgeBase:
             "key_names_offsets",
         )
         self._columns = {name: memoryview(arrays[name]) for name in columns}
-        self._head = lru_cache(maxsize=1 << 16)(self._read_head)
+        #: Id, preferred name and semantic types of a concept, given its row number.
+        self.head = lru_cache(maxsize=1 << 16)(self._read_head)
         self.name = lru_cache(maxsize=1 << 16)(self._names.__getitem__)
 
     @classmethod
@@ -172,7 +190,7 @@ class KnowledgeBase:
             id=self._ids[row],
             name=names[0].text,
             names=names,
-            semantic_types=self._head(row)[2],
+            semantic_types=self.head(row)[2],
             other_ids=tuple(others),
             origin=CuiOrigin(columns["concept_origins"][row]),
             definition=self._definitions[row] if self._definitions else "",
@@ -191,11 +209,11 @@ class KnowledgeBase:
 
     def concept_id(self, match: Match) -> str:
         """The id of the concept matched."""
-        return self._head(match.concept)[0]
+        return self.head(match.concept)[0]
 
     def semantic_types(self, match: Match) -> tuple[str, ...]:
         """The semantic types of the concept matched."""
-        return self._head(match.concept)[2]
+        return self.head(match.concept)[2]
 
     def kind(self, match: Match) -> NameKind:
         """How the name matched stands to its concept."""
@@ -220,7 +238,7 @@ class KnowledgeBase:
 
     def candidate(self, match: Match, *, score: float) -> Candidate:
         """The match as a value that stands on its own."""
-        concept_id, name, types = self._head(match.concept)
+        concept_id, name, types = self.head(match.concept)
         return Candidate(
             concept_id=concept_id,
             name=name,
@@ -291,37 +309,42 @@ class KnowledgeBase:
             InputError: something that is no string.
             SettingsError: k below 1 or a threshold outside 0 to 1.
         """
-        return self._nearest(texts, k, threshold, self._candidates)
+        return self._each(texts, k, threshold, self._candidates)
 
     def match_many(self, texts: Iterable[str], *, k: int, threshold: float) -> list[list[Match]]:
         """As :meth:`search_many`, as row numbers."""
-        return self._nearest(texts, k, threshold, lambda *columns: list(map(Match, *columns)))
+        return self._each(texts, k, threshold, lambda columns: list(map(Match, *columns)))
 
-    def _candidates(
-        self, concepts: list[int], names: list[int], similarities: list[float]
-    ) -> list[Candidate]:
+    def _candidates(self, columns: tuple[list[int], list[int], list[float]]) -> list[Candidate]:
+        concepts, names, similarities = columns
+        ids, preferred, types, aliases = self.words_of(concepts, names)
+        rows = zip(ids, preferred, aliases, similarities, similarities, types, strict=True)
+        # What Candidate(*row) does, without a Python call for each.
+        return list(map(tuple.__new__, repeat(Candidate), rows))
+
+    def words_of(
+        self, concepts: Sequence[int], names: Sequence[int]
+    ) -> tuple[list[str], list[str], list[tuple[str, ...]], list[str]]:
+        """Ids, preferred names and semantic types of concepts, and the names, given by rows."""
         # Column by column: nothing in here is a Python call, or a look into a dictionary, for each.
         rows, which = np.unique(np.array(concepts, np.int64), return_inverse=True)
-        heads = list(map(self._head, rows.tolist()))
-        name_rows, which_name = np.unique(np.array(names, np.int64), return_inverse=True)
-        aliases = self._names.many(name_rows.tolist())
+        heads = list(map(self.head, rows.tolist()))
         ids, preferred, types = (
             np.fromiter(column, object, rows.size)[which].tolist()
             for column in (zip(*heads, strict=True) if heads else ((), (), ()))
         )
-        alias = np.fromiter(aliases, object, name_rows.size)[which_name].tolist()
-        columns = (ids, preferred, alias, similarities, similarities, types)
-        # What Candidate(*row) does, without a Python call for each.
-        return list(map(tuple.__new__, repeat(Candidate), zip(*columns, strict=True)))
+        rows, which = np.unique(np.array(names, np.int64), return_inverse=True)
+        aliases = np.fromiter(self._names.many(rows.tolist()), object, rows.size)
+        return ids, preferred, types, aliases[which].tolist()
 
-    def _nearest(
-        self, texts: Iterable[str], k: int, threshold: float, values: Callable[..., list[_T]]
+    def _each(
+        self,
+        texts: Iterable[str],
+        k: int,
+        threshold: float,
+        values: Callable[[tuple[list[int], list[int], list[float]]], list[_T]],
     ) -> list[list[_T]]:
-        """The answers of :meth:`search_many`, made of columns by ``values``.
-
-        Args:
-            values: takes concepts, names and similarities, one each a match.
-        """
+        """The answers of :meth:`search_many`, made by ``values`` of concepts, names, cosines."""
         if k < 1:
             raise SettingsError(f"k is {k}, wanted at least 1")
         if not 0.0 <= threshold <= 1.0:
@@ -331,7 +354,21 @@ class KnowledgeBase:
             if not isinstance(text, str):
                 raise InputError(f"a text to search is {type(text).__name__}, wanted str")
         distinct = {text: number for number, text in enumerate(dict.fromkeys(texts))}
-        forms = [keys(text) for text in distinct]
+        near = self.nearest(list(distinct), k=k, threshold=threshold)
+        with no_collection():
+            found = values((near.concepts, near.names, near.similarities))
+        ends = np.cumsum(near.counts).tolist()
+        begins = [0, *ends]
+        return [found[begins[i] : ends[i]] for i in map(distinct.__getitem__, texts)]
+
+    def nearest(self, texts: Sequence[str], *, k: int, threshold: float) -> Nearest:
+        """As :meth:`search_many`, as columns of row numbers; nothing is checked.
+
+        Args:
+            texts: distinct.
+            k, threshold: see :meth:`search_many`.
+        """
+        forms = [keys(text) for text in texts]
         hits = self.index.search_many(forms, k=k, threshold=threshold)
         filled = np.arange(hits.places.shape[1]) < hits.counts[:, None]
         concepts = hits.concepts[filled].tolist()
@@ -339,7 +376,7 @@ class KnowledgeBase:
         ends = np.cumsum(hits.counts).tolist()
         begins = [0, *ends]
         for (text, begin, end), key_ids in zip(
-            zip(distinct, begins, ends, strict=False), self._equal_keys(forms, hits), strict=True
+            zip(texts, begins, ends, strict=False), self._equal_keys(forms, hits), strict=True
         ):
             if key_ids:  # which of several equal names comes first depends on the text's case
                 equal = {match.concept: match.name for match in self._equal(text, key_ids)}
@@ -347,9 +384,7 @@ class KnowledgeBase:
                 ordered = {**equal, **{c: n for c, n in others.items() if c not in equal}}
                 concepts[begin:end] = list(ordered)[: end - begin]
                 names[begin:end] = list(ordered.values())[: end - begin]
-        with _no_collection():
-            found = values(concepts, names, hits.similarities[filled].tolist())
-        return [found[begins[i] : ends[i]] for i in map(distinct.__getitem__, texts)]
+        return Nearest(hits.counts, concepts, names, hits.similarities[filled].tolist())
 
     def _equal_keys(self, forms: list[tuple[str, ...]], hits: Hits) -> Iterator[list[int]]:
         """For each text the keys equal to its own, or none where only one name has them."""
@@ -361,16 +396,3 @@ class KnowledgeBase:
             begin += len(form)
             several = sum(offsets[key_id + 1] - offsets[key_id] for key_id in own) > 1
             yield own if several else []
-
-
-@contextmanager
-def _no_collection() -> Iterator[None]:
-    """No garbage collection while many values are made: all are in use, and looking takes time."""
-    if not gc.isenabled():
-        yield
-        return
-    gc.disable()
-    try:
-        yield
-    finally:
-        gc.enable()

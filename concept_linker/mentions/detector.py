@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Final, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
+
+from numpy.typing import NDArray
 
 from concept_linker.knowledge_base.semantic_types import GROUP_NAMES
 
-__all__ = ["GROUPS", "MentionDetector", "Span"]
+__all__ = ["GROUPS", "READ_TOGETHER", "MentionDetector", "Span", "TellsGroups"]
+
+#: How many texts are worked on together.
+READ_TOGETHER: Final = 256
 
 #: The semantic groups that a detector of ours can give, in the order of their numbers.
 GROUPS: Final[tuple[str, ...]] = tuple(sorted(GROUP_NAMES))
@@ -30,4 +35,19 @@ class MentionDetector(Protocol):
 
     def detect_many(self, texts: Iterable[str]) -> Iterator[list[Span]]:
         """The spans of each text, in the order of the texts; takes them as they come."""
+        ...
+
+
+@runtime_checkable
+class TellsGroups(Protocol):
+    """A detector that also says of any span which semantic group it may belong to."""
+
+    def groups_many(
+        self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
+    ) -> Sequence[NDArray[Any]]:
+        """For each text the chances of :data:`GROUPS`, of shape (spans, groups).
+
+        Costs next to nothing for the texts, at most :data:`READ_TOGETHER`, in which mentions were
+        found last.
+        """
         ...

@@ -23,11 +23,11 @@ from typing import Any
 
 import numpy as np
 
-from concept_linker.candidates.normalise import TOKEN, case_agrees, key
+from concept_linker.candidates.normalise import case_agrees, key
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.identity import NameKind
 from concept_linker.mentions.detector import Span
-from concept_linker.mentions.guards import everyday_words, is_worded
+from concept_linker.mentions.guards import everyday_words, is_shouted, is_worded
 
 __all__ = ["DictionaryDetector"]
 
@@ -69,7 +69,7 @@ class DictionaryDetector:
         found = find_runs(tokens, self._kb.index.table)
         starts, ends = tokens.starts[found[:, 0]], tokens.ends[found[:, 1]]
         numbers = np.searchsorted(tokens.text_starts, starts, side="right") - 1
-        shouted = np.fromiter((_is_shouted(text) for text in texts), np.bool_, len(texts))
+        shouted = np.fromiter((is_shouted(text) for text in texts), np.bool_, len(texts))
         text, accepts = tokens.text, self._accepts
         accepted = [
             accepts(text[start:end], loud)
@@ -117,7 +117,3 @@ class DictionaryDetector:
             return False
         capitals = sum(map(str.isupper, mention))
         return (capitals > 1 and mention.isupper()) or key(mention) not in self._everyday
-
-
-def _is_shouted(text: str) -> bool:
-    return text.isupper() and len(TOKEN.findall(text)) > 3

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from concept_linker.candidates.normalise import TOKEN
 from concept_linker.resources import model_path
 
-__all__ = ["everyday_words", "is_worded"]
+__all__ = ["everyday_words", "is_shouted", "is_worded"]
 
 _PANEL = re.compile(r"\d{1,3}[A-Za-z]{1,2}|[A-Za-oq-z]\d{1,2}|p\d|[ivxIVX]+")
 
@@ -33,3 +34,8 @@ def everyday_words() -> frozenset[str]:
     path = model_path("dictionary") / "everyday.txt"
     lines = path.read_text(encoding="utf-8").splitlines()
     return frozenset(line for line in lines if line and not line.startswith("#"))
+
+
+def is_shouted(text: str) -> bool:
+    """Whether a whole text is in capitals, so that capitals say nothing in it."""
+    return text.isupper() and len(TOKEN.findall(text)) > 3

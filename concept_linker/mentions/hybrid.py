@@ -5,27 +5,41 @@ MedMentions TRAIN annotates is a candidate.  Boosted trees weigh the evidence fo
 (:data:`~concept_linker.mentions.evidence.EVIDENCE`); they were fitted on documents of TRAIN that
 the network whose chances they saw had not.  Of candidates that overlap those are taken that
 together gain most.
+
+MedMentions marks ``left hippocampus`` as one; a caption's reader wants the hippocampus.  So a side,
+or how bright it is, is left out where the mention has no name with it and has one without it, and
+``T2-weighted MRI`` is two mentions.
 """
 
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterable, Iterator, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from concept_linker.candidates.grams import key_hash
+from concept_linker.candidates.normalise import key
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.mentions.detector import Span
+from concept_linker.mentions.detector import READ_TOGETHER, Span
 from concept_linker.mentions.evidence import LEAST_CHANCE, gather
-from concept_linker.mentions.ner import BATCH, Reader, likeliest_groups, spans_of
+from concept_linker.mentions.guards import everyday_words, is_shouted
+from concept_linker.mentions.ner import Reader, likeliest_groups, spans_of
 from concept_linker.mentions.ner_decoding import choose
 from concept_linker.resources import model_path
 from concept_linker.trees import Trees
 
 __all__ = ["HybridDetector"]
+
+_LEAD = re.compile(
+    r"""(?:(?P<look>left|right|bilateral|(?:hyper|hypo|iso)(?:intense|dense|echoic|attenuating))
+        |(?P<weighting>T[12]\*?[-\ ]weighted))\ """,
+    re.I | re.X,
+)
 
 
 class HybridDetector:
@@ -40,6 +54,8 @@ class HybridDetector:
         self._kb = kb
         self._reader = Reader(kb)
         self._trees = Trees.open(model_path("mention_ner") / "weights")
+        self._everyday = everyday_words()
+        self._pieces = lru_cache(maxsize=1 << 16)(self._cut)
         self._given = threshold
         self.threshold = (
             self._reader.options["hybrid_threshold"] if threshold is None else threshold
@@ -51,7 +67,7 @@ class HybridDetector:
     def detect_many(self, texts: Iterable[str]) -> Iterator[list[Span]]:
         """See :class:`~concept_linker.mentions.detector.MentionDetector`."""
         stream = iter(texts)
-        while batch := list(itertools.islice(stream, BATCH)):
+        while batch := list(itertools.islice(stream, READ_TOGETHER)):
             reading = self._reader.read(batch, LEAST_CHANCE)
             candidates = gather(reading)
             chances = self._trees.chances(candidates.evidence)
@@ -61,7 +77,30 @@ class HybridDetector:
             chosen = choose(first, last, gains, reading.places.size)
             first, last = first[chosen], last[chosen]
             groups = likeliest_groups(reading, first, last)
-            yield from spans_of(reading.features.tokens, first, last, groups)
+            for text, spans in zip(
+                batch, spans_of(reading.features.tokens, first, last, groups), strict=True
+            ):
+                found = [
+                    Span(span.start + begin, span.start + end, span.label)
+                    for span in spans
+                    for begin, end in self._pieces(text[span.start : span.end])
+                ]
+                if is_shouted(text):  # the network has never read a text in capitals
+                    found = [s for s in found if key(text[s.start : s.end]) not in self._everyday]
+                yield found
+
+    def _cut(self, words: str) -> tuple[tuple[int, int], ...]:
+        """What of a mention is left without what only says where or how it is seen."""
+        whole = ((0, len(words)),)
+        lead = _LEAD.match(words)
+        named = self._kb.find
+        if lead is None or named(words) or not named(words[lead.end() :]):
+            return whole
+        rest = (lead.end(), len(words))
+        if lead["look"]:
+            known = key_hash(key(words)) in self._reader.gazetteer.memory.hashes
+            return whole if known else (rest,)
+        return (lead.span("weighting"), rest) if named(lead["weighting"]) else whole
 
     def groups(self, text: str, spans: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
         """:meth:`groups_many` for one text."""

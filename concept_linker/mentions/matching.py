@@ -13,18 +13,13 @@ from numpy.typing import NDArray
 from concept_linker.candidates.grams import hash_bytes, table_find
 from concept_linker.mentions.tokens import Tokens
 
-__all__ = ["find_runs", "key_hash", "select_longest"]
+__all__ = ["find_runs", "select_longest"]
 
 #: More words than this no name in running text has; it bounds the work on a long caption.
 LONGEST_RUN = 12
 
 _33 = np.uint64(33)
 _MIX = np.uint64(0xFF51AFD7ED558CCD)
-
-
-def key_hash(key: str) -> int:
-    """The hash of a key by which the memory knows it: 64 bits of FNV-1a, never 0."""
-    return int(_key_hash(np.frombuffer(key.encode(), np.uint8)))
 
 
 def hash_table(hashes: NDArray[np.uint64]) -> NDArray[np.int32]:
@@ -71,11 +66,6 @@ def find_runs(
         if number <= found.shape[0]:
             return found[:number]
         found = np.empty((number, 4), np.int64)
-
-
-@njit(cache=True, nogil=True)
-def _key_hash(data):  # type: ignore[no-untyped-def]
-    return hash_bytes(data, 0, data.size, np.uint64(0))
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.mentions.detector import GROUPS, Span
+from concept_linker.mentions.detector import GROUPS, READ_TOGETHER, Span
 from concept_linker.mentions.gazetteer import Features, Gazetteer, Memory
 from concept_linker.mentions.ner_decoding import (
     are_sound,
@@ -24,11 +24,11 @@ from concept_linker.mentions.ner_network import Network
 from concept_linker.mentions.tokens import Tokens
 from concept_linker.resources import model_path
 
-__all__ = ["NerDetector", "Reader", "Reading"]
+__all__ = ["NerDetector", "Reader", "Reading", "groups_of", "read"]
 
 Ints = NDArray[np.int64]
-#: Texts that are read together.
-BATCH = 256
+# Characters of a mention; what is longer is no language.
+_LONGEST = 300
 
 
 class Reading(NamedTuple):
@@ -84,22 +84,29 @@ class Reader:
         known, reading = self._last
         if known != list(texts):
             reading = read(self.gazetteer.find(texts), self.network, 1.0)
-        tokens = reading.features.tokens
-        bounds = np.array(
-            [
-                (start + begin, end + begin)
-                for begin, some in zip(tokens.text_starts.tolist(), spans, strict=False)
-                for start, end in some
-            ],
-            np.int64,
-        ).reshape(-1, 2)
-        first = np.searchsorted(tokens.word_ends, bounds[:, 0], side="right")
-        last = np.searchsorted(tokens.word_starts, bounds[:, 1], side="left") - 1
-        chances = np.full((len(bounds), len(GROUPS)), 1 / len(GROUPS))
-        some = first <= last
-        chances[some] = _group_chances(reading, first[some], last[some])
-        ends = np.cumsum([len(some) for some in spans])
-        return np.split(chances, ends[:-1]) if len(spans) else []
+        return groups_of(reading, spans)
+
+
+def groups_of(
+    reading: Reading, spans: Sequence[Sequence[tuple[int, int]]]
+) -> list[NDArray[np.float64]]:
+    """The probabilities of the groups of spans of texts that were read; see ``groups_many``."""
+    tokens = reading.features.tokens
+    bounds = np.array(
+        [
+            (start + begin, end + begin)
+            for begin, some in zip(tokens.text_starts.tolist(), spans, strict=False)
+            for start, end in some
+        ],
+        np.int64,
+    ).reshape(-1, 2)
+    first = np.searchsorted(tokens.word_ends, bounds[:, 0], side="right")
+    last = np.searchsorted(tokens.word_starts, bounds[:, 1], side="left") - 1
+    chances = np.full((len(bounds), len(GROUPS)), 1 / len(GROUPS))
+    some = first <= last
+    chances[some] = _group_chances(reading, first[some], last[some])
+    ends = np.cumsum([len(some) for some in spans])
+    return np.split(chances, ends[:-1]) if len(spans) else []
 
 
 def read(features: Features, network: Network, least: float) -> Reading:
@@ -145,7 +152,7 @@ class NerDetector:
     def detect_many(self, texts: Iterable[str]) -> Iterator[list[Span]]:
         """See :class:`~concept_linker.mentions.detector.MentionDetector`."""
         stream = iter(texts)
-        while batch := list(itertools.islice(stream, BATCH)):
+        while batch := list(itertools.islice(stream, READ_TOGETHER)):
             reading = self._reader.read(batch, self.threshold)
             gains = reading.chances - (self.threshold - 1e-3)
             size = reading.places.size
@@ -196,6 +203,8 @@ def _group_chances(reading: Reading, first: Ints, last: Ints) -> NDArray[np.floa
 def spans_of(tokens: Tokens, first: Ints, last: Ints, groups: Ints) -> list[list[Span]]:
     """The spans of each text, in reading order, from words."""
     spans: list[list[Span]] = [[] for _ in range(tokens.text_starts.size - 1)]
+    short = tokens.word_ends[last] - tokens.word_starts[first] <= _LONGEST
+    first, last, groups = first[short], last[short], groups[short]
     order = np.argsort(first, kind="stable")
     first, last, groups = first[order], last[order], groups[order]
     numbers = tokens.word_texts[first]

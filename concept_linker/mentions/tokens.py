@@ -27,6 +27,8 @@ Ints = NDArray[np.int64]
 # Classes of code points, one bit each.
 _WORD, _LETTER, _DIGIT, _GREEK, _MARK, _DECIMAL, _SPACE, _BREAK = (1 << i for i in range(8))
 _BLOCK = 256
+# What only says which way to write is no word.
+_DIRECTIONS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _BREAKS = frozenset('()[]{};:!?|"“”<>=≥≤±~*†‡§¶•…\n')
 
 
@@ -134,7 +136,7 @@ def _class_of(char: str) -> int:
     else:
         found |= _DIGIT if TOKEN.fullmatch(char + "1") else _GREEK
     found |= _DECIMAL if char.isdecimal() else 0
-    found |= _SPACE if char.isspace() else 0
+    found |= _SPACE if char.isspace() or char in _DIRECTIONS else 0
     return found | (_BREAK if char in _BREAKS else 0)
 
 

@@ -1,59 +1,60 @@
-"""Which concepts a mention may mean, and what its string alone says of each.
+"""The candidates of strings, and what each string alone says of its own.
 
-Candidates come from five places: names equal after normalisation, the nearest names, names and
-trained strings equal to a run of the mention's words (``hepatic dysfunction`` → dysfunction),
-concepts that the words or their stems are often a part of, and the commonest concepts of all.
-The last three are learned: annotators mean a known concept where a base has no name for it.
+Where they come from is in :mod:`~concept_linker.ranking.gathering`, what is said of them in
+:mod:`~concept_linker.ranking.describing`; many strings are worked on in one compiled call.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import lru_cache
+import itertools
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from concept_linker.candidates.normalise import case_agrees, key
-from concept_linker.knowledge_base.base import KnowledgeBase, Match
+from concept_linker.knowledge_base.base import KnowledgeBase, Nearest
 from concept_linker.knowledge_base.identity import NameKind
-from concept_linker.ranking.priors import STEM, Priors
+from concept_linker.ranking.describing import FEATURES, describe
+from concept_linker.ranking.gathering import (
+    MOST_MORE,
+    Base,
+    Found,
+    Learned,
+    gather,
+    read_words,
+)
+from concept_linker.ranking.priors import Priors, Table
 
-__all__ = ["FEATURES", "Pool", "Pooling"]
+__all__ = ["Pooling", "Pools"]
 
-#: What :attr:`Pool.features` holds, column by column.
-FEATURES = (
-    "similarity", "equal", "kind", "case_agrees", "equals", "place", "behind_first",
-    "alias_ratio", "name_ratio", "common_words", "mention_words", "alias_words", "mention_length",
-    "pair_count", "string_count", "pair_share", "commonest_of_string", "concept_count",
-    "run_share", "run_is_last", "run_pair_count", "run_pair_share", "run_pair_length",
-    "word_most", "word_mean", "word_last", "stem_most", "symbol", "small_letters", "names",
-    "candidates",
-)  # fmt: skip
-
-#: The least similarity of the nearest names.
-THRESHOLD = 0.3
-# Of longer mentions runs are not looked up, and no more than so many candidates come from them.
-_MOST_WORDS = 12
-_MOST_FROM_RUNS = 12
-_MOST_FROM_WORDS = 16
+#: From so many wanted candidates on the search goes far.
+_MANY = 30
+# The least similarity of the nearest names; of others where one is equal; of all if it goes far.
+_NEAR, _ALIKE, _FAR = 0.5, 0.7, 0.3
+# Strings of more words than this are cut for what is said of their words.
+_MOST_WORDS = 64
+_MOST_NOTED = 256
 
 
-class Pool(NamedTuple):
-    """The candidates of one string.
+class Pools(NamedTuple):
+    """The candidates of some strings, one string after the other.
 
     Args:
-        matches: concept, name and similarity of each; 0.0 where the string is not near the name.
-        numbers: the number of each concept in the priors, or -1 (int64).
-        words: the words of the string's key.
-        features: float32 of shape (candidates, :data:`FEATURES`).
+        sizes: how many each string has (int64).
+        concepts, names: rows of the base (int64).
+        similarities: 0.0 where the string is not near the name (float64).
+        types: the number of each concept's semantic type in the priors, or -1 (int16).
+        features: float32 of shape (candidates, :data:`~.describing.FEATURES`).
     """
 
-    matches: tuple[Match, ...]
-    numbers: NDArray[np.int64]
-    words: tuple[str, ...]
+    sizes: NDArray[np.int64]
+    concepts: NDArray[np.int64]
+    names: NDArray[np.int64]
+    similarities: NDArray[np.float64]
+    types: NDArray[np.int16]
     features: NDArray[np.float32]
 
 
@@ -63,191 +64,224 @@ class Pooling:
     Args:
         kb: where the candidates are.
         priors: what was learned.
-        nearest: how many of the nearest names.
+        most: how many candidates are wanted; for thirty and more farther names are looked at.
     """
 
-    def __init__(self, kb: KnowledgeBase, priors: Priors, *, nearest: int = 30) -> None:
+    def __init__(self, kb: KnowledgeBase, priors: Priors, *, most: int) -> None:
         self._kb = kb
-        self._priors = priors
-        self._nearest = nearest
-        self._row_of_number = lru_cache(maxsize=1 << 15)(
-            lambda number: kb.row_of(priors.ids[number])
-        )
-        self._key_of_name = lru_cache(maxsize=1 << 17)(lambda name: key(kb.name(name)))
+        self._nearest = max(most, _MANY)
+        self.thresholds = (_FAR, _FAR) if most >= _MANY else (_NEAR, _ALIKE)
+        self.base, self.learned = columns(kb, priors)
+        self._counts = np.zeros(max(len(priors.ids), 1), np.uint32)
 
-    def pools(self, strings: Sequence[str]) -> list[Pool]:
+    def pools(self, strings: Sequence[str]) -> Pools:
         """The pool of each string, which are distinct."""
-        near = self._kb.match_many(strings, k=self._nearest, threshold=THRESHOLD)
-        return [self._pool(text, matches) for text, matches in zip(strings, near, strict=True)]
+        near = self._near(strings)
+        keyed = [key(text).encode() for text in strings]
+        seen = np.array(
+            [
+                (len(text), len(text) < 8 and sum(map(str.isupper, text)) > 1, text.islower())
+                for text in strings
+            ],
+            np.float32,
+        ).reshape(-1, 3)
+        room = len(near.concepts) + len(strings) * MOST_MORE
+        pools = Pools(
+            np.empty(len(strings), np.int64),
+            np.empty(room, np.int64),
+            np.empty(room, np.int64),
+            np.empty(room),
+            np.empty(room, np.int16),
+            np.empty((room, len(FEATURES)), np.float32),
+        )
+        count = _pool_many(
+            np.frombuffer(b"".join(keyed), np.uint8),
+            np.cumsum([0, *map(len, keyed)]),
+            near.counts,
+            np.array(near.concepts, np.int64),
+            np.array(near.names, np.int64),
+            np.array(near.similarities, np.float64),
+            self._agreeing(strings, near),
+            seen,
+            self.base,
+            self.learned,
+            self._counts,
+            pools,
+        )
+        return Pools._make([pools.sizes, *(column[:count] for column in pools[1:])])
 
-    def _pool(self, text: str, near: Iterable[Match]) -> Pool:
-        kb = self._kb
-        string = key(text)
-        words = tuple(string.split())
-        runs = list(_runs(words))
-        found = {match.concept: match for match in kb.find(text)}
-        equals = len(found)
-        for match in near:
-            found.setdefault(match.concept, match)
-        run_of = self._from_runs(text, runs, found)
-        self._from_words(words, found)
-        matches = tuple(found.values())
-        if not matches:
-            empty = np.zeros(0, np.int64)
-            return Pool((), empty, words, np.zeros((0, len(FEATURES)), np.float32))
-        ids = [kb.concept_id(match) for match in matches]
-        numbers = np.array([self._priors.number.get(one, -1) for one in ids], np.int64)
-        columns = [
-            *self._of_names(text, string, words, matches, equals),
-            *self._of_counts(string, numbers),
-            *self._of_runs(runs, run_of, matches, numbers),
-            *self._of_words(words, numbers),
-            sum(map(str.isupper, text)) > 1 and len(text) < 8,
-            text.islower(),
-            [math.log1p(kb.name_count(match.concept)) for match in matches],
-            len(matches),
+    def _near(self, strings: Sequence[str]) -> Nearest:
+        """The nearest names; where one is equal, only such as are hardly different."""
+        least, alike = self.thresholds
+        near = self._kb.nearest(strings, k=self._nearest, threshold=alike)
+        ends = list(itertools.accumulate(near.counts.tolist(), initial=0))
+        far = [
+            i
+            for i, (begin, end) in enumerate(itertools.pairwise(ends))
+            if begin == end or near.similarities[begin] < 1.0
         ]
-        features = np.empty((len(matches), len(FEATURES)), np.float32)
-        for number, column in enumerate(columns):
-            features[:, number] = column
-        return Pool(matches, numbers, words, features)
+        if not far or least == alike:
+            return near
+        wider = self._kb.nearest([strings[i] for i in far], k=self._nearest, threshold=least)
+        stops = list(itertools.accumulate(wider.counts.tolist(), initial=0))
+        merged = Nearest(near.counts.copy(), [], [], [])
+        at = 0
+        for i, (begin, end) in enumerate(itertools.pairwise(ends)):
+            source = near
+            if at < len(far) and far[at] == i:
+                source, begin, end = wider, stops[at], stops[at + 1]
+                merged.counts[i] = end - begin
+                at += 1
+            merged.concepts.extend(source.concepts[begin:end])
+            merged.names.extend(source.names[begin:end])
+            merged.similarities.extend(source.similarities[begin:end])
+        return merged
 
-    def _from_runs(
-        self, text: str, runs: list[tuple[str, float, bool]], found: dict[int, Match]
-    ) -> dict[int, tuple[float, bool]]:
-        """Adds what is named by a run of words; returns the longest run that names each concept."""
-        kb, priors = self._kb, self._priors
-        most = len(found) + _MOST_FROM_RUNS
-        run_of: dict[int, tuple[float, bool]] = {}
-        for run, share, is_last in runs:
-            for match in kb.find_key(run, text):
-                run_of.setdefault(match.concept, (share, is_last))
-                if len(found) < most:
-                    found.setdefault(match.concept, match._replace(similarity=0.0))
-            for number in priors.find_string(run)[0][:3].tolist():
-                self._add(number, found, most)
-        return run_of
-
-    def _from_words(self, words: tuple[str, ...], found: dict[int, Match]) -> None:
-        """Adds what words and their stems are often a part of, and the commonest of all."""
-        priors = self._priors
-        most = len(found) + _MOST_FROM_WORDS
-        rates: dict[int, float] = {}
-        for numbers, counts in (
-            *map(priors.find_string, [" ".join(words)]),
-            *map(priors.find_word, words),
-            *(priors.find_stem(word[:STEM]) for word in words),
-        ):
-            whole = float(counts.sum()) + 1.0
-            for number, count in zip(numbers[:8].tolist(), counts[:8].tolist(), strict=True):
-                rates[number] = max(rates.get(number, 0.0), count / whole)
-        for number in sorted(rates, key=lambda number: (-rates[number], number)):
-            self._add(number, found, most)
-        for number in priors.commonest:
-            self._add(number, found, len(found) + 1)
-
-    def _add(self, number: int, found: dict[int, Match], most: int) -> None:
-        row = self._row_of_number(number)
-        if row is not None and len(found) < most and row not in found:
-            found[row] = Match(row, self._kb.preferred_name(row), 0.0)
-
-    def _of_names(
-        self, text: str, string: str, words: tuple[str, ...], matches: Sequence[Match], equals: int
-    ) -> Iterator[Any]:
-        from rapidfuzz.distance import Indel
-        from rapidfuzz.process import cdist
-
-        kb = self._kb
-        similarities = np.array([match.similarity for match in matches])
-        kinds = [kb.kind(match) for match in matches]
-        yield similarities
-        yield similarities == 1.0
-        yield kinds
-        yield [
-            case_agrees(text, kb.alias(match), symbol=kind is NameKind.ABBREVIATION)
-            for match, kind in zip(matches, kinds, strict=True)
-        ]
-        yield equals
-        place = np.empty(len(matches))
-        place[np.argsort(-similarities, kind="stable")] = np.arange(len(matches))
-        yield place
-        yield similarities.max() - similarities
-        aliases = [self._key_of_name(match.name) for match in matches]
-        preferred = [self._key_of_name(kb.preferred_name(match.concept)) for match in matches]
-        scorer: Callable[..., float] = Indel.normalized_similarity
-        yield cdist([string], aliases, scorer=scorer)[0]
-        yield cdist([string], preferred, scorer=scorer)[0]
-        own = set(words)
-        parts = [set(alias.split()) for alias in aliases]
-        yield [len(own & part) / max(len(own | part), 1) for part in parts]
-        yield len(words)
-        yield [len(part) for part in parts]
-        yield len(text)
-
-    def _of_counts(self, string: str, numbers: NDArray[np.int64]) -> Iterator[Any]:
-        """How often the string, and each concept at all, was seen."""
-        priors = self._priors
-        counts, whole = _counted(priors.find_string(string), numbers)
-        yield np.log1p(counts)
-        yield math.log1p(whole)
-        yield counts / (whole + 0.5) if whole else -1.0
-        yield (counts > 0) & (counts == counts.max())
-        totals = np.where(numbers >= 0, priors.totals[numbers] if priors.ids else 0, 0)
-        yield np.log1p(totals)
-
-    def _of_runs(
-        self,
-        runs: list[tuple[str, float, bool]],
-        run_of: dict[int, tuple[float, bool]],
-        matches: Sequence[Match],
-        numbers: NDArray[np.int64],
-    ) -> Iterator[Any]:
-        longest = [run_of.get(match.concept, (0.0, False)) for match in matches]
-        yield [share for share, _ in longest]
-        yield [is_last for _, is_last in longest]
-        best = np.zeros((3, numbers.size))  # count, share and length of the run that says most
-        for run, length, _ in runs:
-            found = self._priors.find_string(run)
-            if found[0].size:
-                counts, whole = _counted(found, numbers)
-                row = np.stack((np.log1p(counts), counts / (whole + 0.5), (counts > 0) * length))
-                best = np.where(row[1] * row[2] > best[1] * best[2], row, best)
-        yield from best
-
-    def _of_words(self, words: tuple[str, ...], numbers: NDArray[np.int64]) -> Iterator[Any]:
-        """How often each concept is what a word is a part of."""
-        priors = self._priors
-        rates = np.zeros((max(len(words), 1), numbers.size))
-        stems = np.zeros(numbers.size)
-        for row, word in zip(rates, words, strict=False):
-            counts, whole = _counted(priors.find_word(word), numbers)
-            row[:] = counts / (whole + 1.0)
-            counts, whole = _counted(priors.find_stem(word[:STEM]), numbers)
-            stems = np.maximum(stems, counts / (whole + 1.0))
-        yield rates.max(0)
-        yield rates.mean(0)
-        yield rates[-1]
-        yield stems
+    def _agreeing(self, strings: Sequence[str], near: Nearest) -> NDArray[np.uint8]:
+        """Whether the case of the string agrees with the name, where they are equal."""
+        agrees = np.ones(len(near.concepts), np.uint8)
+        ends = list(itertools.accumulate(near.counts.tolist(), initial=0))
+        kinds = self.base.name_kinds
+        for text, begin, end in zip(strings, ends, ends[1:], strict=False):
+            for at in range(begin, end):
+                if near.similarities[at] < 1.0:
+                    break
+                name = near.names[at]
+                symbol = kinds[name] == NameKind.ABBREVIATION
+                agrees[at] = case_agrees(text, self._kb.name(name), symbol=symbol)
+        return agrees
 
 
-def _runs(words: tuple[str, ...]) -> Iterator[tuple[str, float, bool]]:
-    """The runs of words but the whole, the longest first: text, share of the words, is it last."""
-    count = len(words)
-    if count > _MOST_WORDS:
-        return
-    for length in range(count - 1, 0, -1):
-        for first in range(count - length + 1):
-            run = " ".join(words[first : first + length])
-            if len(run) > 1:
-                yield run, length / count, first + length == count
+def columns(kb: KnowledgeBase, priors: Priors) -> tuple[Base, Learned]:
+    """A base and priors as compiled code reads them, each numbered by the other."""
+    arrays = {name: _plain(array) for name, array in kb.arrays.items()}
+    begins, values = arrays["concept_types_offsets"], arrays["concept_types_values"]
+    kinds = [priors.type_number.get(one, -1) for one in kb.manifest.types] or [-1]
+    first = np.minimum(begins[:-1], max(values.size - 1, 0))
+    types = np.full(len(kb), -1, np.int16)
+    typed = begins[1:] > begins[:-1]
+    types[typed] = np.array(kinds, np.int16)[values[first[typed]]]
+    rows = np.full(max(len(priors.ids), 1), -1, np.int32)
+    ids = [one.encode() for one in priors.ids]
+    _find_rows(
+        np.frombuffer(b"".join(ids), np.uint8),
+        np.cumsum([0, *map(len, ids)]),
+        arrays["concept_ids_bytes"],
+        arrays["concept_ids_offsets"],
+        arrays["other_ids_bytes"],
+        arrays["other_ids_offsets"],
+        arrays["other_concepts"],
+        rows,
+    )
+    numbers = np.full(len(kb), -1, np.int32)
+    known = np.flatnonzero(rows >= 0)[::-1]  # of several numbers of one concept the first counts
+    numbers[rows[known]] = known
+    own = np.flatnonzero(numbers >= 0)
+    learned_types = priors.types[numbers[own]]
+    types[own] = np.where(learned_types >= 0, learned_types, types[own])
+    name_keys = np.zeros(arrays["name_concepts"].size, np.uint32)
+    offsets = arrays["key_names_offsets"]
+    name_keys[arrays["key_names_values"]] = np.repeat(
+        np.arange(offsets.size - 1, dtype=np.uint32), np.diff(offsets)
+    )
+    base = Base(
+        arrays["key_table"],
+        arrays["key_offsets"],
+        arrays["key_bytes"],
+        offsets,
+        arrays["key_names_values"],
+        arrays["name_concepts"],
+        arrays["name_kinds"],
+        name_keys,
+        arrays["concept_names"],
+        numbers,
+        types,
+    )
+    totals = priors.type_totals + 0.5
+    shares = totals / totals.sum() if totals.size else totals
+    counted = priors.totals if priors.ids else np.zeros(1, np.uint32)
+    commonest = np.array(priors.commonest, np.int64)
+    tables: list[Any] = [Table._make(map(_plain, table)) for table in priors.tables]
+    plain = map(_plain, (counted, rows, commonest, priors.type_totals, shares))
+    learned = Learned._make([*tables, *plain])
+    return Base._make(map(_plain, base)), learned
 
 
-def _counted(
-    found: tuple[NDArray[np.uint32], NDArray[np.uint32]], numbers: NDArray[np.int64]
-) -> tuple[NDArray[np.float64], float]:
-    """The count of each of the concepts, and that of all."""
-    known, counts = found
-    if not known.size:
-        return np.zeros(numbers.size), 0.0
-    equal = numbers[:, None] == known
-    return (equal * counts).sum(1).astype(np.float64), float(counts.sum())
+def _plain(array: Any) -> NDArray[Any]:
+    """The same memory as a plain read-only array: one type for the compiler, mapped or not."""
+    view: NDArray[Any] = np.asarray(array).view(np.ndarray)
+    view.flags.writeable = False
+    return view
+
+
+@njit(cache=True, nogil=True)
+def _find(data, begin, end, column, offsets):  # type: ignore[no-untyped-def]
+    """The row of a string in a column that ascends, or -1."""
+    low, high = 0, offsets.size - 1
+    while low < high:
+        middle = (low + high) >> 1
+        at, stop, i = offsets[middle], offsets[middle + 1], begin
+        while at < stop and i < end and column[at] == data[i]:
+            at += 1
+            i += 1
+        if i < end and (at == stop or column[at] < data[i]):
+            low = middle + 1
+        elif i == end and at == stop:
+            return middle
+        else:
+            high = middle
+    return -1
+
+
+@njit(cache=True, nogil=True)
+def _find_rows(data, begins, ids, id_begins, others, other_begins, other_rows, rows):  # type: ignore[no-untyped-def]
+    for i in range(begins.size - 1):
+        row = _find(data, begins[i], begins[i + 1], ids, id_begins)
+        if row < 0:
+            other = _find(data, begins[i], begins[i + 1], others, other_begins)
+            row = np.int64(other_rows[other]) if other >= 0 else -1
+        rows[i] = row
+
+
+@njit(cache=True, nogil=True)
+def _pool_many(  # type: ignore[no-untyped-def]
+    data, begins, near, concepts, names, similarities, agrees, seen, base, learned, counts, pools
+):
+    starts, ends = np.empty(_MOST_WORDS, np.int64), np.empty(_MOST_WORDS, np.int64)
+    noted, rates = np.empty(_MOST_NOTED, np.int64), np.empty(_MOST_NOTED)
+    row = np.zeros(256, np.uint64)
+    largest = MOST_MORE
+    for one in near:
+        largest = max(largest, one + MOST_MORE)
+    run_shares, run_lasts = np.empty(largest, np.float32), np.empty(largest, np.bool_)
+    numbers = np.empty(largest, np.int64)
+    first, at = 0, 0
+    for text in range(near.size):
+        begin, end, size = begins[text], begins[text + 1], near[text]
+        room = size + MOST_MORE
+        found = Found(
+            pools.concepts[at : at + room],
+            pools.names[at : at + room],
+            pools.similarities[at : at + room],
+            run_shares,
+            run_lasts,
+        )
+        for i in range(size):
+            found.concepts[i] = concepts[first + i]
+            found.names[i] = names[first + i]
+            found.similarities[i] = similarities[first + i]
+        run_shares[:room] = 0.0
+        run_lasts[:room] = False
+        words = read_words(data, begin, end, starts, ends)
+        count = gather(
+            data, begin, end, starts, ends, words, size, base, learned, found, noted, rates
+        )
+        describe(
+            data, begin, end, starts, ends, words, size, agrees[first : first + size],
+            seen[text], base, learned, found, count, counts, row, numbers,
+            pools.types[at : at + count], pools.features[at : at + count],
+        )  # fmt: skip
+        pools.sizes[text] = count
+        first += size
+        at += count
+    return at

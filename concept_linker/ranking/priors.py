@@ -7,22 +7,24 @@ its own abbreviations, and that says nothing of other texts.
 
 from __future__ import annotations
 
-import hashlib
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from concept_linker.candidates.grams import key_hash
 from concept_linker.candidates.normalise import key
 from concept_linker.errors import InputError
 from concept_linker.ranking.surroundings import signs
 
 __all__ = ["PRIORS", "Priors", "Table", "Use"]
 
+#: The version of the folder's format; raised with every change that an older reader would misread.
+FORMAT = 2
 #: The folder of the priors, in that of a ranker or of a base that was taught.
 PRIORS = "priors"
 
@@ -32,9 +34,6 @@ _MOST_PER_STEM = 8
 
 #: Letters of a word that stand for all words that begin with them.
 STEM = 4
-
-# As many counts at a type's own rate as weigh as much as what was counted.
-_SMOOTH = 5.0
 
 _Found = tuple[NDArray[np.uint32], NDArray[np.uint32]]
 
@@ -83,7 +82,7 @@ class Table(NamedTuple):
     @classmethod
     def of(cls, pairs: dict[tuple[str, int], int], *, most: int | None = None) -> Table:
         """From counted pairs; of each string the ``most`` frequent ones, of equals the lower."""
-        rows = sorted((_hash(text), -count, number) for (text, number), count in pairs.items())
+        rows = sorted((key_hash(text), -count, number) for (text, number), count in pairs.items())
         hashes: list[int] = []
         begins: list[int] = []
         kept: list[tuple[int, int]] = []
@@ -101,7 +100,7 @@ class Table(NamedTuple):
 
     def find(self, text: str) -> _Found:
         """The numbers and counts of a string, the most frequent first."""
-        wanted = np.uint64(_hash(text))
+        wanted = np.uint64(key_hash(text))
         at = int(self.hashes.searchsorted(wanted))
         if at == self.hashes.size or self.hashes[at] != wanted:
             return self.numbers[:0], self.counts[:0]
@@ -153,10 +152,6 @@ class Priors:
         self.type_number = {type_id: number for number, type_id in enumerate(self.type_ids)}
         #: The concepts meant most often, the most frequent first.
         self.commonest = np.argsort(-totals.astype(np.int64), kind="stable")[:10].tolist()
-        self.find_string = lru_cache(maxsize=1 << 15)(strings.find)
-        self.find_word = lru_cache(maxsize=1 << 15)(words.find)
-        self.find_stem = lru_cache(maxsize=1 << 14)(stems.find)
-        self._speaks = lru_cache(maxsize=1 << 13)(self._count_speaks)
 
     @classmethod
     def count(cls, uses: Iterable[Use]) -> Priors:
@@ -208,12 +203,15 @@ class Priors:
             InputError: the folder has no priors.
         """
         try:
+            about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+            if about["format"] != FORMAT:
+                raise ValueError(f"format {about['format']}, wanted {FORMAT}")
             arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _files()}
             ids, type_ids = (
                 (folder / f"{name}.txt").read_text(encoding="utf-8").split("\n")[:-1]
                 for name in ("ids", "type_ids")
             )
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             raise InputError(f"{folder}: no priors there that can be read ({error})") from None
         plain = {name: array.view(np.ndarray) for name, array in arrays.items()}  # faster to index
         tables = (
@@ -232,47 +230,24 @@ class Priors:
                 getattr(getattr(self, table), field) if table in _TABLES else getattr(self, name)
             )
             np.save(folder / f"{name}.npy", array, allow_pickle=False)
+        about = {"format": FORMAT, "concepts": len(self.ids), "types": len(self.type_ids)}
+        (folder / "about.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
         for name, lines in (("ids", self.ids), ("type_ids", self.type_ids)):
             text = "".join(f"{line}\n" for line in lines)
             (folder / f"{name}.txt").write_text(text, encoding="utf-8")
 
+    @property
+    def tables(self) -> tuple[Table, Table, Table, Table]:
+        """Of strings, words, stems and surroundings."""
+        return self.strings, self.words, self.stems, self.surroundings
+
     def of_string(self, text: str) -> dict[str, int]:
         """How often the string meant each concept."""
-        numbers, counts = self.find_string(key(text))
+        numbers, counts = self.strings.find(key(text))
         return {
             self.ids[number]: count
             for number, count in zip(numbers.tolist(), counts.tolist(), strict=True)
         }
-
-    def evidence(self, words: Sequence[str], left: str, right: str) -> NDArray[np.float32]:
-        """How much what stands in and beside a mention speaks for each type.
-
-        For one sign it is the logarithm of how many times as often the type comes with it as
-        without, smoothed.
-
-        Returns:
-            Shape (types + 1, 4): the mean of the words, the last word, left, right.  The last row
-            is for what has no type, and 0.
-        """
-        found = np.zeros((len(self.type_ids) + 1, 4), np.float32)
-        rows = [self._speaks(sign) for sign in signs(words, left, right)]
-        if words:
-            found[:-1, 0] = np.mean(rows[:-3], axis=0)
-            found[:-1, 1] = rows[-3]
-        found[:-1, 2] = rows[-2]
-        found[:-1, 3] = rows[-1]
-        return found
-
-    def _count_speaks(self, sign: str) -> NDArray[np.float32]:
-        types, counts = self.surroundings.find(sign)
-        totals = self.type_totals + 0.5
-        shares = totals / totals.sum()
-        rates = _SMOOTH * shares
-        rates[types] += counts
-        speaks: NDArray[np.float32] = np.log(rates / (counts.sum() + _SMOOTH) / shares).astype(
-            np.float32
-        )
-        return speaks
 
 
 _TABLES = ("strings", "words", "stems", "surroundings")
@@ -282,8 +257,3 @@ def _files() -> Iterator[str]:
     yield from ("totals", "types", "type_totals")
     for table in _TABLES:
         yield from (f"{table}_{field}" for field in Table._fields)
-
-
-def _hash(text: str) -> int:
-    data = text.encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")

@@ -1,16 +1,19 @@
 """Ranks the candidates of a mention, and says how likely each is right.
 
-Boosted trees, taught to put the right candidate first (``models/ranker``), give each candidate a
-number from what its string says (:mod:`~concept_linker.ranking.pool`) and from what stands beside
-it.  The numbers of one mention become shares by softmax; their sum is the probability that the
-right concept is among the candidates at all, a logistic function of the best one's features.
+Two stages of boosted trees, both taught to put the right candidate first (``models/ranker``).  The
+first sees what the mention's string alone says (:mod:`~concept_linker.ranking.describing`); its
+answer is kept, for captions repeat their mentions.  The second sees the best of them, and what the
+place says (:mod:`~concept_linker.ranking.context`): the words beside the mention, and the semantic
+groups that the mention network gives it.  Its numbers become shares by softmax; their sum is the
+probability that the right concept is among the candidates at all, a logistic function.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-from functools import lru_cache, partial
+import itertools
+import threading
+from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,18 +23,33 @@ from numpy.typing import NDArray
 from concept_linker.annotation import Candidate
 from concept_linker.errors import InputError
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.ranking.pool import FEATURES, Pool, Pooling
+from concept_linker.mentions.detector import GROUPS
+from concept_linker.ranking.context import (
+    IN_PLACE,
+    SHARE,
+    Calibration,
+    Shelf,
+    conclude,
+    group_numbers,
+    keep,
+    see,
+)
+from concept_linker.ranking.describing import FEATURES
+from concept_linker.ranking.explaining import Reason, parts, reasons
+from concept_linker.ranking.pool import Pooling
 from concept_linker.ranking.priors import Priors
 from concept_linker.trees import Trees
 
-__all__ = ["ALL_FEATURES", "Calibration", "Query", "Ranker", "certainty", "with_surroundings"]
+__all__ = ["BY_STRING", "IN_ITS_PLACE", "Query", "Ranker"]
 
-#: The columns that the trees ask of.
-ALL_FEATURES = (*FEATURES, "type_count", "in_it", "last_word", "to_the_left", "to_the_right")
+#: The folders of the trees of both stages, in that of a ranker.
+BY_STRING, IN_ITS_PLACE = "by_string", "in_its_place"
 
-# Of the best candidate what tells whether the right one is there at all.
-_SURE_OF = ("similarity", "pair_share", "string_count", "word_most", "run_share", "alias_ratio")
-_SURE_COLUMNS = [ALL_FEATURES.index(name) for name in _SURE_OF]
+#: Where the first stage gives the best candidate more than this share, its place is not looked at.
+SETTLED = 0.9
+
+# A candidate on the shelf takes some 200 bytes, its name and id as much.
+_ROOM = 1 << 18
 
 
 class Query(NamedTuple):
@@ -40,69 +58,14 @@ class Query(NamedTuple):
     Args:
         string: the mention's words, or its long form.
         left, right: what stands beside it, as ``surroundings.beside`` tells.
+        groups: the chance of each of :data:`~concept_linker.mentions.detector.GROUPS`, or
+            ``None`` where nothing is known.
     """
 
     string: str
     left: str = ""
     right: str = ""
-
-
-class Calibration(NamedTuple):
-    """From the trees' numbers to probabilities.
-
-    Args:
-        temperature: what the numbers are divided by before the softmax.
-        weights: of :func:`certainty`'s columns.
-    """
-
-    temperature: float
-    weights: tuple[float, ...]
-
-    @classmethod
-    def open(cls, path: Path) -> Calibration:
-        """Reads what :meth:`save` wrote."""
-        values = json.loads(path.read_text(encoding="utf-8"))
-        return cls(values["temperature"], tuple(values["weights"]))
-
-    def save(self, path: Path) -> None:
-        """Writes JSON."""
-        path.write_text(json.dumps(self._asdict(), indent=1) + "\n", encoding="utf-8")
-
-    def scores(
-        self, numbers: NDArray[np.float64], features: NDArray[np.float32]
-    ) -> NDArray[np.float64]:
-        """The probability of each candidate of one mention."""
-        shares = np.exp((numbers - numbers.max()) / self.temperature)
-        shares /= shares.sum()
-        sure = certainty(numbers, shares, features) @ np.array(self.weights)
-        scores: NDArray[np.float64] = shares / (1.0 + np.exp(-sure))
-        return scores
-
-
-def certainty(
-    numbers: NDArray[np.float64], shares: NDArray[np.float64], features: NDArray[np.float32]
-) -> NDArray[np.float64]:
-    """What tells whether the right concept is among the candidates: one row of numbers."""
-    best = int(numbers.argmax())
-    return np.array([1.0, numbers[best], shares[best], *features[best, _SURE_COLUMNS]])
-
-
-def with_surroundings(
-    kb: KnowledgeBase, priors: Priors, pool: Pool, left: str, right: str
-) -> NDArray[np.float32]:
-    """The features of a pool and of the place where the mention stands."""
-    types = np.full(len(pool.matches), -1)
-    known = pool.numbers >= 0
-    if priors.ids:
-        types[known] = priors.types[pool.numbers[known]]
-    for i in np.flatnonzero(types < 0).tolist():
-        for type_id in kb.semantic_types(pool.matches[i])[:1]:
-            types[i] = priors.type_number.get(type_id, -1)
-    features = np.empty((len(types), len(ALL_FEATURES)), np.float32)
-    features[:, : len(FEATURES)] = pool.features
-    features[:, -5] = np.log1p(np.append(priors.type_totals, 0))[types]
-    features[:, -4:] = priors.evidence(pool.words, left, right)[types]
-    return features
+    groups: NDArray[np.float64] | None = None
 
 
 class Ranker:
@@ -111,29 +74,33 @@ class Ranker:
     Args:
         kb: the base they are in.
         priors: what was learned.
-        trees: the ranking.
-        calibration: its probabilities.
-        most: how many candidates a mention keeps; so many of the nearest names are considered.
+        by_string, in_its_place: the trees of both stages.
+        calibration: the probabilities.
+        most: how many candidates a mention keeps.
     """
 
     def __init__(
         self,
         kb: KnowledgeBase,
         priors: Priors,
-        trees: Trees,
+        by_string: Trees,
+        in_its_place: Trees,
         calibration: Calibration,
         *,
         most: int,
     ) -> None:
         self._kb = kb
-        self._priors = priors
-        self._trees = trees
+        self._by_string = by_string
+        self._in_its_place = in_its_place
         self._calibration = calibration
         self._most = most
         self._opened: tuple[Any, ...] | None = None
-        self._pooling = Pooling(kb, priors, nearest=most)
-        self._pools: dict[str, Pool] = {}
-        self._ranked = lru_cache(maxsize=1 << 16)(self._rank)
+        self._pooling = Pooling(kb, priors, most=most)
+        self._group_of = group_numbers(priors.type_ids, GROUPS)
+        self._lock = threading.Lock()
+        self._shelf: Shelf
+        self._used: int
+        self._clear()
 
     @classmethod
     def open(cls, kb: KnowledgeBase, folder: Path, priors: Path, *, most: int) -> Ranker:
@@ -149,10 +116,13 @@ class Ranker:
             InputError: one of them is not there.
         """
         try:
-            trees, calibration = Trees.open(folder), Calibration.open(folder / "calibration.json")
+            by_string, in_its_place = (
+                Trees.open(folder / stage) for stage in (BY_STRING, IN_ITS_PLACE)
+            )
+            calibration = Calibration.open(folder / "calibration.json")
         except OSError as error:
             raise InputError(f"{folder}: no ranker there ({error.strerror})") from None
-        ranker = cls(kb, Priors.open(priors), trees, calibration, most=most)
+        ranker = cls(kb, Priors.open(priors), by_string, in_its_place, calibration, most=most)
         ranker._opened = partial(Ranker.open, most=most), (kb, folder, priors)
         return ranker
 
@@ -166,28 +136,140 @@ class Ranker:
 
         Equal scores are ordered by the higher similarity, then by the lower concept id.
         """
-        missing = [
-            string
-            for string in dict.fromkeys(query.string for query in queries)
-            if string not in self._pools
+        with self._lock:
+            self._learn(query.string for query in queries)
+            settled, place_of = self._settled, self._place_of
+            missing = {
+                query.string
+                for query in queries
+                if query.string not in settled and self._is_settled(*place_of[query.string])
+            }
+            alone = [Query(string) for string in missing]
+            settled.update(zip(missing, self._rank(alone), strict=True))
+            others = iter(self._rank([q for q in queries if q.string not in settled]))
+            return [
+                settled[query.string] if query.string in settled else next(others)
+                for query in queries
+            ]
+
+    def explain(self, query: Query) -> tuple[Candidate, Candidate | None, tuple[Reason, ...]]:
+        """The best candidate, the second, and what puts the one before the other.
+
+        Raises:
+            InputError: the string has no candidate.
+        """
+        with self._lock:
+            self._learn([query.string])
+            begin, size = self._place_of[query.string]
+            if not size:
+                raise InputError(f"{query.string!r}: no candidate to explain")
+            if self._is_settled(begin, size):
+                query = Query(query.string)
+            [found] = self._rank([query])
+            if size < 2:
+                return found[0], None, ()
+            concepts = self._shelf.concepts[begin : begin + size].tolist()
+            rows = [concepts.index(self._kb.row_of(one.concept_id)) for one in found[:2]]
+            features = self._in_place([query], np.array([begin]), np.array([size]))[rows]
+            pools = self._pooling.pools([query.string])
+            own = [pools.concepts.tolist().index(concepts[row]) for row in rows]
+            first = parts(self._by_string, FEATURES, pools.features[own])
+            second = parts(self._in_its_place, IN_PLACE, features)
+        return found[0], found[1], reasons(first, second)
+
+    def _is_settled(self, begin: int, size: int) -> bool:
+        """Whether the string alone says what is meant, so that its answer is kept."""
+        return size < 2 or bool(self._shelf.features[begin, SHARE] > SETTLED)
+
+    def _rank(self, queries: Sequence[Query]) -> list[tuple[Candidate, ...]]:
+        places = [self._place_of[query.string] for query in queries]
+        begins, sizes = np.array(places, np.int64).reshape(-1, 2).T.copy()
+        features = self._in_place(queries, begins, sizes)
+        numbers = self._in_its_place.odds(features)
+        rows = np.repeat(begins - np.cumsum(sizes) + sizes, sizes) + np.arange(len(numbers))
+        order, scores = np.empty(len(numbers), np.int64), np.empty(len(numbers))
+        conclude(
+            numbers,
+            features,
+            sizes,
+            *self._calibration,
+            self._shelf.concepts[rows],
+            order,
+            scores,
+        )
+        heads, types, new = self._heads, self._types, tuple.__new__
+        found = [
+            new(Candidate, (*heads[row], score, types[row]))
+            for row, score in zip(rows[order].tolist(), scores.tolist(), strict=True)
         ]
-        if len(self._pools) + len(missing) > _MOST_POOLS:
-            self._pools.clear()
-            missing = list(dict.fromkeys(query.string for query in queries))
-        if missing:
-            self._pools.update(zip(missing, self._pooling.pools(missing), strict=True))
-        return [self._ranked(query) for query in queries]
+        ends = list(itertools.accumulate(sizes.tolist(), initial=0))
+        return [tuple(found[begin:end]) for begin, end in itertools.pairwise(ends)]
 
-    def _rank(self, query: Query) -> tuple[Candidate, ...]:
-        pool = self._pools[query.string]
-        if not pool.matches:
-            return ()
-        features = with_surroundings(self._kb, self._priors, pool, query.left, query.right)
-        scores = self._calibration.scores(self._trees.odds(features), features)
-        best = np.argsort(-scores, kind="stable")[: self._most].tolist()
-        candidates = [self._kb.candidate(pool.matches[i], score=float(scores[i])) for i in best]
-        return tuple(sorted(candidates, key=lambda c: (-c.score, -c.similarity, c.concept_id)))
+    def _in_place(
+        self, queries: Sequence[Query], begins: NDArray[np.int64], sizes: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        groups = np.full((len(queries), len(GROUPS)), -1.0, np.float32)
+        for row, query in zip(groups, queries, strict=True):
+            if query.groups is not None:
+                row[:] = query.groups
+        features = np.empty((int(sizes.sum()), len(IN_PLACE)), np.float32)
+        see(
+            self._shelf,
+            begins,
+            sizes,
+            self._pooling.learned,
+            *_joined(query.left for query in queries),
+            *_joined(query.right for query in queries),
+            groups,
+            self._group_of,
+            features,
+        )
+        return features
+
+    def _learn(self, strings: Iterable[str]) -> None:
+        """Puts the candidates of strings on the shelf."""
+        distinct = list(dict.fromkeys(strings))
+        missing = [string for string in distinct if string not in self._place_of]
+        if not missing:
+            return
+        shelf, sizes = self._ranked(missing)
+        if self._used + len(shelf.concepts) > len(self._shelf.concepts):
+            self._clear(room=max(_ROOM, len(distinct) * self._most))
+            missing = distinct
+            shelf, sizes = self._ranked(missing)
+        begin = self._used
+        pairs: Iterable[tuple[Any, Any]] = zip(self._shelf, shelf, strict=True)
+        for column, values in pairs:
+            column[begin : begin + len(values)] = values
+        ids, names, types, aliases = self._kb.words_of(
+            shelf.concepts.tolist(), shelf.names.tolist()
+        )
+        similarities = shelf.similarities.tolist()
+        self._heads.extend(zip(ids, names, aliases, similarities, strict=True))
+        self._types.extend(types)
+        for string, size in zip(missing, sizes.tolist(), strict=True):
+            self._place_of[string] = begin, size
+            begin += size
+        self._used = begin
+
+    def _ranked(self, strings: Sequence[str]) -> tuple[Shelf, NDArray[np.int64]]:
+        """The best candidates of strings by the first stage, and how many of each."""
+        pools = self._pooling.pools(strings)
+        numbers = self._by_string.ranks(pools.features, pools.sizes)
+        shelf = Shelf.empty(min(len(strings) * self._most, len(numbers)))
+        sizes = np.empty(len(strings), np.int64)
+        count = keep(pools, numbers, self._most, shelf, sizes)
+        return Shelf._make([column[:count] for column in shelf]), sizes
+
+    def _clear(self, room: int = _ROOM) -> None:
+        self._shelf = Shelf.empty(room)
+        self._used = 0
+        self._place_of: dict[str, tuple[int, int]] = {}
+        self._settled: dict[str, tuple[Candidate, ...]] = {}
+        self._heads: list[tuple[str, str, str, float]] = []
+        self._types: list[tuple[str, ...]] = []
 
 
-# Captions repeat their mentions; a pool takes some 10 kB.
-_MOST_POOLS = 1 << 14
+def _joined(texts: Iterable[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
+    return np.frombuffer(b"".join(encoded), np.uint8), np.cumsum([0, *map(len, encoded)])

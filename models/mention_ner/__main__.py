@@ -1,9 +1,10 @@
 """Trains the mention NER and the hybrid detector.
 
-    python -m models.mention_ner DATA [--workers 2]
+    python -m models.mention_ner DATA [--workers 2] [--teachers FOLDER]
 
 DATA is the folder with ``medmentions``, ``jats`` and ``captions``.  Writes ``weights/`` beside this
-file.  The steps, which README.md explains:
+file, and the teachers, which the ranker's recipe needs, into a folder if asked.  The steps, which
+README.md explains:
 
 1.  Count the memory; make features.
 2.  Train a teacher on four fifths of the whole documents, five times.
@@ -52,13 +53,20 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--output", type=Path, default=HERE / "weights")
+    parser.add_argument("--teachers", type=Path, help="keep the teachers in this folder")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(processName)s %(message)s")
     with threadpool_limits(1):  # the order in which sums are added up depends on the threads
-        run(arguments.data, arguments.output, workers=arguments.workers, seed=arguments.seed)
+        run(
+            arguments.data,
+            arguments.output,
+            workers=arguments.workers,
+            seed=arguments.seed,
+            keep=arguments.teachers,
+        )
 
 
-def run(folder: Path, output: Path, *, workers: int, seed: int) -> None:
+def run(folder: Path, output: Path, *, workers: int, seed: int, keep: Path | None = None) -> None:
     """Trains everything and writes it.
 
     Args:
@@ -66,12 +74,18 @@ def run(folder: Path, output: Path, *, workers: int, seed: int) -> None:
         output: where the weights go.
         workers: how many teachers are trained at a time.
         seed: of all that is random.
+        keep: where the teachers go.
     """
     memory, whole, partial, raw = prepare(folder)
     context = multiprocessing.get_context("fork")
     with context.Pool(workers, _share, ((whole, partial),)) as pool:
         tasks = [(number, seed) for number in range(TEACHERS)]
-        teachers = [restored(TEACHER, flat) for flat in pool.map(_teacher, tasks, chunksize=1)]
+        flats = pool.map(_teacher, tasks, chunksize=1)
+    if keep:
+        keep.mkdir(parents=True, exist_ok=True)
+        for number, flat in enumerate(flats):
+            np.save(keep / f"teacher{number}.npy", flat)
+    teachers = [restored(TEACHER, flat) for flat in flats]
     others = taught([*partial, *raw], teachers)
     own = [
         one

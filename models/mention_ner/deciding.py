@@ -90,7 +90,7 @@ def fit_trees(texts: Sequence[Judged], *, seed: int, rounds: int = 200) -> Trees
     offsets = np.repeat(roots, sizes)
     table = np.concatenate(nodes)
     leaf = table["is_leaf"].astype(bool)
-    return Trees(
+    return Trees.of(
         roots.astype(np.int32),
         np.where(leaf, -1, table["feature_idx"]).astype(np.int16),
         np.where(leaf, 0, table["num_threshold"]).astype(np.float64),

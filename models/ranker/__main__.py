@@ -1,64 +1,130 @@
-"""Counts the priors and trains the ranker, on MedMentions TRAIN.
+"""Counts the priors in MedMentions TRAIN, and trains the ranker on that of three corpora.
 
-    python -m models.ranker DATA
+    python -m models.ranker DATA --teachers FOLDER
 
-DATA has ``medmentions/`` and ``vocab/medmentions_kb.jsonl.gz``.  Needs lightgbm.  Writes
-``priors/`` and ``weights/`` beside this file; takes about fifteen minutes.
+DATA has ``medmentions/``, ``bc5cdr/``, ``ncbi_disease/`` and ``vocab/``; FOLDER the networks that
+``python -m models.mention_ner DATA --teachers FOLDER`` has kept.  Needs lightgbm.  Writes
+``priors/`` and ``weights/`` beside this file.
 
-A ranker must learn from mentions that its base and its priors have not seen.  So the documents are
-dealt into five folds; those of one fold are ranked with a base and priors that were taught by the
-other four.
+A ranker must learn from mentions that its base, its priors and the mention network have not seen.
+So the documents are dealt into five folds.  Those of one fold are ranked with a base and priors
+that were taught by the other four, and read by a network trained on the other four.  The second
+stage learns behind a first stage that has not seen the fold either.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
+
+import numpy as np
 
 from concept_linker.evaluation.concept_ids import ConceptIds
 from concept_linker.evaluation.corpora import read_corpus
-from concept_linker.evaluation.gold import GoldCorpus
+from concept_linker.evaluation.gold import GoldCorpus, GoldDocument
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.build import build
-from concept_linker.ranking.priors import Priors
-from concept_linker.teaching import uses
+from concept_linker.knowledge_base.readers import read_source
+from concept_linker.mentions.detector import GROUPS
+from concept_linker.ranking.priors import PRIORS, Priors
+from concept_linker.ranking.ranker import BY_STRING, IN_ITS_PLACE
+from concept_linker.teaching import teach, uses
 
-from .folds import FOLDS, base_sources, examples
-from .training import calibrate, fit
+from .folds import FOLDS, base_sources, dealt, examples
+from .groups import Groups, left_out
+from .training import (
+    Cases,
+    Part,
+    calibrate,
+    fit_by_string,
+    fit_in_its_place,
+    in_its_place,
+    joined,
+)
 
 HERE = Path(__file__).resolve().parent
+# There are eight times as many mentions in MedMentions.
+_MESH_COUNTS = 3
 
 
 def main() -> None:
     """Runs the recipe."""
     parser = argparse.ArgumentParser(description="Train the ranker on MedMentions TRAIN.")
     parser.add_argument("data", type=Path)
-    data = parser.parse_args().data
+    parser.add_argument("--teachers", type=Path, required=True)
+    parser.add_argument("--output", type=Path, default=HERE)
+    arguments = parser.parse_args()
+    data, output = arguments.data, arguments.output
     full = read_corpus(data / "medmentions/full_train.jsonl.gz")
     subset = read_corpus(data / "medmentions/st21pv_train_sentences.jsonl.gz")
     own = {document.id for document in full.documents}
     others = tuple(document for document in subset.documents if document.id not in own)
     priors = Priors.count(uses((*full.documents, *others), ConceptIds()))
-    priors.save(HERE / "priors")
+    priors.save(output / PRIORS)
     print(f"{int(priors.totals.sum()):,} mentions counted")
+    groups = left_out(data, arguments.teachers, full.documents)
 
-    parts = []
     with tempfile.TemporaryDirectory() as room:
+        parts = [*medmentions(data, full, others, groups, Path(room)), *mesh(data, Path(room))]
+    train(parts, output / "weights")
+
+
+def medmentions(
+    data: Path,
+    full: GoldCorpus,
+    others: tuple[GoldDocument, ...],
+    groups: Groups,
+    room: Path,
+) -> Iterator[Part]:
+    """The folds of MedMentions, with its closed base."""
+    for fold in range(FOLDS):
+        known, asked = dealt(full.documents, fold)
+        folder = room / f"medmentions{fold}"
+        build(base_sources(data, full, others, GoldCorpus("", (*known, *others))), folder)
+        found = examples(KnowledgeBase.open(folder), (*known, *others), asked, groups)
+        print(f"MedMentions, fold {fold}: {len(found.strings):,} mentions", flush=True)
+        yield Part(fold, found, 1)
+
+
+def mesh(data: Path, room: Path) -> Iterator[Part]:
+    """The folds of BC5CDR and NCBI Disease, with MeSH; without types no group is of use."""
+    build([read_source("jsonl", data / "vocab/mesh_kb.jsonl.gz")], room / "mesh")
+    kb = KnowledgeBase.open(room / "mesh")
+    for name in ("bc5cdr", "ncbi_disease"):
+        corpus = read_corpus(data / name / "train.pubtator.txt.gz")
+        blind = {
+            document.id: np.full((len(document.mentions), len(GROUPS)), -1, np.float32)
+            for document in corpus.documents
+        }
         for fold in range(FOLDS):
-            known = [d for i, d in enumerate(full.documents) if i % FOLDS != fold]
-            asked = [d for i, d in enumerate(full.documents) if i % FOLDS == fold]
-            folder = Path(room) / str(fold)
-            known_corpus = GoldCorpus("known", (*known, *others))
-            build(base_sources(data, full, others, known_corpus), folder)
-            parts.append(examples(KnowledgeBase.open(folder), known_corpus, asked))
-            print(f"fold {fold}: {len(parts[-1].sizes):,} mentions", flush=True)
-    weights = HERE / "weights"
+            known, asked = dealt(corpus.documents, fold)
+            folder = room / f"{name}{fold}"
+            teach(kb, GoldCorpus(name, tuple(known)), folder)
+            found = examples(KnowledgeBase.open(folder), known, asked, blind)
+            print(f"{name}, fold {fold}: {len(found.strings):,} mentions", flush=True)
+            yield Part(fold, found, _MESH_COUNTS)
+
+
+def train(parts: list[Part], weights: Path) -> None:
+    """Fits both stages and calibrates; writes them."""
+    cases: list[list[Cases]] = []
+    for fold in range(FOLDS):
+        first = fit_by_string([part for part in parts if part.fold != fold])
+        cases.append([in_its_place(part, first) for part in parts if part.fold == fold])
+        print(f"first stage without fold {fold}", flush=True)
+    calibration = calibrate(fit_in_its_place(list(chain(*cases[:-1]))), joined(cases[-1]))
     weights.mkdir(exist_ok=True)
-    calibration = calibrate(fit(parts[:-1]), parts[-1])
     calibration.save(weights / "calibration.json")
     print(f"calibrated on the last fold: {calibration}")
-    fit(parts).save(weights)
+    for stage, trees in (
+        (BY_STRING, fit_by_string(parts)),
+        (IN_ITS_PLACE, fit_in_its_place(list(chain(*cases)))),
+    ):
+        (weights / stage).mkdir(exist_ok=True)
+        trees.save(weights / stage)
 
 
 if __name__ == "__main__":

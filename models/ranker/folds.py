@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,31 +18,70 @@ from concept_linker.evaluation.gold import GoldCorpus, GoldDocument
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.source import NameKind, SourceInfo, SourceTables
 from concept_linker.mentions.abbreviations import find_abbreviations
-from concept_linker.ranking.pool import Pooling
+from concept_linker.mentions.detector import GROUPS
+from concept_linker.ranking.context import group_numbers
+from concept_linker.ranking.gathering import Learned
+from concept_linker.ranking.pool import Pooling, Pools
 from concept_linker.ranking.priors import Priors
-from concept_linker.ranking.ranker import ALL_FEATURES, with_surroundings
 from concept_linker.ranking.surroundings import beside
 from concept_linker.teaching import string_of, uses
 
 FOLDS = 5
-#: The nearest names that training looks at.
-NEAREST = 30
+#: Candidates that training keeps for the second stage.
+KEPT = 30
 # Sources of the open base whose names come from MedMentions.
 _LEARNED = ("MEDMENTIONS", "CAPTION")
+# Of so many documents one is read as if no mention network were there.
+_BLIND = 4
 
 
 class Examples(NamedTuple):
-    """Candidates of many mentions, one mention after the other.
+    """The mentions of some documents.
 
     Args:
-        features: float32 of shape (candidates, ``ALL_FEATURES``).
-        right: bool, one a candidate.
-        sizes: how many candidates each mention has.
+        pools: the candidates of their strings.
+        learned: the priors that go with them.
+        group_of: the semantic group of each type of the priors.
+        strings: for each mention the number of its string.
+        right: bool, one for each candidate of each mention, mention by mention.
+        lefts, rights: what stands beside each mention.
+        groups: float32 of shape (mentions, groups): what the network says; -1 where it is blind.
+        flags: for each mention whether it is one of ST21pv.
     """
 
-    features: NDArray[np.float32]
+    pools: Pools
+    learned: Learned
+    group_of: NDArray[np.int64]
+    strings: NDArray[np.int64]
     right: NDArray[np.bool_]
-    sizes: NDArray[np.int64]
+    lefts: list[str]
+    rights: list[str]
+    groups: NDArray[np.float32]
+    flags: NDArray[np.bool_]
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """How many candidates each mention has."""
+        return self.pools.sizes[self.strings]
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The row in the pools of each candidate of each mention."""
+        begins = (np.cumsum(self.pools.sizes) - self.pools.sizes)[self.strings]
+        return spread(begins, self.sizes)
+
+
+def spread(begins: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """``begin, begin + 1, …`` of each size, one after the other."""
+    return np.repeat(begins - np.cumsum(sizes) + sizes, sizes) + np.arange(sizes.sum())
+
+
+def dealt(
+    documents: Sequence[GoldDocument], fold: int
+) -> tuple[list[GoldDocument], list[GoldDocument]]:
+    """The documents that are known when a fold is asked, and those that are asked."""
+    known = [one for i, one in enumerate(documents) if i % FOLDS != fold]
+    return known, [one for i, one in enumerate(documents) if i % FOLDS == fold]
 
 
 def base_sources(
@@ -87,26 +126,54 @@ def _elsewhere(kb: KnowledgeBase, concept_id: str) -> set[str]:
     return {key(name.text) for name in names if name.source not in _LEARNED}
 
 
-def examples(kb: KnowledgeBase, known: GoldCorpus, asked: Iterable[GoldDocument]) -> Examples:
-    """The candidates of the mentions of documents that are not known."""
+def examples(
+    kb: KnowledgeBase,
+    known: Iterable[GoldDocument],
+    asked: Iterable[GoldDocument],
+    groups: Mapping[str, NDArray[np.float32]],
+) -> Examples:
+    """The mentions of documents that are not known.
+
+    Args:
+        kb: the base.
+        known: what the priors are counted in.
+        asked: the documents.
+        groups: for each document the chances of the groups of its mentions, as a network that has
+            not seen it tells them.
+    """
     ids = ConceptIds(kb)
-    priors = Priors.count(uses(known.documents, ids))
-    queries = []
-    for document in asked:
+    priors = Priors.count(uses(known, ids))
+    strings: dict[str, int] = {}
+    numbers, wanted, lefts, rights, chances, flags = [], [], [], [], [], []
+    for count, document in enumerate(asked):
         definitions = find_abbreviations(document.text)
-        for mention in document.mentions:
+        for mention, row in zip(document.mentions, groups[document.id], strict=True):
             if mention.ids:
                 string = string_of(document, mention, definitions)
-                sides = beside(document.text, mention.start, mention.end)
-                queries.append((string, sides, ids.of(mention)))
-    strings = list(dict.fromkeys(string for string, _, _ in queries))
-    pools = dict(zip(strings, Pooling(kb, priors, nearest=NEAREST).pools(strings), strict=True))
-    features = [np.zeros((0, len(ALL_FEATURES)), np.float32)]
-    right: list[bool] = []
-    sizes = []
-    for string, sides, wanted in queries:
-        pool = pools[string]
-        features.append(with_surroundings(kb, priors, pool, *sides))
-        right.extend(kb.concept_id(match) in wanted for match in pool.matches)
-        sizes.append(len(pool.matches))
-    return Examples(np.concatenate(features), np.array(right, np.bool_), np.array(sizes))
+                numbers.append(strings.setdefault(string, len(strings)))
+                wanted.append({kb.row_of(one) for one in ids.of(mention)})
+                left, right = beside(document.text, mention.start, mention.end)
+                lefts.append(left)
+                rights.append(right)
+                chances.append(np.full(len(GROUPS), -1.0) if count % _BLIND == 0 else row)
+                flags.append("st21pv" in mention.flags)
+    pooling = Pooling(kb, priors, most=KEPT)
+    pools = pooling.pools(list(strings))
+    ends = np.cumsum(pools.sizes)
+    right = [
+        np.isin(
+            pools.concepts[ends[i] - pools.sizes[i] : ends[i]], [r for r in rows if r is not None]
+        )
+        for i, rows in zip(numbers, wanted, strict=True)
+    ]
+    return Examples(
+        pools,
+        pooling.learned,
+        group_numbers(priors.type_ids, GROUPS),
+        np.array(numbers),
+        np.concatenate([np.zeros(0, np.bool_), *right]),
+        lefts,
+        rights,
+        np.array(chances, np.float32).reshape(-1, len(GROUPS)),
+        np.array(flags, np.bool_),
+    )

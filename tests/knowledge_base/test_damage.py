@@ -31,8 +31,8 @@ def test_missing(tmp_path: Path) -> None:
     damaged(tmp_path / "absent", wanted="no such knowledge base")
     (tmp_path / "file").write_text("")
     damaged(tmp_path / "file", wanted="no such knowledge base")
-    damaged(tmp_path, wanted="no knowledge base; wanted a folder with manifest.json")
-    damaged(Path("/"), wanted="no knowledge base; wanted a folder with manifest.json")
+    damaged(tmp_path, wanted="no knowledge base; wanted 'open' or a folder with manifest.json")
+    damaged(Path("/"), wanted="no knowledge base; wanted 'open' or a folder with manifest.json")
 
 
 @pytest.mark.parametrize("name", ["names_bytes", "definitions_bytes", "postings"])

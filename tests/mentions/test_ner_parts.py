@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from concept_linker.candidates.grams import key_hash
 from concept_linker.candidates.normalise import TOKEN, fold, key
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.mentions.gazetteer import Gazetteer, Memory, Recollection
-from concept_linker.mentions.matching import key_hash
 from concept_linker.mentions.ner_decoding import (
     LONGEST,
     are_sound,
@@ -221,7 +221,7 @@ def test_slots_are_inside_the_table() -> None:
 
 def test_trees_walk_like_their_plain_twin() -> None:
     # Two stumps: x0 <= 1 ? -1 : (x1 <= 0 ? 2 : 3), and x1 <= 5 ? 0.5 : 0.25
-    trees = Trees(
+    trees = Trees.of(
         np.array([0, 5], np.int32),
         np.array([0, -1, 1, -1, -1, 1, -1, -1], np.int16),
         np.array([1.0, 0, 0.0, 0, 0, 5.0, 0, 0]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.build import build
 from concept_linker.knowledge_base.source import SourceInfo, SourceTables
-from concept_linker.ranking.pool import FEATURES, Pooling
+from concept_linker.mentions.detector import GROUPS
 from concept_linker.ranking.priors import PRIORS, Priors, Use
 from concept_linker.ranking.ranker import Query, Ranker
 from concept_linker.resources import model_path
@@ -67,6 +68,7 @@ def test_a_run_of_words_is_a_candidate(kb: KnowledgeBase, folder: Path) -> None:
             Query,
             st.text(max_size=12) | st.sampled_from([name for _, name, _, _ in ROWS]),
             st.sampled_from(["", "a", "the"]),
+            groups=st.none(),
         ),
         max_size=6,
     )
@@ -86,12 +88,35 @@ def test_scores(kb: KnowledgeBase, folder: Path, queries: list[Query]) -> None:
     assert pickle.loads(pickle.dumps(one)).rank_many(queries) == together  # noqa: S301
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.lists(st.text(max_size=30), unique=True, max_size=5))
-def test_pools_hold_all_that_is_equal_and_no_number_that_is_none(
-    kb: KnowledgeBase, folder: Path, strings: list[str]
+def test_a_full_shelf_is_emptied(kb: KnowledgeBase, folder: Path) -> None:
+    """What was ranked before stays what it was, when there is room for one batch only."""
+    fresh, full = ranker(kb, folder), ranker(kb, folder)
+    full._clear(room=30)
+    queries = [Query(name, "the") for _, name, _, _ in ROWS]
+    for query in [*queries, *reversed(queries)]:
+        assert full.rank_many([query]) == fresh.rank_many([query])
+    assert full.rank_many(queries * 3) == fresh.rank_many(queries * 3)
+
+
+def test_groups_move_scores(
+    kb: KnowledgeBase, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for text, pool in zip(strings, Pooling(kb, Priors.open(folder)).pools(strings), strict=True):
-        assert {match.concept for match in kb.find(text)} <= {m.concept for m in pool.matches}
-        assert pool.features.shape == (len(pool.matches), len(FEATURES))
-        assert np.isfinite(pool.features).all()
+    """A disorder is likelier where the network sees a disorder than where it sees a phenomenon."""
+    monkeypatch.setattr("concept_linker.ranking.ranker.SETTLED", 2.0)
+    one = ranker(kb, folder)
+    scores = []
+    for group in ("DISO", "PHEN"):
+        [found] = one.rank_many(
+            [Query("cold", groups=np.array([g == group for g in GROUPS]) * 1.0)]
+        )
+        scores.append({c.concept_id: c.score for c in found}["C0009443"])
+    assert scores[0] > scores[1]
+
+
+def test_threads_share_a_ranker(kb: KnowledgeBase, folder: Path) -> None:
+    queries = [Query(f"{name} {i % 5}", "a") for i, (_, name, _, _) in enumerate(ROWS * 8)]
+    expected = ranker(kb, folder).rank_many(queries)
+    shared = ranker(kb, folder)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda query: shared.rank_many([query])[0], queries))
+    assert found == expected

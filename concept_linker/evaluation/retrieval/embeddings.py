@@ -106,9 +106,8 @@ def read_array(path: Path) -> NDArray[Any]:
     """
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"{path} is no .npy file of numbers: {reason}") from None
+    except (ValueError, EOFError):
+        raise InputError(f"{path}: no .npy file of numbers, or damaged") from None
     if not isinstance(array, np.ndarray):
         raise InputError(f"{path} is an archive of arrays, wanted one .npy file")
     return array

@@ -159,10 +159,10 @@ def test_what_cannot_be_scored_is_said(images: object, message: str) -> None:
 def test_files_that_are_no_arrays(tmp_path: Path) -> None:
     path = tmp_path / "a.npy"
     path.write_bytes(b"no array")
-    with pytest.raises(InputError, match=r"a\.npy is no \.npy file"):
+    with pytest.raises(InputError, match=r"a\.npy: no \.npy file"):
         read_array(path)
     np.save(path, np.array([{}, {}], dtype=object), allow_pickle=True)
-    with pytest.raises(InputError, match=r"a\.npy is no \.npy file"):
+    with pytest.raises(InputError, match=r"a\.npy: no \.npy file"):
         read_array(path)
     np.savez(tmp_path / "b.npz", np.ones(3))
     with pytest.raises(InputError, match="archive"):

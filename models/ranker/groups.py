@@ -1,0 +1,67 @@
+"""Which semantic groups the mention network gives gold mentions that it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concept_linker.errors import InputError
+from concept_linker.evaluation.gold import GoldDocument
+from concept_linker.knowledge_base.base import KnowledgeBase
+from concept_linker.mentions.gazetteer import Gazetteer
+from concept_linker.mentions.hybrid import HybridDetector
+from concept_linker.mentions.ner import groups_of, read
+
+from ..mention_ner import data as ner_data
+from ..mention_ner.training import TEACHER, restored
+
+Groups = dict[str, NDArray[np.float32]]
+
+
+def left_out(data: Path, teachers: Path, documents: Sequence[GoldDocument]) -> Groups:
+    """What the teacher says of each document of MedMentions TRAIN that it was not trained on.
+
+    Args:
+        data: the folder with ``medmentions``.
+        teachers: what ``python -m models.mention_ner DATA --teachers FOLDER`` has kept.
+        documents: those of the full corpus.
+    """
+    try:
+        flats = [np.load(path) for path in sorted(teachers.glob("teacher*.npy"))]
+    except OSError as error:
+        raise InputError(f"{teachers}: {error.strerror}") from None
+    if not flats:
+        raise InputError(f"{teachers}: no teachers there; wanted teacher0.npy and on")
+    kb = KnowledgeBase.open()
+    every = ner_data.whole_documents(data / "medmentions/full_train.jsonl.gz")
+    every += ner_data.partial_documents(data / "medmentions", kb)
+    counts = ner_data.remember(every, kb)
+    gazetteer = Gazetteer(kb, counts.memory())
+    networks = [restored(TEACHER, flat).for_use() for flat in flats]
+    folds = {one.pmid: one.fold for one in every if one.whole}
+    found = {}
+    for document in documents:
+        fold = folds[document.id]
+        features = gazetteer.find([document.text], memory=counts.without(fold))
+        [chances] = groups_of(
+            read(features, networks[fold % len(networks)], 1.0), [spans_of(document)]
+        )
+        found[document.id] = chances.astype(np.float32)
+    return found
+
+
+def spans_of(document: GoldDocument) -> list[tuple[int, int]]:
+    """Where the mentions of a document begin and end."""
+    return [(mention.start, mention.end) for mention in document.mentions]
+
+
+def unseen(kb: KnowledgeBase, documents: Iterable[GoldDocument]) -> Groups:
+    """What the network that ships says of documents that are not in MedMentions."""
+    detector = HybridDetector(kb)
+    return {
+        document.id: detector.groups(document.text, spans_of(document)).astype(np.float32)
+        for document in documents
+    }
