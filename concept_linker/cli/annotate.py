@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from concept_linker.cli.console import counted, note, print_json
+from concept_linker.cli.options import KB, one_of
 from concept_linker.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -32,41 +33,79 @@ def annotate(
             "input.",
         ),
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write.")],
-    kb: Annotated[str, typer.Option(help="'open', or the folder of a knowledge base.")] = "open",
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FOLDER", help="The folder to write.")
+    ],
+    kb: KB = "open",
     detector: Annotated[
-        str | None, typer.Option(help="What finds mentions (default as `link`).")
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=one_of("hybrid", "dictionary", "ner"),
+            help="What finds mentions: 'hybrid', 'dictionary' (six times as fast), 'ner', or a "
+            "spaCy model (default as `link`).",
+        ),
     ] = None,
     setting: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="A setting of the linker, such as min_score=0.3."),
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="How many processes (default one a core).", min=1)
+        int | None,
+        typer.Option(metavar="N", help="How many processes (default one a core).", min=1),
     ] = None,
-    engine: Annotated[str, typer.Option(help="'local', or 'ray' (extra 'ray').")] = "local",
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=one_of("local", "ray"),
+            help="'local', or 'ray' (extra 'ray').",
+        ),
+    ] = "local",
     ray_address: Annotated[
         str | None,
-        typer.Option(help="A cluster: 'auto' or 'ray://host:10001' (default this machine)."),
+        typer.Option(
+            metavar="ADDRESS",
+            help="A cluster: 'auto' or 'ray://host:10001' (default this machine).",
+        ),
     ] = None,
     formats: Annotated[
         str,
         typer.Option(
-            "--format", help="parquet, jsonl, jsonl.gz, jsonl.zst, or two: 'parquet,jsonl'."
+            "--format",
+            metavar="NAMES",
+            help="parquet, jsonl, jsonl.gz, jsonl.zst, or two: 'parquet,jsonl'.",
         ),
     ] = "parquet",
-    form: Annotated[str, typer.Option(help="'full' or 'minimised' records.")] = "full",
+    form: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            autocompletion=one_of("full", "minimised"),
+            help="'full' or 'minimised' records.",
+        ),
+    ] = "full",
     like: Annotated[
-        str, typer.Option(help="A profile: 'exact', or 'medconcept23m' as published.")
+        str,
+        typer.Option(
+            metavar="PROFILE",
+            autocompletion=one_of("exact", "medconcept23m"),
+            help="A profile: 'exact', or 'medconcept23m' as published.",
+        ),
     ] = "exact",
     tokenizer: Annotated[
-        Path | None, typer.Option(help="BiomedBERT's vocab.txt, for the spans' tokens.")
+        Path | None,
+        typer.Option(metavar="FILE", help="BiomedBERT's vocab.txt, for the spans' tokens."),
     ] = None,
     caption: Annotated[
-        str | None, typer.Option(help="The column of captions (default found by its name).")
+        str | None,
+        typer.Option(metavar="COLUMN", help="The column of captions (default found by its name)."),
     ] = None,
     image: Annotated[
-        str | None, typer.Option(help="The column of images' paths (default found by its name).")
+        str | None,
+        typer.Option(
+            metavar="COLUMN", help="The column of images' paths (default found by its name)."
+        ),
     ] = None,
     other_columns: Annotated[
         bool,
@@ -78,13 +117,14 @@ def annotate(
         bool,
         typer.Option("--mentions", help="Add a column with every mention, whatever its id."),
     ] = False,
-    shard_size: Annotated[int, typer.Option(help="Rows a shard.", min=1)] = 5000,
+    shard_size: Annotated[int, typer.Option(metavar="N", help="Rows a shard.", min=1)] = 5000,
     resume: Annotated[
         bool,
         typer.Option("--resume/--no-resume", help="Go on with what is there, or begin anew."),
     ] = True,
     metrics: Annotated[
-        Path | None, typer.Option(help="Write counters into this file, for Prometheus.")
+        Path | None,
+        typer.Option(metavar="FILE", help="Write counters into this file, for Prometheus."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     quiet: Annotated[
@@ -94,17 +134,14 @@ def annotate(
     """Annotate files of captions, any number, into shards of image-text-concept triplets.
 
     The same command goes on where a run was stopped. The same input gives the same bytes with any
-    number of workers. A bad row never costs a good one: it is set aside in OUTPUT/quarantine, and
+    number of workers. A bad row never costs a good one: it is set aside in FOLDER/quarantine, and
     the exit status is 1.
 
     Examples:
 
         concept-linker annotate captions.jsonl.gz -o annotated
-
         concept-linker annotate tables/ -o annotated --caption text --image id --workers 8
-
         concept-linker annotate records.jsonl -o annotated --format jsonl.zst --like medconcept23m
-
         concept-linker annotate captions/ -o annotated --engine ray --ray-address auto
     """
     from concept_linker.batch.running import annotate as run
@@ -135,17 +172,16 @@ def annotate(
             **_settings(setting or []),
         )
     except KeyboardInterrupt:
-        print("concept-linker: stopped; the same command goes on from there", file=sys.stderr)
+        note("concept-linker: stopped; the same command goes on from there")
         raise typer.Exit(130) from None
     finally:
         signal.signal(signal.SIGTERM, before)
     if as_json:
-        print(json.dumps(summary.to_dict()))
+        print_json(summary.to_dict())
     elif not quiet:
         _print(summary)
     if summary.bad:
-        count = f"{summary.bad:,} bad {_plural(summary.bad, 'row')}"
-        print(f"{count} set aside in {output / 'quarantine'}", file=sys.stderr)
+        note(f"{counted(summary.bad, 'bad row')} set aside in {output / 'quarantine'}")
         raise typer.Exit(1)
 
 
@@ -164,26 +200,22 @@ def _settings(given: list[str]) -> dict[str, Any]:
 
 def _print(summary: Summary) -> None:
     print(
-        f"{summary.output}: {summary.captions:,} {_plural(summary.captions, 'caption')} in "
-        f"{summary.shards:,} {_plural(summary.shards, 'shard')}"
+        f"{summary.output}: {counted(summary.captions, 'caption')} in "
+        f"{counted(summary.shards, 'shard')}"
     )
     linked = summary.linked / summary.mentions if summary.mentions else 0.0
     print(
-        f"{summary.mentions:,} {_plural(summary.mentions, 'mention')}, {linked:.1%} linked to a "
-        f"concept, {summary.spans:,} in records (those with a CUI)"
+        f"{counted(summary.mentions, 'mention')}, {linked:.1%} linked to a concept, "
+        f"{summary.spans:,} in records (those with a CUI)"
     )
     if not summary.here:
         print("nothing was left to do")
         return
     number = summary.workers
-    workers = "" if number is None else f" with {number:,} {_plural(number, 'worker')}"
+    workers = "" if number is None else f" with {counted(number, 'worker')}"
     rate = summary.here / summary.seconds
     before = summary.captions - summary.here
     earlier = f"; {before:,} were there already" if before else ""
     print(f"{rate:,.0f} captions/s{workers}, {summary.seconds:,.0f} s{earlier}")
     if summary.died:
-        print(f"{summary.died:,} {_plural(summary.died, 'worker')} died and had to be replaced")
-
-
-def _plural(number: int, word: str) -> str:
-    return word if number == 1 else f"{word}s"
+        print(f"{counted(summary.died, 'worker')} died and had to be replaced")

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from concept_linker.cli.console import bar, print_json
+from concept_linker.cli.options import JsonFlag, QuietFlag, one_of
+
 __all__ = ["register"]
 
 
@@ -17,36 +20,51 @@ def register(app: typer.Typer) -> None:
 
 def encode(
     triplets: Annotated[
-        Path, typer.Argument(help="The pairs: a held-out set's folder, or a file of records.")
+        Path,
+        typer.Argument(
+            metavar="PAIRS", help="The pairs: a held-out set's folder, or a file of records."
+        ),
     ],
     model: Annotated[
         str,
         typer.Option(
+            metavar="MODEL",
+            autocompletion=one_of("concepts", "concepts-halves"),
             help="'concepts' or 'concepts-halves' (baselines that look at no image), or the "
-            "local folder of a model of open_clip or transformers."
+            "local folder of a model of open_clip or transformers.",
         ),
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FOLDER", help="The folder to write.")
+    ],
     images: Annotated[
-        Path | None, typer.Option(help="The folder that the pairs' image paths start from.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="The folder that the pairs' image paths start from."),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Pairs that are encoded at once.")] = 64,
-    device: Annotated[str, typer.Option(help="Where torch computes: cpu, cuda.")] = "cpu",
+    batch_size: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Pairs encoded at once.")
+    ] = 64,
+    device: Annotated[
+        str,
+        typer.Option(
+            metavar="DEVICE",
+            autocompletion=one_of("cpu", "cuda"),
+            help="Where torch computes: cpu, cuda.",
+        ),
+    ] = "cpu",
     trust_code: Annotated[
         bool, typer.Option("--trust-code", help="Run code that a model's folder brings.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
 ) -> None:
     """Encode images and captions, for 'retrieval'. A run that was cut goes on where it was.
 
     Examples:
 
         concept-linker encode pmc-9k --model concepts-halves -o baseline
-
         concept-linker encode pmc-9k --model biomedclip --images figures -o biomedclip-9k
     """
-    from tqdm import tqdm
-
     from concept_linker.encoders import encode as run
     from concept_linker.encoders import load_encoder
     from concept_linker.encoders.concepts import ConceptEncoder
@@ -56,6 +74,10 @@ def encode(
     pairs = load_pairs(triplets)
     if isinstance(encoder, ConceptEncoder):
         encoder.fit(pairs)
-    with tqdm(total=2 * len(pairs), desc="Encoding", unit=" rows", disable=quiet) as bar:
-        done = run(pairs, encoder, output, batch_size=batch_size, progress=bar.update)
-    print(f"{done.images}\n{done.texts}\n{done.ids}")
+    with bar("Encoding", 2 * len(pairs), "rows", quiet=quiet) as progress:
+        done = run(pairs, encoder, output, batch_size=batch_size, progress=progress)
+    files = {"images": str(done.images), "texts": str(done.texts), "ids": str(done.ids)}
+    if as_json:
+        print_json({"pairs": len(pairs), **files})
+    else:
+        print("\n".join(files.values()))

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from concept_linker.cli.console import console, counted, print_json, print_table, printable
+from concept_linker.cli.options import KB, QuietFlag
 from concept_linker.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from concept_linker.evaluation.confidence import Interval, PairedTest
     from concept_linker.evaluation.gold import GoldCorpus
     from concept_linker.evaluation.report import Report
@@ -30,47 +33,65 @@ def evaluate(
     corpus: Annotated[
         Path,
         typer.Argument(
-            help="Gold annotations: PubTator, BioC, BRAT, MedMentions, CRAFT captions, JSON Lines."
+            metavar="CORPUS",
+            help="Gold annotations: PubTator, BioC, BRAT, MedMentions, CRAFT captions, JSON Lines.",
         ),
     ],
-    kb: Annotated[str, typer.Option(help="'open', or the folder of a knowledge base.")] = "open",
+    kb: KB = "open",
     gold_mentions: Annotated[
         bool,
         typer.Option("--gold-mentions", help="Linking of given mentions alone, not end to end."),
     ] = False,
     train: Annotated[
         Path | None,
-        typer.Option(help="Training corpus: for the exact-match baseline, and seen or unseen."),
+        typer.Option(
+            metavar="CORPUS",
+            help="Training corpus: for the exact-match baseline, and seen or unseen.",
+        ),
     ] = None,
     subset: Annotated[
-        str | None, typer.Option(help="Only gold mentions of a subset, such as st21pv.")
+        str | None,
+        typer.Option(metavar="NAME", help="Only gold mentions of a subset, such as st21pv."),
     ] = None,
     format: Annotated[
-        str | None, typer.Option(help="The corpus's format, where its content does not tell.")
+        str | None,
+        typer.Option(
+            metavar="FORMAT", help="The corpus's format, where its content does not tell."
+        ),
     ] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write all figures to this file.")
+        Path | None,
+        typer.Option(
+            "--json",
+            metavar="FILE",
+            help="Write all figures to this file; '-' prints them instead of tables.",
+        ),
     ] = None,
     html_file: Annotated[
-        Path | None, typer.Option("--html", help="Write a page with plots and examples.")
+        Path | None,
+        typer.Option("--html", metavar="PAGE", help="Write a page with plots and examples."),
     ] = None,
     scispacy: Annotated[
         Path | None,
-        typer.Option(help="Folder of a finished scispaCy index with its kb.jsonl: measured too."),
+        typer.Option(
+            metavar="FOLDER",
+            help="Folder of a finished scispaCy index with its kb.jsonl: measured too.",
+        ),
     ] = None,
     no_baselines: Annotated[bool, typer.Option("--no-baselines", help="The linker alone.")] = False,
     resamples: Annotated[
-        int, typer.Option(min=0, help="Of bootstrap intervals and tests; 0 for none.")
+        int,
+        typer.Option(metavar="N", min=0, help="Of bootstrap intervals and tests; 0 for none."),
     ] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Of the resampling.")] = 0,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the resampling.")] = 0,
+    quiet: QuietFlag = False,
 ) -> None:
     """Measure linking accuracy on a gold corpus, beside two baselines.
 
     Examples:
 
-        concept-linker evaluate dev.pubtator.txt --kb mesh --train train.txt --html report.html
-
+        concept-linker evaluate dev.pubtator.txt --train train.pubtator.txt --html report.html
+        concept-linker evaluate dev.pubtator.txt --kb mesh --json - > figures.json
         concept-linker evaluate full_dev.jsonl.gz --kb umls --subset st21pv --gold-mentions
     """
     from concept_linker.evaluation import report as reporting
@@ -79,7 +100,8 @@ def evaluate(
     from concept_linker.knowledge_base.base import KnowledgeBase
     from concept_linker.linker import ConceptLinker
 
-    for path in (json_file, html_file):
+    to_print = json_file is not None and str(json_file) == "-"
+    for path in (None if to_print else json_file, html_file):
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
             raise InputError(f"{path}: cannot be written; wanted a file in a folder that exists")
     gold = read_corpus(corpus, format)
@@ -110,10 +132,13 @@ def evaluate(
             options=options,
             progress=progress,
         )
-    if json_file is not None:
-        found.write_json(json_file)
     if html_file is not None:
         write_page(found, html_file)
+    if to_print:
+        print_json(found.to_dict(), indent=1)
+        return
+    if json_file is not None:
+        found.write_json(json_file)
     _print(found)
 
 
@@ -144,33 +169,33 @@ def _progress(total: int, quiet: bool) -> Iterator[Callable[[str, int], None] | 
 
 
 def _print(report: Report) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, emoji=False)
     train = f", training corpus {report.train}" if report.train else ""
-    console.print(
-        escape(
-            f"{report.corpus}: {report.documents:,} documents, {report.mentions:,} gold mentions"
-            f"{train}; base of {report.concepts:,} concepts"
+    out = console(least=140)
+    out.print(
+        printable(
+            f"{report.corpus}: {counted(report.documents, 'document')}, "
+            f"{counted(report.mentions, 'gold mention')}{train}; "
+            f"base of {counted(report.concepts, 'concept')}"
         ),
         soft_wrap=True,
     )
     if report.gold_mentions:
-        _print_gold(console, report)
+        _print_gold(out, report)
     if report.end_to_end:
-        _print_end_to_end(console, report)
+        _print_end_to_end(out, report)
 
 
-def _print_gold(console: Any, report: Report) -> None:
+def _print_gold(out: Console, report: Report) -> None:
     from concept_linker.evaluation.ranks import TIE_RULES
     from concept_linker.evaluation.results import KS
 
     own = report.gold_mentions[0]
-    console.print(
-        f"\n[bold]Mentions given[/bold]: {own.mentions:,} with an id, "
+    _print_titled(
+        out,
+        "Mentions given",
+        f"{own.mentions:,} with an id, "
         f"{own.in_base / max(own.mentions, 1):.1%} of them in the base; "
-        f"{own.without_id:,} without, left out"
+        f"{own.without_id:,} without, left out",
     )
     rows = [
         [
@@ -194,10 +219,10 @@ def _print_gold(console: Any, report: Report) -> None:
         "precision",
         "ECE",
     ]
-    _table(console, head, rows)
-    _print_tests(console, "R@1, strict ties", report.tests.get("gold_mentions", {}))
+    _table(out, head, rows)
+    _print_tests(out, "R@1, strict ties", report.tests.get("gold_mentions", {}))
     _table(
-        console,
+        out,
         [f"{own.system}, strict ties", "mentions", "in the base", "R@1", "R@30"],
         [
             [
@@ -210,7 +235,7 @@ def _print_gold(console: Any, report: Report) -> None:
             for part in own.subgroups
         ],
     )
-    _print_counts(console, own.mistakes.counts)
+    _print_counts(out, own.mistakes.counts)
 
 
 def _decisions(result: GoldMentionResult) -> tuple[str, str, str]:
@@ -222,11 +247,13 @@ def _decisions(result: GoldMentionResult) -> tuple[str, str, str]:
     )
 
 
-def _print_end_to_end(console: Any, report: Report) -> None:
+def _print_end_to_end(out: Console, report: Report) -> None:
     own = report.end_to_end[0]
-    console.print(
-        f"\n[bold]End to end[/bold]: {own.found:,} mentions found, {own.linked:,} linked; "
-        "the others link what the first finds"
+    _print_titled(
+        out,
+        "End to end",
+        f"{own.found:,} mentions found, {own.linked:,} linked; "
+        "the others link what the first finds",
     )
     rows = [
         [
@@ -239,9 +266,9 @@ def _print_end_to_end(console: Any, report: Report) -> None:
         for result in (report.end_to_end[:1] if measure.endswith("mention") else report.end_to_end)
         for prf in [result.measures[measure]]
     ]
-    _table(console, ["measure", "system", "precision", "recall", "F1", "F1, 95 %"], rows)
+    _table(out, ["measure", "system", "precision", "recall", "F1", "F1, 95 %"], rows)
     _table(
-        console,
+        out,
         [f"{own.system}, end to end", "mentions", "found", "right", "right of found"],
         [
             [
@@ -252,37 +279,33 @@ def _print_end_to_end(console: Any, report: Report) -> None:
             for group in own.groups
         ],
     )
-    _print_tests(console, "F1 of strict concepts", report.tests.get("end_to_end", {}))
-    _print_counts(console, own.mistakes.counts)
+    _print_tests(out, "F1 of strict concepts", report.tests.get("end_to_end", {}))
+    _print_counts(out, own.mistakes.counts)
 
 
-def _print_tests(console: Any, measure: str, tests: dict[str, PairedTest]) -> None:
-    from rich.markup import escape
+def _print_titled(out: Console, title: str, text: str) -> None:
+    out.print()
+    out.print(title, style="bold", end="")
+    out.print(f": {text}")
 
+
+def _print_tests(out: Console, measure: str, tests: dict[str, PairedTest]) -> None:
     for name, test in tests.items():
         low, high = test.difference.low, test.difference.high
-        console.print(
-            f"against {escape(name)}: {measure} {test.difference.value:+.3f} "
+        out.print(
+            f"against {printable(name)}: {measure} {test.difference.value:+.3f} "
             f"({low:+.3f} to {high:+.3f}), p = {test.p_value:.4f}"
         )
 
 
-def _print_counts(console: Any, counts: dict[str, int]) -> None:
-    console.print("; ".join(f"{kind} {count:,}" for kind, count in counts.items()))
+def _print_counts(out: Console, counts: dict[str, int]) -> None:
+    out.print("; ".join(f"{kind} {count:,}" for kind, count in counts.items()))
 
 
 def _range(interval: Interval) -> str:
     return f"{interval.low:.3f} to {interval.high:.3f}"
 
 
-def _table(console: Any, head: list[str], rows: list[list[str]]) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for number, title in enumerate(head):
-        text = number == 0 or title in ("ties", "system")
-        table.add_column(escape(title), justify="left" if text else "right", no_wrap=not text)
-    for row in rows:
-        table.add_row(*map(escape, row))
-    console.print(table)
+def _table(out: Console, head: list[str], rows: list[list[str]]) -> None:
+    text = {head[0], "ties", "system"}
+    print_table(out, head, rows, left=text, wrap=())

@@ -4,45 +4,70 @@ from __future__ import annotations
 
 import csv
 import sys
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
+from concept_linker.cli.console import bar, counted, note, print_json
+from concept_linker.cli.options import JsonFlag, QuietFlag, existing_file
+from concept_linker.cli.parser import CommandLine
+
+if TYPE_CHECKING:
+    from concept_linker.evaluation.near_duplicates.duplicates import Duplicate
+
 __all__ = ["app"]
 
-app = typer.Typer(help="Hash images and find near-duplicates.", no_args_is_help=True)
+app = CommandLine(help="Hash images and find near-duplicates.")
 
 
 @app.command(name="hash")
 def hash_command(
     images: Annotated[
-        Path, typer.Argument(help="A folder of images, read with all folders below it.")
+        Path,
+        typer.Argument(
+            metavar="FOLDER", help="A folder of images, read with all folders below it."
+        ),
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The CSV to write.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="CSV", help="The CSV to write.")
+    ],
     triplets: Annotated[
         Path | None,
-        typer.Option(help="Hash the images of these records, by the paths that they give."),
+        typer.Option(
+            metavar="RECORDS",
+            callback=existing_file,
+            help="Hash the images of these records, by the paths that they give.",
+        ),
     ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
 ) -> None:
     """Write the perceptual hash of every image, with all paths of a hash.
 
-    Images that cannot be read are listed in OUTPUT.unreadable.csv, and nothing takes their place.
+    Images that cannot be read are listed in CSV.unreadable.csv, and the exit status is 1.
 
-    Example: concept-linker images hash figures -o figures.csv
+    Examples:
+
+        concept-linker images hash figures -o figures.csv
+        concept-linker images hash figures --triplets records.jsonl -o figures.csv
     """
-    from tqdm import tqdm
-
     from concept_linker.evaluation.near_duplicates import hashing
 
     paths: Iterable[str] = hashing.images_in(images) if triplets is None else _paths(triplets)
     listed = output.with_name(output.name + ".unreadable.csv")
     total = len(paths) if isinstance(paths, list) else None
-    with tqdm(total=total, desc="Hashing", unit=" images", disable=quiet) as bar:
-        hashes = hashing.hash_images(images, paths, progress=bar.update)
+    seen = 0
+    with bar("Hashing", total, "images", quiet=quiet) as progress:
+
+        def count() -> None:
+            nonlocal seen
+            seen += 1
+            progress(1)
+
+        hashes = hashing.hash_images(images, paths, progress=count)
         bad = hashing.write_hashes(output, hashes)
     listed.unlink(missing_ok=True)
     if bad:
@@ -50,8 +75,20 @@ def hash_command(
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(("path", "problem"))
             writer.writerows((one.path, one.problem) for one in bad)
-        print(f"{len(bad):,} images cannot be read: listed in {listed}", file=sys.stderr)
-    print(f"{output}")
+    if as_json:
+        print_json(
+            {
+                "output": str(output),
+                "images": seen,
+                "unreadable": len(bad),
+                "unreadable_list": str(listed) if bad else None,
+            }
+        )
+    else:
+        print(f"{output}: {counted(seen, 'image')}")
+    if bad:
+        note(f"{counted(len(bad), 'image')} cannot be read: listed in {listed}")
+        raise typer.Exit(1)
 
 
 def _paths(triplets: Path) -> list[str]:
@@ -62,21 +99,40 @@ def _paths(triplets: Path) -> list[str]:
 
 @app.command()
 def duplicates(
-    first: Annotated[Path, typer.Argument(help="Hashes, such as of what is trained on.")],
+    first: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FIRST",
+            callback=existing_file,
+            help="Hashes of `images hash`, such as of what is trained on.",
+        ),
+    ],
     second: Annotated[
         Path | None,
-        typer.Argument(help="Hashes, such as of what is evaluated on; without it, FIRST alone."),
+        typer.Argument(
+            metavar="SECOND",
+            callback=existing_file,
+            help="Hashes, such as of what is evaluated on; without it, FIRST alone.",
+        ),
     ] = None,
     distance: Annotated[
-        int, typer.Option("-d", "--distance", help="The most bits that differ; 0 for equal ones.")
+        int,
+        typer.Option(
+            "-d", "--distance", metavar="BITS", help="The most bits that differ; 0 for equal ones."
+        ),
     ] = 8,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Write the pairs to this CSV.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="CSV", help="Write the pairs to this CSV."),
     ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a pair.")] = False,
 ) -> None:
     """List the images that two lists share, or that come twice in one.
 
-    Example: concept-linker images duplicates training.csv evaluation.csv -o report.csv
+    Examples:
+
+        concept-linker images duplicates figures.csv
+        concept-linker images duplicates training.csv evaluation.csv -o report.csv
     """
     from concept_linker.evaluation.near_duplicates.duplicates import REPORT_COLUMNS
     from concept_linker.evaluation.near_duplicates.duplicates import duplicates as find
@@ -86,21 +142,28 @@ def duplicates(
     tables = [read_hashes(path) for path in (first, second) if path]
     counts: Counter[int] = Counter()
 
-    def write(out: TextIO) -> None:
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(REPORT_COLUMNS)
+    def found() -> Iterator[Duplicate]:
         for pair in find(*tables, distance=distance):
-            writer.writerow(pair)
             counts[pair.distance] += 1
+            if as_json:
+                print_json(pair._asdict())
+            yield pair
 
-    if output is None:
-        write(sys.stdout)
-    else:
+    if output is not None:
         with beside(output) as part, part.open("w", encoding="utf-8", newline="") as stream:
-            write(stream)
+            _write(stream, REPORT_COLUMNS, found())
+    elif as_json:
+        deque(found(), maxlen=0)
+    else:
+        _write(sys.stdout, REPORT_COLUMNS, found())
     images = " and ".join(f"{len(one):,}" for one in tables)
-    print(
-        f"{images} images: {counts.total():,} pairs within {distance} bits, "
-        f"{counts[0]:,} of them equal",
-        file=sys.stderr,
+    note(
+        f"{images} images: {counted(counts.total(), 'pair')} within {counted(distance, 'bit')}, "
+        f"{counts[0]:,} of them equal"
     )
+
+
+def _write(out: TextIO, columns: Sequence[str], pairs: Iterable[Duplicate]) -> None:
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(pairs)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from concept_linker.cli.console import counted, note, print_json, printable
+from concept_linker.cli.options import KB, JsonFlag, QuietFlag, complete_base, one_of
+from concept_linker.cli.parser import CommandLine
 from concept_linker.errors import SettingsError
 
 __all__ = ["app"]
 
-app = typer.Typer(help="Build, inspect and search knowledge bases.", no_args_is_help=True)
+app = CommandLine(help="Build, inspect and search knowledge bases.")
+
+_FORMATS = ("rrf", "obo", "obographs", "sssom", "jsonl", "mesh", "table")
 
 
 @app.command()
@@ -22,22 +25,28 @@ def build(
     source: Annotated[
         list[str],
         typer.Option(
-            help="FORMAT=PATH; the first source is trusted most. FORMAT is one of rrf, obo, "
-            "obographs, sssom, jsonl, mesh, table."
+            metavar="FORMAT=PATH",
+            autocompletion=one_of(*(f"{format}=" for format in _FORMATS)),
+            help=f"A vocabulary; the first is trusted most. FORMAT is {', '.join(_FORMATS[:-1])} "
+            f"or {_FORMATS[-1]}.",
         ),
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The folder to write.")],
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="FOLDER", help="The folder to write.")
+    ],
     language: Annotated[
-        list[str] | None, typer.Option(help="rrf: take these languages (default ENG).")
+        list[str] | None,
+        typer.Option(metavar="LAT", help="rrf: take these languages (default ENG)."),
     ] = None,
     vocabulary: Annotated[
-        list[str] | None, typer.Option(help="rrf: take only these sources (SAB).")
+        list[str] | None, typer.Option(metavar="SAB", help="rrf: take only these sources.")
     ] = None,
     term_type: Annotated[
-        list[str] | None, typer.Option(help="rrf: take only these term types (TTY).")
+        list[str] | None, typer.Option(metavar="TTY", help="rrf: take only these term types.")
     ] = None,
     semantic_type: Annotated[
-        list[str] | None, typer.Option(help="rrf: take only concepts of these types (TUI).")
+        list[str] | None,
+        typer.Option(metavar="TUI", help="rrf: take only concepts of these types."),
     ] = None,
     keep_suppressed: Annotated[
         bool, typer.Option("--keep-suppressed", help="rrf: take suppressed names too.")
@@ -46,18 +55,22 @@ def build(
         bool,
         typer.Option(
             "--skip-bad",
-            help="Set bad rows aside in OUTPUT.quarantine.jsonl, do not stop at the first.",
+            help="Set bad rows aside in FOLDER.quarantine.jsonl, do not stop at the first.",
         ),
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
 ) -> None:
     """Build a knowledge base from vocabularies.
+
+    The first bad row stops it; with --skip-bad it goes on, and the exit status is 1 if there was
+    any.
 
     Examples:
 
         concept-linker kb build --source rrf=2026AA/META --vocabulary MSH -o umls
-
-        concept-linker kb build --source obo=hp.obo --source sssom=mappings.sssom.tsv -o hpo
+        concept-linker kb build --source obo=hp.obo --source sssom=hp.sssom.tsv -o hpo
+        concept-linker kb build --source table=own.tsv --skip-bad -o own
     """
     from concept_linker.knowledge_base import build as building
     from concept_linker.knowledge_base import store
@@ -96,10 +109,19 @@ def build(
             options={"source": source, **filters, "skip_bad": skip_bad},
             progress=lambda stage, done: progress(stage, 0.3 + 0.7 * done),
         )
-    _print_summary(KnowledgeBase.open(output))
+    base = KnowledgeBase.open(output)
+    if as_json:
+        counts = base.manifest.counts
+        facts = {name: counts[name] for name in ("concepts", "names", "keys")}
+        set_aside = str(bad_rows) if quarantine.count else None
+        print_json(
+            {"output": str(output), **facts, "bad": quarantine.count, "quarantine": set_aside}
+        )
+    else:
+        _print_summary(base)
     if quarantine.count:
-        rows = "row" if quarantine.count == 1 else "rows"
-        print(f"{quarantine.count} bad {rows} set aside in {bad_rows}", file=sys.stderr)
+        note(f"{counted(quarantine.count, 'bad row')} set aside in {bad_rows}")
+        raise typer.Exit(1)
 
 
 def _split(source: str) -> tuple[str, Path]:
@@ -111,24 +133,35 @@ def _split(source: str) -> tuple[str, Path]:
 
 @app.command()
 def info(
-    kb: Annotated[str, typer.Argument(help="'open', or a folder.")] = "open",
-    as_json: Annotated[bool, typer.Option("--json", help="The whole manifest.")] = False,
+    kb: Annotated[
+        str,
+        typer.Argument(
+            metavar="KB",
+            help="'open', or the folder of a knowledge base.",
+            autocompletion=complete_base,
+        ),
+    ] = "open",
+    as_json: Annotated[bool, typer.Option("--json", help="The whole manifest, as JSON.")] = False,
     verify: Annotated[
         bool, typer.Option("--verify", help="Read every file and check its SHA-256.")
     ] = False,
+    quiet: QuietFlag = False,
 ) -> None:
     """Show what a knowledge base is made of.
 
-    Example: concept-linker kb info open
+    Examples:
+
+        concept-linker kb info open
+        concept-linker kb info umls --verify
     """
     from concept_linker.knowledge_base import store
     from concept_linker.knowledge_base.base import KnowledgeBase
 
-    base = KnowledgeBase.open(kb)
+    base = KnowledgeBase.open(kb, quiet=quiet)
     if verify:
         store.verify(base.path)
     if as_json:
-        print(json.dumps(base.manifest.model_dump(mode="json"), indent=1))
+        print_json(base.manifest.model_dump(mode="json"), indent=1)
     else:
         _print_summary(base)
         if verify:
@@ -141,29 +174,38 @@ def _print_summary(base: Any) -> None:
     print(f"{counts['concepts']:,} concepts, {counts['names']:,} names, {counts['keys']:,} keys")
     for source in base.manifest.sources:
         about = ", ".join(filter(None, (source.format, source.version, source.licence)))
-        print(f"  {source.name} ({about})")
+        print(printable(f"  {source.name} ({about})"))
 
 
 @app.command()
 def search(
-    text: Annotated[str, typer.Argument(help="A name, in any spelling.")],
-    kb: Annotated[str, typer.Option(help="'open', or a folder.")] = "open",
-    k: Annotated[int, typer.Option("-k", help="At most so many concepts.")] = 10,
-    threshold: Annotated[float, typer.Option(help="The least similarity, 0 to 1.")] = 0.5,
+    text: Annotated[
+        str, typer.Argument(metavar="TEXT", help="A name, in any spelling; in quotes.")
+    ],
+    kb: KB = "open",
+    k: Annotated[int, typer.Option("-k", metavar="N", help="At most so many concepts.")] = 10,
+    threshold: Annotated[
+        float, typer.Option(metavar="X", help="The least similarity, 0 to 1.")
+    ] = 0.5,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a concept.")] = False,
+    quiet: QuietFlag = False,
 ) -> None:
-    """Search names, exact and near.
+    """Search names, exact and near: similarity, id, name, and the alias that was found.
 
-    Example: concept-linker kb search hipocampus
+    Examples:
+
+        concept-linker kb search hipocampus
+        concept-linker kb search "heart attack" -k 3 --threshold 0.7 --json
     """
     from concept_linker.knowledge_base.base import KnowledgeBase
 
-    found = KnowledgeBase.open(kb).search(text, k=k, threshold=threshold)
+    found = KnowledgeBase.open(kb, quiet=quiet).search(text, k=k, threshold=threshold)
     for candidate in found:
         if as_json:
-            print(json.dumps(candidate.to_dict()))
+            print_json(candidate.to_dict())
         else:
             alias = "" if candidate.alias == candidate.name else f"  ({candidate.alias})"
-            print(f"{candidate.similarity:.3f}  {candidate.concept_id}  {candidate.name}{alias}")
+            line = f"{candidate.similarity:.3f}  {candidate.concept_id}  {candidate.name}{alias}"
+            print(printable(line))
     if not found and not as_json:
-        print(f"nothing with a similarity of {threshold} or more", file=sys.stderr)
+        note(f"nothing with a similarity of {threshold} or more")

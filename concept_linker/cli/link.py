@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator
 from typing import Annotated
@@ -10,8 +9,21 @@ from typing import Annotated
 import typer
 
 from concept_linker.annotation import Annotation, Candidate
+from concept_linker.cli.console import (
+    console,
+    counted,
+    note,
+    print_json,
+    print_table,
+    printable,
+)
+from concept_linker.cli.options import KB, QuietFlag
+from concept_linker.errors import InputError
 
 __all__ = ["register"]
+
+_TITLES = ("place", "mention", "id", "name", "semantic type", "similarity", "score")
+_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def register(app: typer.Typer) -> None:
@@ -21,68 +33,79 @@ def register(app: typer.Typer) -> None:
 
 def link(
     text: Annotated[
-        str, typer.Argument(help="A caption; '-' reads one a line from standard input.")
+        str,
+        typer.Argument(
+            metavar="TEXT", help="A caption, in quotes; '-' reads one a line from standard input."
+        ),
     ],
-    kb: Annotated[str, typer.Option(help="'open', or the folder of a knowledge base.")] = "open",
+    kb: KB = "open",
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a caption, with all candidates.")
     ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    quiet: QuietFlag = False,
 ) -> None:
     """Find the concepts of a caption.
 
     Examples:
 
         concept-linker link "CT shows a pleural effusion."
-
+        concept-linker link "CT shows a pleural effusion." --json
         concept-linker link - --json < captions.txt > linked.jsonl
     """
     from concept_linker.linker import ConceptLinker
 
     linker = ConceptLinker.load(kb, quiet=quiet)
-    texts: Iterator[str] = _lines() if text == "-" else iter([text])
+    lines = _Lines()
+    texts = iter(lines) if text == "-" else iter([text])
     # One at a time, so that `tail -f captions.txt | concept-linker link -` answers at once.
     for annotation in linker.link_many(texts, batch_size=1):
         if as_json:
-            print(json.dumps(annotation.to_dict()), flush=True)
+            print_json(annotation.to_dict())
         else:
             _print_table(annotation)
+    if lines.bad:
+        note(f"{counted(lines.bad, 'line')} not in UTF-8: what could not be read became U+FFFD")
+        raise typer.Exit(1)
 
 
-def _lines() -> Iterator[str]:
+class _Lines:
     """Lines of standard input, without their ends; bytes that are no UTF-8 become U+FFFD."""
-    for number, line in enumerate(sys.stdin.buffer):
-        text = line.decode("utf-8", errors="replace").rstrip("\r\n")
-        yield text.removeprefix("\ufeff") if number == 0 else text
+
+    def __init__(self) -> None:
+        self.bad = 0
+
+    def __iter__(self) -> Iterator[str]:
+        for number, line in enumerate(sys.stdin.buffer):
+            if number == 0 and line.startswith(_UTF_16):
+                raise InputError(
+                    "standard input is UTF-16, wanted UTF-8: `iconv -f UTF-16 -t UTF-8` makes it so"
+                )
+            try:
+                text = line.decode("utf-8")
+            except UnicodeDecodeError:
+                self.bad += 1
+                text = line.decode("utf-8", errors="replace")
+            text = text.rstrip("\r\n")
+            yield text.removeprefix("\ufeff") if number == 0 else text
 
 
 def _print_table(annotation: Annotation) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, emoji=False)
-    console.print(escape(annotation.text), soft_wrap=True)
+    out = console()
+    out.print(printable(annotation.text), soft_wrap=True)
     if not annotation.mentions:
-        console.print("no concepts found\n")
+        out.print("no concepts found\n")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("place", no_wrap=True)
-    for title in ("mention", "id", "name", "semantic type"):
-        table.add_column(title, overflow="fold", no_wrap=title == "id")
-    for title in ("similarity", "score"):
-        table.add_column(title, justify="right", no_wrap=True)
-    for mention in annotation:
-        place = f"{mention.start}-{mention.end}"
-        if mention.best is None:
-            table.add_row(place, escape(mention.text), "-", "", "", "", "")
-        else:
-            table.add_row(place, escape(mention.text), *map(escape, _cells(mention.best)))
-    console.print(table)
-    console.print()
+    rows = [
+        (f"{mention.start}-{mention.end}", mention.text, *_cells(mention.best))
+        for mention in annotation
+    ]
+    print_table(out, _TITLES, rows, left=_TITLES[:5], wrap=("mention", "name", "semantic type"))
+    out.print()
 
 
-def _cells(best: Candidate) -> tuple[str, str, str, str, str]:
+def _cells(best: Candidate | None) -> tuple[str, str, str, str, str]:
+    if best is None:
+        return "-", "", "", "", ""
     from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
 
     types = (

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from concept_linker.cli.console import bar, note, print_json, printable
+from concept_linker.cli.options import KB, JsonFlag, QuietFlag, existing_file, one_of
+from concept_linker.cli.parser import CommandLine
 from concept_linker.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
@@ -17,9 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = typer.Typer(
-    help="Fetch articles of PubMed Central, read their figures.", no_args_is_help=True
-)
+app = CommandLine(help="Fetch articles of PubMed Central, read their figures.")
 
 #: The default of :class:`~concept_linker.pmc.settings.FetchSettings`, which is not imported here.
 ENDPOINT = "https://pmc-oa-opendata.s3.amazonaws.com"
@@ -28,53 +28,74 @@ ENDPOINT = "https://pmc-oa-opendata.s3.amazonaws.com"
 @app.command()
 def fetch(
     output: Annotated[
-        Path, typer.Option("-o", "--output", help="The folder; a run into it again resumes.")
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="FOLDER", help="The folder; a run into it again resumes."
+        ),
     ],
     articles: Annotated[
         list[str] | None,
         typer.Argument(
+            metavar="PMCID...",
             help="PMCIDs, or files that list them one a line; '-' reads such a list from "
-            "standard input."
+            "standard input.",
         ),
     ] = None,
     records: Annotated[
         Path | None,
         typer.Option(
+            metavar="RECORDS",
+            callback=existing_file,
             help="Records (JSONL, Parquet) whose images to fetch; writes those that have one to "
-            "OUTPUT/records.jsonl."
+            "FOLDER/records.jsonl.",
         ),
     ] = None,
     licence: Annotated[
         str,
-        typer.Option("--licence", "--license", help="Take only these; such as CC-BY,CC0,CC-BY-NC."),
+        typer.Option(
+            "--licence",
+            "--license",
+            metavar="LIST",
+            help="Take only these; such as CC-BY,CC0,CC-BY-NC.",
+        ),
     ] = "CC-BY,CC0",
     images: Annotated[
-        str, typer.Option(help="'figures', or 'none': the articles' text alone.")
+        str,
+        typer.Option(
+            metavar="WHICH",
+            autocompletion=one_of("figures", "none"),
+            help="'figures', or 'none': the articles' text alone.",
+        ),
     ] = "figures",
-    endpoint: Annotated[str, typer.Option(help="The service's address.")] = ENDPOINT,
-    rate: Annotated[float, typer.Option(help="At most so many requests a second.")] = 10.0,
-    workers: Annotated[int, typer.Option(help="Articles fetched at a time.")] = 4,
-    retries: Annotated[int, typer.Option(help="Tries again after a passing fault.")] = 5,
+    endpoint: Annotated[str, typer.Option(metavar="URL", help="The service's address.")] = ENDPOINT,
+    rate: Annotated[
+        float, typer.Option(metavar="X", help="At most so many requests a second.")
+    ] = 10.0,
+    workers: Annotated[int, typer.Option(metavar="N", help="Articles fetched at a time.")] = 4,
+    retries: Annotated[
+        int, typer.Option(metavar="N", help="Tries again after a passing fault.")
+    ] = 5,
     back_off: Annotated[
-        float, typer.Option(help="Seconds before the first of them; doubled each time.")
+        float,
+        typer.Option(metavar="X", help="Seconds before the first of them; doubled each time."),
     ] = 1.0,
-    timeout: Annotated[float, typer.Option(help="Seconds without a byte.")] = 60.0,
-    as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    timeout: Annotated[float, typer.Option(metavar="X", help="Seconds without a byte.")] = 60.0,
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
 ) -> None:
     """Fetch articles and their figures' images from PMC's Cloud Service.
 
-    Takes an article's newest published version with a licence that is wanted.
-    Leaves retracted articles out and checks each file's MD5.
-    What is there is not fetched again.
+    Takes an article's newest published version with a licence that is wanted. Leaves retracted
+    articles out and checks each file's MD5. What is there is not fetched again. Exit status 1 if
+    an article failed; the same command tries it again.
 
-    By using the service you accept NLM's terms: acknowledge NLM as the source,
-    and pass on only what an article's licence allows.
+    By using the service you accept NLM's terms: acknowledge NLM as the source, and pass on only
+    what an article's licence allows.
 
     Examples:
 
         concept-linker pmc fetch PMC11370360 PMC10729897 -o articles
-
+        concept-linker pmc fetch pmcids.txt -o articles --licence CC-BY,CC0,CC-BY-NC
         concept-linker pmc fetch --records medconcept.jsonl -o rebuilt
     """
     from concept_linker.knowledge_base.progress import progress_bar
@@ -102,63 +123,94 @@ def fetch(
     if records:
         rebuilt = rebuild(records, output)
         values |= {
-            "records in OUTPUT/records.jsonl": rebuilt.written,
-            "records without an image": rebuilt.without_image,
-            "records that name no article": rebuilt.untold,
-            "bad records": rebuilt.bad,
+            "records_written": rebuilt.written,
+            "records_without_image": rebuilt.without_image,
+            "records_without_article": rebuilt.untold,
+            "bad_records": rebuilt.bad,
         }
-    _finish(values, summary.failed, as_json=as_json)
+    for name, reason in summary.failed.items():
+        note(f"{name}: {reason}")
+    if as_json:
+        print_json({"output": str(output), **values, "failures": summary.failed})
+    else:
+        _print(values, always=("asked",))
+    if summary.failed or values.get("bad_records"):
+        raise typer.Exit(1)
 
 
 @app.command()
 def extract(
     articles: Annotated[
         list[Path],
-        typer.Argument(help="Folders, .tar (also .gz, .xz, .zst), .xml, or a fetched folder."),
+        typer.Argument(
+            metavar="ARTICLES...",
+            help="Folders, .tar (also .gz, .xz, .zst), .xml, or a fetched folder.",
+        ),
     ],
     output: Annotated[
-        Path, typer.Option("-o", "--output", help=".jsonl, .jsonl.gz, .jsonl.zst or .parquet.")
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="The file to write: .jsonl, .jsonl.gz, .jsonl.zst or .parquet.",
+        ),
     ],
     images: Annotated[
         Path | None,
-        typer.Option(help="A folder of images; figures that have none in it are left out."),
+        typer.Option(
+            metavar="FOLDER",
+            help="A folder of images; figures that have none in it are left out.",
+        ),
     ] = None,
     with_images: Annotated[
         bool, typer.Option("--with-images", help="Parquet: put the images themselves in.")
     ] = False,
     link: Annotated[bool, typer.Option("--link", help="Find the captions' concepts.")] = False,
-    kb: Annotated[str, typer.Option(help="'open', or the folder of a knowledge base.")] = "open",
-    detector: Annotated[str, typer.Option(help="What finds the mentions.")] = "dictionary",
+    kb: KB = "open",
+    detector: Annotated[
+        str,
+        typer.Option(
+            metavar="DETECTOR",
+            autocompletion=one_of("dictionary", "hybrid", "ner"),
+            help="What finds the mentions: dictionary, ner, hybrid, or a spaCy model.",
+        ),
+    ] = "dictionary",
     like: Annotated[
-        str, typer.Option(help="'exact', or 'medconcept23m': spans as published.")
+        str,
+        typer.Option(
+            metavar="PROFILE",
+            autocompletion=one_of("exact", "medconcept23m"),
+            help="'exact', or 'medconcept23m': spans as published.",
+        ),
     ] = "exact",
     tokenizer: Annotated[
         Path | None,
-        typer.Option(help="A WordPiece vocab.txt, or its folder; else tokens are basic words."),
+        typer.Option(
+            metavar="PATH",
+            help="A WordPiece vocab.txt, or its folder; else tokens are basic words.",
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The summary as JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
 ) -> None:
     """Read the figures of JATS articles into records, one for each image.
 
-    An article that is broken is set aside in OUTPUT.quarantine.jsonl with the
-    reason; the rest goes on.
+    An article that is broken is set aside in FILE.quarantine.jsonl with the reason; the rest goes
+    on, and the exit status is 1.
 
     Examples:
 
         concept-linker pmc extract articles -o records.jsonl
-
         concept-linker pmc extract articles.tar.gz --link -o triplets.parquet
     """
-    from tqdm import tqdm
-
     from concept_linker.pmc.records import write_records
     from concept_linker.triplets.record import PROFILES
     from concept_linker.triplets.running import quarantine_of
 
     if like not in PROFILES:
         raise SettingsError(f"--like {like!r}, wanted one of {', '.join(PROFILES)}")
-    with tqdm(desc="Extracting", unit=" records", disable=quiet) as bar:
+    with bar("Extracting", None, "records", quiet=quiet) as progress:
         summary = write_records(
             articles,
             output,
@@ -167,11 +219,17 @@ def extract(
             linker=_linker(kb, detector, quiet=quiet) if link else None,
             profile=PROFILES[like],
             tokenizer=_word_piece(tokenizer),
-            progress=bar.update,
+            progress=progress,
         )
-    _finish(_extracted_values(summary), {}, as_json=as_json)
-    if summary.rejected:
-        print(f"set aside in {quarantine_of(output)}", file=sys.stderr)
+    values = _extracted_values(summary)
+    set_aside = quarantine_of(output) if summary.rejected else None
+    if as_json:
+        named = str(set_aside) if set_aside else None
+        print_json({"output": str(output), **values, "quarantine": named})
+    else:
+        _print(values, always=("articles", "records"))
+    if set_aside:
+        note(f"set aside in {set_aside}")
         raise typer.Exit(1)
 
 
@@ -210,14 +268,14 @@ def _fetched_values(summary: FetchSummary) -> dict[str, Any]:
     return {
         "asked": summary.asked,
         "fetched": summary.fetched,
-        "already there": summary.there,
-        "left out": dict(summary.left_out.most_common()),
+        "already_there": summary.there,
+        "left_out": dict(summary.left_out.most_common()),
         "failed": len(summary.failed),
-        "not asked": summary.not_asked,
-        "files fetched": summary.files,
-        "images there": summary.images,
-        "graphics without an image": summary.missing,
-        "files without an MD5": summary.unchecked,
+        "not_asked": summary.not_asked,
+        "files_fetched": summary.files,
+        "images_there": summary.images,
+        "graphics_without_image": summary.missing,
+        "files_without_md5": summary.unchecked,
     }
 
 
@@ -227,23 +285,17 @@ def _extracted_values(summary: ExtractionSummary) -> dict[str, Any]:
         "figures": summary.figures,
         "records": summary.records,
         "concepts": summary.spans,
-        "left out": dict(summary.left_out.most_common()),
-        "set aside": summary.rejected,
+        "left_out": dict(summary.left_out.most_common()),
+        "set_aside": summary.rejected,
     }
 
 
-def _finish(values: dict[str, Any], failures: dict[str, str], *, as_json: bool) -> None:
-    """Prints a summary, and each failure on standard error; exit status 1 where there is one."""
-    for name, reason in failures.items():
-        print(f"{name}: {reason}", file=sys.stderr)
-    if as_json:
-        print(json.dumps({**values, "failures": failures}))
-    else:
-        for name, value in values.items():
-            if isinstance(value, dict):
-                for reason, count in value.items():
-                    print(f"{count:>10,}  {name}: {reason}")
-            elif value:
-                print(f"{value:>10,}  {name}")
-    if failures:
-        raise typer.Exit(1)
+def _print(values: dict[str, Any], always: tuple[str, ...]) -> None:
+    """Prints what was counted, a count a line; of what is nought only some."""
+    for name, value in values.items():
+        words = name.replace("_", " ")
+        if isinstance(value, dict):
+            for reason, count in value.items():
+                print(printable(f"{count:>10,}  {words}: {reason}"))
+        elif value or name in always:
+            print(f"{value:>10,}  {words}")

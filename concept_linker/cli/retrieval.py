@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from concept_linker.cli.console import print_json
+from concept_linker.cli.options import KB, QuietFlag, existing_file, one_of
 from concept_linker.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -22,50 +23,78 @@ def register(app: typer.Typer) -> None:
 
 
 def retrieval(
-    images: Annotated[Path, typer.Option(help="Image embeddings: .npy, one row a pair.")],
-    texts: Annotated[Path, typer.Option(help="Text embeddings: .npy, the same rows.")],
+    images: Annotated[
+        Path,
+        typer.Option(
+            metavar="NPY", callback=existing_file, help="Image embeddings: .npy, one row a pair."
+        ),
+    ],
+    texts: Annotated[
+        Path,
+        typer.Option(
+            metavar="NPY", callback=existing_file, help="Text embeddings: .npy, the same rows."
+        ),
+    ],
     groups: Annotated[
         Path | None,
         typer.Option(
-            help="CSV, one line a row, with a column group, or image and caption (equal values "
-            "belong together), and perhaps article (drawn together for the intervals)."
+            metavar="CSV",
+            callback=existing_file,
+            help="One line a row, with a column group, or image and caption (equal values "
+            "belong together), and perhaps article (drawn together for the intervals).",
         ),
     ] = None,
     triplets: Annotated[
         Path | None,
         typer.Option(
+            metavar="PAIRS",
             help="The pairs, in the order of the rows: a held-out set's folder or a file of "
-            "records. Adds tables by concept and modality, and the misses to the page."
+            "records. Adds tables by concept and modality, and the misses to the page.",
         ),
     ] = None,
     image_folder: Annotated[
-        Path | None, typer.Option(help="Where the pairs' image paths start: pictures in the page.")
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Where the pairs' image paths start: pictures in the page."
+        ),
     ] = None,
-    kb: Annotated[str, typer.Option(help="Names and groups of concepts: 'open', or a folder.")] = (
-        "open"
-    ),
+    kb: KB = "open",
     other_images: Annotated[
-        Path | None, typer.Option(help="Another encoder's images, for a paired test.")
+        Path | None,
+        typer.Option(
+            metavar="NPY",
+            callback=existing_file,
+            help="Another encoder's images, for a paired test.",
+        ),
     ] = None,
-    other_texts: Annotated[Path | None, typer.Option(help="Another encoder's texts.")] = None,
+    other_texts: Annotated[
+        Path | None,
+        typer.Option(metavar="NPY", callback=existing_file, help="Another encoder's texts."),
+    ] = None,
     like: Annotated[
         str | None,
-        typer.Option(help="conceptclip: the published protocol's numbers, faults and all."),
+        typer.Option(
+            metavar="PROTOCOL",
+            autocompletion=one_of("conceptclip"),
+            help="conceptclip: the published protocol's numbers, faults and all.",
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="All figures as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
     html_file: Annotated[
-        Path | None, typer.Option("--html", help="Write a page with histogram and worst misses.")
+        Path | None,
+        typer.Option(
+            "--html", metavar="PAGE", help="Write a page with histogram and worst misses."
+        ),
     ] = None,
-    resamples: Annotated[int, typer.Option(min=1, help="Bootstrap draws.")] = 1000,
-    seed: Annotated[int, typer.Option(min=0, help="Of everything random.")] = 0,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    resamples: Annotated[int, typer.Option(metavar="N", min=1, help="Bootstrap draws.")] = 1000,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of everything random.")] = 0,
+    quiet: QuietFlag = False,
 ) -> None:
     """Score how well an encoder aligns images and texts, in both directions.
 
     Examples:
 
-        concept-linker retrieval --images images.npy --texts texts.npy --groups pmc/groups.csv
-
+        concept-linker retrieval --images images.npy --texts texts.npy --groups groups.csv
         concept-linker retrieval --images images.npy --texts texts.npy --like conceptclip --json
     """
     from concept_linker.evaluation import retrieval as measuring
@@ -90,7 +119,7 @@ def retrieval(
                 progress=lambda done: bar("as published", done),
             )
         if as_json:
-            print(json.dumps({"like": like, "note": NOTE, **figures}, indent=1))
+            print_json({"like": like, "note": NOTE, **figures}, indent=1)
         else:
             print(published_table(figures, NOTE))
         return
@@ -124,7 +153,10 @@ def retrieval(
         title = f"Cross-modal retrieval: {images.name} and {texts.name}"
         with beside(html_file) as part:
             part.write_text(page(made, title=title, picture=picture), encoding="utf-8")
-    print(json.dumps(made.to_dict(), indent=1) if as_json else table(made))
+    if as_json:
+        print_json(made.to_dict(), indent=1)
+    else:
+        print(table(made))
 
 
 def _embeddings(images: Path, texts: Path) -> tuple[Any, Any]:

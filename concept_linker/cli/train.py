@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from concept_linker.cli.console import counted, print_json
+from concept_linker.cli.options import KB, JsonFlag, QuietFlag
+
 __all__ = ["register"]
 
 
@@ -17,17 +20,25 @@ def register(app: typer.Typer) -> None:
 
 def train(
     corpus: Annotated[
-        Path, typer.Option(exists=True, help="Gold annotations: PubTator, BioC, BRAT, JSON Lines.")
+        Path,
+        typer.Option(metavar="CORPUS", help="Gold annotations: PubTator, BioC, BRAT, JSON Lines."),
     ],
-    output: Annotated[Path, typer.Option("--output", "-o", help="The folder of the new base.")],
-    kb: Annotated[str, typer.Option(help="'open', or a folder.")] = "open",
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="The folder of the new base.")
+    ],
+    kb: KB = "open",
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
 ) -> None:
     """Teach a knowledge base the names and meanings of a gold corpus.
 
     The folder can be given wherever a knowledge base can.
 
-    Example: concept-linker train --corpus TRAIN.pubtator --kb mesh -o mesh-taught
+    Examples:
+
+        concept-linker train --corpus TRAIN.pubtator -o taught
+        concept-linker train --corpus TRAIN.pubtator --kb mesh -o mesh-taught
+        concept-linker link "CT shows a pleural effusion." --kb taught
     """
     from concept_linker.evaluation.corpora import read_corpus
     from concept_linker.knowledge_base import store
@@ -36,11 +47,18 @@ def train(
     from concept_linker.teaching import teach
 
     output = store.check_target(output)
-    base = KnowledgeBase.open(kb, quiet=quiet)
     gold = read_corpus(corpus)
+    base = KnowledgeBase.open(kb, quiet=quiet)
     with progress_bar("Teaching", quiet=quiet) as progress:
         teach(base, gold, output, progress=progress)
     taught = KnowledgeBase.open(output)
     added = taught.manifest.counts["names"] - base.manifest.counts["names"]
+    if as_json:
+        counts = {"concepts": len(taught), "names_added": added, "gold_mentions": len(gold)}
+        print_json({"output": str(output), **counts})
+        return
     print(f"{output}")
-    print(f"{len(taught):,} concepts; {added:,} names more, from {len(gold):,} gold mentions")
+    print(
+        f"{counted(len(taught), 'concept')}; {counted(added, 'name')} more, from "
+        f"{counted(len(gold), 'gold mention')}"
+    )

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from concept_linker.cli.console import bar, counted, note, print_json
+from concept_linker.cli.options import (
+    KB_OR_NONE,
+    JsonFlag,
+    QuietFlag,
+    existing_file,
+    prepare_base,
+)
 from concept_linker.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -24,35 +30,47 @@ def register(app: typer.Typer) -> None:
 
 
 def view(
-    triplets: Annotated[Path, typer.Argument(help="A file of full records.")],
+    triplets: Annotated[
+        Path,
+        typer.Argument(metavar="RECORDS", callback=existing_file, help="A file of full records."),
+    ],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The page to write, .html.")
+        Path | None,
+        typer.Option("-o", "--output", metavar="PAGE", help="The page to write, .html."),
     ] = None,
     serve: Annotated[
         bool, typer.Option("--serve", help="Show it at an address of this machine only.")
     ] = False,
     images: Annotated[
-        Path | None, typer.Option(help="The folder that the records' images are in.")
+        Path | None,
+        typer.Option(metavar="FOLDER", help="The folder that the records' images are in."),
     ] = None,
     embed: Annotated[
         bool, typer.Option("--embed", help="Put the images into the page; else it refers to them.")
     ] = False,
     against: Annotated[
         Path | None,
-        typer.Option(help="Another annotation of the same captions, shown side by side."),
+        typer.Option(
+            metavar="RECORDS",
+            callback=existing_file,
+            help="Another annotation of the same captions, shown side by side.",
+        ),
     ] = None,
-    kb: Annotated[
-        str, typer.Option(help="Names concepts and groups: 'open', a folder, or 'none'.")
-    ] = "open",
+    kb: KB_OR_NONE = "open",
     title: Annotated[
-        str | None, typer.Option(help="The page's title (default the files').")
+        str | None, typer.Option(metavar="TEXT", help="The page's title (default the files').")
     ] = None,
-    limit: Annotated[int, typer.Option(help="Show the first so many records.", min=1)] = 20_000,
+    limit: Annotated[
+        int, typer.Option(metavar="N", help="Show the first so many records.", min=1)
+    ] = 20_000,
     port: Annotated[
-        int, typer.Option(help="With --serve: the port (default a free one).", min=0, max=65535)
+        int,
+        typer.Option(
+            metavar="N", help="With --serve: the port; 0 is a free one.", min=0, max=65535
+        ),
     ] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")] = False,
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
 ) -> None:
     """Browse records: image beside highlighted caption, with filters and counts.
 
@@ -62,9 +80,7 @@ def view(
     Examples:
 
         concept-linker view figures.jsonl --images figures -o figures.html
-
         concept-linker view ours.jsonl --against published.jsonl -o compared.html
-
         concept-linker view figures.parquet --serve
     """
     from concept_linker.viewing.collection import has_images, read_collection
@@ -76,16 +92,15 @@ def view(
     if embed and images is None and not held:
         raise SettingsError(f"--embed: {triplets} holds no images, wanted --images FOLDER")
     size = sum(path.stat().st_size for path in (triplets, against) if path)
-    from tqdm import tqdm
-
-    with tqdm(total=size, desc="Reading", unit="B", unit_scale=True, disable=quiet) as bar:
+    prepare_base(kb, quiet=quiet)
+    with bar("Reading", size, "B", quiet=quiet) as progress:
         collection = read_collection(
             triplets,
             against=against,
             kb=None if kb == "none" else kb,
             limit=limit,
             images=held,
-            progress=lambda read: (bar.update(read), None)[1],
+            progress=progress,
         )
     embedder = Embedder(images) if held or embed else None
     image_of: Callable[[Seen], str] | None = embedder
@@ -100,9 +115,16 @@ def view(
         with beside(output) as part:
             part.write_text(text, encoding="utf-8", newline="\n")
     missing = embedder.missing if embedder else 0
-    _report(collection, output, len(text.encode("utf-8")), missing, as_json)
+    size = len(text.encode("utf-8"))
     if serve:
-        _serve(text, collection, images, port)
+        from concept_linker.viewing.server import PageServer
+
+        names = (one.image for one in collection.records)
+        with PageServer(text, images, names, port=port) as server:
+            _report(collection, output, size, missing, server.url, as_json)
+            server.serve_forever()
+    else:
+        _report(collection, output, size, missing, None, as_json)
     if collection.bad:
         raise typer.Exit(1)
 
@@ -117,30 +139,30 @@ def _check(output: Path | None, serve: bool, images: Path | None) -> None:
 
 
 def _report(
-    collection: Collection, output: Path | None, size: int, missing: int, as_json: bool
+    collection: Collection,
+    output: Path | None,
+    size: int,
+    missing: int,
+    url: str | None,
+    as_json: bool,
 ) -> None:
-    records, bad, unpaired = len(collection.records), collection.bad, collection.unpaired
+    shown, bad, unpaired = len(collection.records), collection.bad, collection.unpaired
     if as_json:
-        counts = {"records": records, "bad": bad, "unpaired": unpaired, "more": collection.more}
+        counts = {"records": shown, "bad": bad, "unpaired": unpaired, "more": collection.more}
         about = {"images_missing": missing, "bytes": size}
-        print(json.dumps({**counts, **about, "output": str(output) if output else None}))
-    elif output is not None:
-        print(f"{output}: {records:,} records, {size / 1e6:,.1f} MB")
+        place = {"output": str(output) if output else None, "url": url}
+        print_json({**counts, **about, **place})
+    elif url is not None:
+        print(f"{url}  (Ctrl-C ends)", flush=True)
+    else:
+        print(f"{output}: {counted(shown, 'record')}, {size / 1e3:,.0f} kB")
+    records = f"the first {counted(shown, 'record')}"
     notes = (
-        (collection.more, f"only the first {records:,} records are shown; --limit says how many"),
-        (unpaired, f"{unpaired:,} records are in one of the files only, and left out"),
-        (missing, f"{missing:,} images are not there, or are none that browsers show"),
-        (bad, f"{bad:,} bad rows left out; `concept-linker records validate` says what is wrong"),
+        (collection.more, f"only {records} of it; --limit says how many"),
+        (unpaired, f"{counted(unpaired, 'record')} in one of the files only: left out"),
+        (missing, f"{counted(missing, 'image')} missing, or of a kind that browsers do not show"),
+        (bad, f"{counted(bad, 'bad row')} left out; `concept-linker records validate` says why"),
     )
-    for wanted, note in notes:
+    for wanted, text in notes:
         if wanted:
-            print(note, file=sys.stderr)
-
-
-def _serve(text: str, collection: Collection, images: Path | None, port: int) -> None:
-    from concept_linker.viewing.server import PageServer
-
-    names = (one.image for one in collection.records)
-    with PageServer(text, images, names, port=port) as server:
-        print(f"{server.url}  (Ctrl-C ends)", flush=True)
-        server.serve_forever()
+            note(text)

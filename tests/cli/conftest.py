@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,7 +38,9 @@ Run = Callable[..., Done]
 def run(monkeypatch: pytest.MonkeyPatch) -> Run:
     """``run("kb", "info")``; standard input is empty unless given as bytes."""
 
-    def run(*arguments: str | Path, stdin: bytes = b"", encoding: str = "utf-8") -> Done:
+    def run(
+        *arguments: str | Path, stdin: bytes = b"", encoding: str = "utf-8", columns: int = 200
+    ) -> Done:
         streams = {
             "stdin": io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"),
             "stdout": io.TextIOWrapper(io.BytesIO(), encoding=encoding),
@@ -45,8 +48,9 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
         }
         with monkeypatch.context() as patched:
             patched.setattr(sys, "argv", ["concept-linker", *map(str, arguments)])
-            patched.setenv("COLUMNS", "200")
+            patched.setenv("COLUMNS", str(columns))
             patched.setenv("TERM", "dumb")
+            patched.setenv("TQDM_MININTERVAL", "0.1")  # else set for good
             for name, stream in streams.items():
                 patched.setattr(sys, name, stream)
             with pytest.raises(SystemExit) as exit:
@@ -58,6 +62,21 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
         return Done(exit.value.code or 0, *texts)  # type: ignore[arg-type]
 
     return run
+
+
+@pytest.fixture
+def documented() -> dict[str, set[str]]:
+    """The keys of each command's JSON, as docs/command-line.md has them."""
+    page = Path(__file__).resolve().parents[2] / "docs" / "command-line.md"
+    table = page.read_text(encoding="utf-8").partition("| command | JSON | keys |")[2]
+    found: dict[str, set[str]] = {}
+    for line in table.partition("\n\n")[0].splitlines()[2:]:
+        names, _, keys = line.strip("| ").split(" | ")
+        words = re.findall("`(.+?)`", names) or ["last line"]
+        group = words[0].rpartition(" ")[0]
+        for name in (words[0], *(f"{group} {word}" for word in words[1:])):
+            found[name] = set(re.findall("`(.+?)`", keys))
+    return found
 
 
 @pytest.fixture

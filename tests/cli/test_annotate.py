@@ -38,7 +38,7 @@ def test_it_says_what_it_did(run: Run, base: Path, captions: Path, tmp_path: Pat
     cuis = [span["umls_cui"] for span in json.loads(record)["umls_meta_info"]]
     assert cuis == ["C0221198", "C0019564"]
     changed = run(*arguments, "--image", "id", "--format", "jsonl", "--setting", "min_score=0.9")
-    assert changed.status == 1
+    assert changed.status == 2
     assert "linker.settings.min_score was" in changed.error
 
 
@@ -56,7 +56,7 @@ def test_a_wrong_call_is_told_in_one_line(
     run: Run, base: Path, captions: Path, tmp_path: Path, options: list[str], message: str
 ) -> None:
     done = run("annotate", captions, "-o", tmp_path / "out", "--kb", base, "--quiet", *options)
-    assert done.status == 1
+    assert done.status == 2
     assert message in done.error
 
 

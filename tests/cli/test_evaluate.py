@@ -60,7 +60,7 @@ def test_gold_mentions_of_a_subset_quietly(run: Run, corpus: Path, base: Path) -
     )  # fmt: skip
     assert done.status == 0
     assert done.err == ""
-    assert "dev small: 2 documents, 1 gold mentions" in done.out
+    assert "dev small: 2 documents, 1 gold mention;" in done.out
     assert "End to end" not in done.out
     assert "exact match" not in done.out
 
@@ -78,7 +78,7 @@ def test_what_cannot_be_done_is_said_in_a_line(
         (["--scispacy", tmp_path / "none"], "wanted"),
     ):
         done = run("evaluate", corpus, "--kb", base, "--quiet", *arguments)
-        assert done.status == 1
+        assert done.status == 2
         assert problem in done.error
     assert "no gold mention" in run("evaluate", empty, "--kb", base, "-q").error
     assert "no such file" in run("evaluate", tmp_path / "gone", "--kb", base, "-q").error

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ import pytest
 import typer
 
 from concept_linker.cli import app
+from concept_linker.errors import InputError
 
 Run = Callable[..., Any]
 COMMAND = [sys.executable, "-m", "concept_linker"]
@@ -29,7 +33,8 @@ def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ..
         yield from commands(one, (*path, name))
 
 
-COMMANDS = sorted(commands(typer.main.get_command(app)))
+ROOT: Any = typer.main.get_command(app)
+COMMANDS = sorted(commands(ROOT))
 
 
 def test_the_commands_are_there() -> None:
@@ -37,28 +42,83 @@ def test_the_commands_are_there() -> None:
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
-def test_help_shows_an_example(run: Run, words: tuple[str, ...]) -> None:
-    example = " ".join(("concept-linker", *words)) + " "
-    for arguments in ([], words):
-        done = run(*arguments, "--help")
-        assert (done.status, done.err) == (0, "")
-        assert example in done.out
-    assert "research only" in run("--help").out
+def test_help_shows_examples_that_can_be_called(run: Run, words: tuple[str, ...]) -> None:
+    done = run(*words, "--help")
+    assert (done.status, done.err) == (0, "")
+    assert done.out.startswith(f"Usage: concept-linker {' '.join(words)} ")
+    examples = [line.strip() for line in done.out.splitlines() if line.startswith("    concept-")]
+    own = [line for line in examples if line.startswith(" ".join(("concept-linker", *words)))]
+    assert own
+    for example in examples:
+        parse(example)
+    if words[1:]:
+        assert own[0] in run(words[0], "--help").out
+    else:
+        assert run("-h").out.count(f"\n  {words[0]} ") == 1
+
+
+def parse(example: str) -> None:
+    """As the shell and the parser do; whether its files are there is not asked."""
+    call = re.split(" [<>|]", example)[0]
+    command, arguments = ROOT, shlex.split(call)[1:]
+    while inner := getattr(command, "commands", None):
+        command, arguments = inner[arguments[0]], arguments[1:]
+    with suppress(InputError):
+        command.make_context("example", arguments)
+
+
+def test_the_help_of_all_is_for_newcomers(run: Run) -> None:
+    done = run("--help")
+    assert done == run("-h")
+    assert (done.status, done.err) == (0, "")
+    assert "research only" in done.out
+    assert "Commands:" not in done.out, "a command that is under no heading"
+    examples = [line.strip() for line in done.out.splitlines() if line.startswith("    concept-")]
+    assert 4 <= len(examples) <= 8
+    for example in examples:
+        parse(example)
+    for group in ([], ["kb"]):
+        nothing = run(*group)
+        assert (nothing.status, nothing.out) == (2, "")
+        assert nothing.err == run(*group, "--help").out
+
+
+def test_help_fits_the_terminal(run: Run) -> None:
+    for columns in (60, 200):
+        for words in COMMANDS:
+            for line in run(*words, "--help", columns=columns).out.splitlines():
+                assert len(line) < min(columns, 101) or line.startswith("    concept-linker")
 
 
 def test_the_real_command_shows_its_help() -> None:
     done = subprocess.run([*COMMAND, "--help"], check=True, capture_output=True, text=True)
     assert done.stderr == ""
-    for words in COMMANDS:
-        assert " ".join(("concept-linker", *words)) in done.stdout
+    assert done.stdout.startswith("Usage: concept-linker COMMAND")
+    assert "\x1b" not in done.stdout
 
 
-@pytest.mark.parametrize("arguments", [["--nonsense"], ["nonsense"], ["kb", "nonsense"]])
-def test_called_wrongly(run: Run, arguments: list[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--nonsense"], "no such option --nonsense; see `concept-linker --help`"),
+        (["lnik", "x"], "no such command 'lnik', did you mean `link`?"),
+        (["kb", "serch"], "no such command 'serch', did you mean `kb search`?"),
+        (["holdout", "biuld"], "no such command 'biuld', did you mean `holdout build`?"),
+        (["validate"], "no such command 'validate', did you mean `records validate`?"),
+        (["CT shows an effusion"], "no such command 'CT shows an effusion'; see"),
+        (["link", "--jsno", "x"], "no such option --jsno, did you mean `--json`?; see"),
+        (["link"], "missing argument 'TEXT'; see `concept-linker link --help`"),
+        (["kb", "build", "-o", "x"], "missing option '--source'; see"),
+        (["kb", "search", "x", "-k", "many"], "invalid value for '-k': "),
+        (["annotate", "x", "-o", "x", "--workers", "0"], "invalid value for '--workers': "),
+        (["completion", "tcsh"], "no shell 'tcsh', wanted one of bash, zsh, fish, powershell"),
+        (["--\x1b[2J"], "no such option --\\x1b[2J; see"),
+    ],
+)
+def test_called_wrongly(run: Run, arguments: list[str], problem: str) -> None:
     done = run(*arguments)
     assert done.status == 2
-    assert "nonsense" in done.err
-    assert done.out == ""
+    assert done.error.startswith(f"concept-linker: {problem}")
 
 
 def test_an_error_of_the_system_is_one_line(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -67,8 +127,8 @@ def test_an_error_of_the_system_is_one_line(run: Run, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr("concept_linker.knowledge_base.base.KnowledgeBase.open", fail)
     done = run("kb", "info")
-    assert done.status == 1
-    assert done.error == "concept-linker: [Errno 13] Permission denied: 'somewhere'"
+    assert done.status == 2
+    assert done.error == "concept-linker: somewhere: permission denied"
 
 
 def test_an_error_of_ours_in_the_code_is_not_hidden(
@@ -78,8 +138,29 @@ def test_an_error_of_ours_in_the_code_is_not_hidden(
         raise ZeroDivisionError
 
     monkeypatch.setattr("concept_linker.knowledge_base.base.KnowledgeBase.open", fail)
-    with pytest.raises(ZeroDivisionError):
-        run("kb", "info")
+    done = run("kb", "info")
+    assert (done.status, done.out) == (3, "")
+    assert "ZeroDivisionError" in done.err
+    assert "please report" in done.err.splitlines()[-1]
+
+
+def test_a_word_with_a_line_feed_is_told_in_one_line(run: Run) -> None:
+    assert "'a\\nb'" in run("a\nb").error
+    assert r"a\nb: no such file" in run("records", "validate", "a\nb").error
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_and_a_reader_that_is_gone(base: Path) -> None:
+    """What does not fit, or is not wanted, is seen even at the last flush."""
+    command = " ".join(shlex.quote(word) for word in [*COMMAND, "kb", "info", str(base)])
+    for redirected, status, error in (
+        ("> /dev/full", "2", "concept-linker: no space left on device\n"),
+        ("| true", "141", ""),
+        (">&-", "0", ""),
+    ):
+        script = f"exec 3>&1; {{ {command}; echo $? >&3; }} {redirected}"
+        done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+        assert (done.stdout.strip(), done.stderr) == (status, error)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
@@ -102,7 +183,7 @@ def test_interrupted(tmp_path: Path) -> None:
         out, errors = process.communicate()
     assert process.returncode == 130
     assert out == b""
-    assert b"Traceback" not in errors
+    assert errors == b"concept-linker: interrupted\n"
     assert list(tmp_path.iterdir()) == [pipe]
 
 

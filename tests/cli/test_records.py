@@ -137,16 +137,24 @@ def test_stats_and_card(run: Run, exact: Path, tmp_path: Path, open_base: Knowle
     assert run("records", "card", "-q", exact, "--kb", "none").out.startswith("---\n")
 
 
-def test_a_progress_bar_unless_quiet(run: Run, exact: Path, tmp_path: Path) -> None:
-    done = run("records", "convert", exact, "-o", tmp_path / "out.jsonl")
+def test_a_progress_bar_where_it_takes_long(
+    run: Run, exact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    convert = ("records", "convert", exact, "-o", tmp_path / "out.jsonl")
+    assert run(*convert).err == ""
+    monkeypatch.setattr("concept_linker.cli.console._BAR_DELAY", 0)
+    done = run(*convert)
     assert "Converting: 100%" in done.err
     assert done.out == f"{tmp_path / 'out.jsonl'}: 1 record\n"
+    assert run(*convert, "-q").err == ""
 
 
 @pytest.mark.parametrize(
     ("arguments", "wanted"),
     [
-        (["validate", "none.jsonl"], "No such file"),
+        (["validate", "none.jsonl"], "none.jsonl: no such file"),
+        (["stats", "."], ".: is a folder, wanted a file"),
+        (["card", "-"], "-: standard input is not read here, wanted the path of a file"),
         (["validate", "IN", "--offsets", "bytes"], "wanted 'caption' or 'medconcept23m'"),
         (["validate", "IN", "--like", "mine"], "wanted one of exact, medconcept23m"),
         (["validate", "IN", "--tokenizer", "none"], "no WordPiece vocabulary"),
@@ -167,7 +175,7 @@ def test_one_line_says_what_is_wrong(
     before = sorted(tmp_path.iterdir())
     called = [str(exact) if one == "IN" else one for one in arguments]
     done = run("records", *called, "-q")
-    assert done.status == 1
+    assert done.status == 2
     assert wanted in done.error
     assert sorted(tmp_path.iterdir()) == before
 

@@ -1,0 +1,164 @@
+"""``concept-linker about`` and ``completion``: what concerns the program itself."""
+
+from __future__ import annotations
+
+import platform
+import re
+from typing import Annotated, Any
+
+import typer
+
+import concept_linker
+from concept_linker.cli.console import print_json
+from concept_linker.cli.options import KB, JsonFlag, QuietFlag, one_of
+from concept_linker.errors import SettingsError
+
+__all__ = ["COMPLETE", "complete", "print_version", "register"]
+
+#: Shells put what they want completed into this variable.
+COMPLETE = "_CONCEPT_LINKER_COMPLETE"
+
+_SHELLS = ("bash", "zsh", "fish", "powershell")
+_MODELS = ("mention_ner", "ranker", "dictionary")
+#: Extras for those who work on the library itself.
+_OURS = ("dev", "docs", "test", "training")
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    app.command(name="about")(about)
+    app.command(name="completion")(completion)
+
+
+def print_version(wanted: bool) -> None:
+    """Prints the version, for ``--version``."""
+    if wanted:
+        print(f"concept-linker {concept_linker.__version__}")
+        raise typer.Exit
+
+
+def about(kb: KB = "open", as_json: JsonFlag = False, quiet: QuietFlag = False) -> None:
+    """Show versions, and the checksums of knowledge base and models.
+
+    This is what a report of a fault, or the methods section of a paper, should name.
+
+    Examples:
+
+        concept-linker about
+        concept-linker about --json
+    """
+    from concept_linker.knowledge_base.base import KnowledgeBase
+    from concept_linker.knowledge_base.checksum import sha256_of
+    from concept_linker.knowledge_base.store import MANIFEST
+    from concept_linker.resources import cache_folder
+
+    base = KnowledgeBase.open(kb, quiet=quiet)
+    packages, extras = _installed()
+    facts: dict[str, Any] = {
+        "concept_linker": concept_linker.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": packages,
+        "extras": extras,
+        "kb": {
+            "name": kb,
+            "path": str(base.path),
+            "sha256": sha256_of(base.path / MANIFEST),
+            "concepts": base.manifest.counts["concepts"],
+            "names": base.manifest.counts["names"],
+        },
+        "models": {name: _checksum(name) for name in _MODELS},
+        "cache": str(cache_folder()),
+    }
+    if as_json:
+        print_json(facts)
+    else:
+        _print(facts)
+
+
+def _print(facts: dict[str, Any]) -> None:
+    base = facts["kb"]
+    print(f"concept-linker {facts['concept_linker']}")
+    print(f"Python {facts['python']}, {facts['platform']}")
+    print(", ".join(f"{name} {version}" for name, version in facts["packages"].items()))
+    missing = [name for name, whole in facts["extras"].items() if not whole]
+    print(f"extras not installed: {', '.join(missing) or 'none'}")
+    print(f"base {base['name']}: {base['concepts']:,} concepts, {base['names']:,} names")
+    print(f"  {base['path']}")
+    print(f"  SHA-256 {base['sha256']}")
+    for name, checksum in facts["models"].items():
+        print(f"model {name}: SHA-256 {checksum}")
+    print(f"cache {facts['cache']}")
+
+
+def _installed() -> tuple[dict[str, str], dict[str, bool]]:
+    """The versions of the packages it needs; which extras are there with all of theirs."""
+    from importlib import metadata
+
+    packages: dict[str, str] = {}
+    extras: dict[str, bool] = {}
+    for line in metadata.requires("concept-linker") or ():
+        name = re.split(r"[^\w.-]", line, maxsplit=1)[0]
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            version = ""
+        extra = re.search(r"""extra == ["'](.+?)["']""", line)
+        if extra is None:
+            packages[name] = version
+        elif extra[1] not in _OURS:
+            extras[extra[1]] = extras.get(extra[1], True) and bool(version)
+    return packages, extras
+
+
+def _checksum(model: str) -> str:
+    """The SHA-256 of what ``sha256sum`` prints of a model's files, in the order of their paths."""
+    from hashlib import sha256
+
+    from concept_linker.knowledge_base.checksum import sha256_of
+    from concept_linker.resources import model_path
+
+    folder = model_path(model)
+    files = sorted(
+        {*folder.glob("weights/*"), *folder.glob("priors/*"), *folder.glob("every*.txt")}
+    )
+    lines = (f"{sha256_of(path)}  {path.relative_to(folder).as_posix()}\n" for path in files)
+    return sha256("".join(lines).encode()).hexdigest()
+
+
+def completion(
+    context: typer.Context,
+    shell: Annotated[
+        str,
+        typer.Argument(
+            metavar="SHELL", help="bash, zsh, fish or powershell.", autocompletion=one_of(*_SHELLS)
+        ),
+    ],
+) -> None:
+    """Print what makes a shell complete commands, options and values.
+
+    Examples:
+
+        concept-linker completion bash >> ~/.bashrc
+        concept-linker completion zsh >> ~/.zshrc
+        concept-linker completion fish > ~/.config/fish/completions/concept-linker.fish
+    """
+    if shell not in _SHELLS:
+        raise SettingsError(f"no shell {shell!r}, wanted one of {', '.join(_SHELLS)}")
+    raise typer.Exit(complete(context.find_root().command, f"source_{shell}"))
+
+
+def complete(command: Any, instruction: str) -> int:
+    """Does what a shell asks for: the script, or what a line can go on with.
+
+    Args:
+        command: the whole command line.
+        instruction: such as ``source_bash`` or ``complete_zsh``.
+    """
+    from typer.completion import (  # type: ignore[attr-defined]
+        completion_init,
+        shell_complete,
+    )
+
+    completion_init()
+    return shell_complete(command, {}, "concept-linker", COMPLETE, instruction)

@@ -1,0 +1,89 @@
+"""What commands have in common: options, files that are read, the completion of values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+
+from concept_linker.errors import InputError
+
+__all__ = [
+    "KB",
+    "KB_OR_NONE",
+    "JsonFlag",
+    "QuietFlag",
+    "complete_base",
+    "existing_file",
+    "one_of",
+    "prepare_base",
+]
+
+_Path = TypeVar("_Path", Path, Path | None)
+
+
+def existing_file(path: _Path) -> _Path:
+    """A file to read, checked before any work begins.
+
+    Raises:
+        InputError: it is none.
+    """
+    if path is None:
+        return path
+    if str(path) == "-":
+        raise InputError("-: standard input is not read here, wanted the path of a file")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder, wanted a file")
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    if not path.is_file():
+        raise InputError(f"{path}: is a pipe or a device, wanted a file: it is read more than once")
+    return path
+
+
+def one_of(*values: str) -> Callable[[str], list[str]]:
+    """Completes a value that is one of a few."""
+    return lambda incomplete: [value for value in values if value.startswith(incomplete)]
+
+
+def complete_base(incomplete: str) -> list[str]:
+    """Completes a knowledge base: the open one, or a folder here that is one."""
+    folders = (path.parent for path in Path().glob("*/manifest.json"))
+    return one_of("open", *sorted(str(path) for path in folders))(incomplete)
+
+
+KB = Annotated[
+    str,
+    typer.Option(
+        "--kb",
+        metavar="KB",
+        help="'open', or the folder of a knowledge base.",
+        autocompletion=complete_base,
+    ),
+]
+KB_OR_NONE = Annotated[
+    str,
+    typer.Option(
+        "--kb",
+        metavar="KB",
+        help="What names concepts and groups: 'open', a folder, or 'none'.",
+        autocompletion=complete_base,
+    ),
+]
+JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+
+
+def prepare_base(kb: str, *, quiet: bool) -> None:
+    """Opens a base before the work, so that a wrong one, or deriving one, comes first.
+
+    Args:
+        kb: as in :data:`KB_OR_NONE`.
+        quiet: no progress bar where the open base must first be derived.
+    """
+    if kb != "none":
+        from concept_linker.knowledge_base.base import KnowledgeBase
+
+        KnowledgeBase.open(kb, quiet=quiet)

@@ -1,0 +1,207 @@
+"""``concept-linker records repair``, ``minimise`` and ``convert``: a file in, another out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from concept_linker.cli.console import bar, counted, note, print_json
+from concept_linker.cli.options import JsonFlag, QuietFlag, existing_file, one_of
+from concept_linker.errors import SettingsError
+
+if TYPE_CHECKING:
+    from concept_linker.triplets.record import Profile
+    from concept_linker.triplets.running import Job
+    from concept_linker.triplets.wordpiece import WordPiece
+
+__all__ = [
+    "Like",
+    "OtherKeys",
+    "RecordsFile",
+    "Tokenizer",
+    "profile_of",
+    "register",
+    "wordpiece",
+]
+
+RecordsFile = Annotated[
+    Path, typer.Argument(metavar="RECORDS", callback=existing_file, help="The file of records.")
+]
+_Output = Annotated[
+    Path,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="The file to write: .jsonl, .jsonl.gz, .jsonl.zst or .parquet.",
+    ),
+]
+OtherKeys = Annotated[
+    bool, typer.Option("--other-keys", help="Let keys follow the record's own, and keep them.")
+]
+Tokenizer = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        help="BiomedBERT's vocab.txt (abstract-fulltext, 30,522 entries, SHA-256 79489a52be45…), "
+        "or a folder with it. It does not come with this library.",
+    ),
+]
+Like = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PROFILE",
+        autocompletion=one_of("exact", "medconcept23m"),
+        help="A profile: 'medconcept23m', as published, or 'exact'.",
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands."""
+    for command in (repair, minimise, convert):
+        app.command()(command)
+
+
+def repair(
+    path: RecordsFile,
+    output: _Output,
+    tokenizer: Tokenizer = None,
+    other_keys: OtherKeys = False,
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Turn the published offsets into ones that index the caption.
+
+    A byte order mark and CRLF are mended too. A span that cannot be mapped is left out, and set
+    aside with its record in FILE.quarantine.jsonl. Where captions have words that the published
+    vocabulary does not know, --tokenizer tells which.
+
+    Examples:
+
+        concept-linker records repair medconcept.jsonl -o exact.jsonl.zst
+        concept-linker records repair medconcept.jsonl -o exact.parquet --tokenizer vocab.txt
+    """
+    from concept_linker.triplets.running import repairing
+
+    job = repairing(wordpiece(tokenizer), other_keys=other_keys)
+    _rewrite("Repairing", path, output, job, as_json, quiet)
+
+
+def minimise(
+    path: RecordsFile,
+    output: _Output,
+    token_spans: Annotated[
+        bool,
+        typer.Option(
+            "--token-spans", help="Token positions, which training code reads; else characters."
+        ),
+    ] = False,
+    max_tokens: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            help="Leave out spans that end past so many tokens (75 fit CLIP's 77).",
+            min=1,
+        ),
+    ] = None,
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Keep caption, image and the bare spans.
+
+    Examples:
+
+        concept-linker records minimise figures.jsonl -o minimised.jsonl
+        concept-linker records minimise figures.jsonl -o train.jsonl --token-spans --max-tokens 75
+    """
+    from concept_linker.triplets.running import minimising
+
+    job = minimising(token_spans=token_spans, max_tokens=max_tokens)
+    _rewrite("Minimising", path, output, job, as_json, quiet)
+
+
+def convert(
+    path: RecordsFile,
+    output: _Output,
+    like: Like = None,
+    tokenizer: Tokenizer = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Put the images of this folder into the Parquet file."),
+    ] = None,
+    other_keys: OtherKeys = False,
+    as_json: JsonFlag = False,
+    quiet: QuietFlag = False,
+) -> None:
+    """Write records in another format; the output's ending says which.
+
+    Provenance goes along: in Parquet as a column, beside JSON Lines as FILE.provenance.jsonl.
+    --like medconcept23m makes of exact records what the published data set would have.
+
+    Examples:
+
+        concept-linker records convert figures.jsonl -o figures.parquet --images images
+        concept-linker records convert exact.parquet -o medconcept.jsonl --like medconcept23m
+    """
+    from concept_linker.triplets.running import converting
+
+    if images is not None and not images.is_dir():
+        raise SettingsError(f"--images {images}: wanted a folder")
+    job = converting(profile_of(like), wordpiece(tokenizer), other_keys=other_keys)
+    _rewrite("Converting", path, output, job, as_json, quiet, images)
+
+
+def _rewrite(
+    title: str,
+    path: Path,
+    output: Path,
+    job: Job,
+    as_json: bool,
+    quiet: bool,
+    images: Path | None = None,
+) -> None:
+    from concept_linker.triplets.running import quarantine_of, rewrite
+    from concept_linker.triplets.streams import check_ending
+
+    check_ending(output)
+    with bar(title, path.stat().st_size, "B", quiet=quiet) as progress:
+        summary = rewrite(path, output, job, images=images, progress=progress)
+    bad_rows = quarantine_of(output)
+    set_aside = str(bad_rows) if bad_rows.exists() else None
+    if as_json:
+        counts = {name: getattr(summary, name) for name in ("rows", "written", "bad")}
+        left_out = {"spans_left_out": summary.spans_left_out}
+        print_json({"output": str(output), **counts, **left_out, "quarantine": set_aside})
+    else:
+        print(f"{output}: {counted(summary.written, 'record')}")
+        if summary.spans_left_out:
+            print(f"{counted(summary.spans_left_out, 'span')} left out")
+    if set_aside:
+        note(f"{counted(summary.bad, 'bad row')} set aside in {set_aside}")
+        raise typer.Exit(1)
+
+
+def profile_of(like: str | None) -> Profile | None:
+    """The profile that ``--like`` names."""
+    from concept_linker.triplets.record import PROFILES
+
+    if like is None:
+        return None
+    if like not in PROFILES:
+        raise SettingsError(f"--like {like!r}, wanted one of {', '.join(PROFILES)}")
+    return PROFILES[like]
+
+
+def wordpiece(path: Path | None) -> WordPiece | None:
+    """The vocabulary that ``--tokenizer`` names; says so where it is another than usual."""
+    from concept_linker.triplets.wordpiece import WordPiece
+
+    if path is None:
+        return None
+    loaded = WordPiece.load(path)
+    if not loaded.is_medconcept:
+        note(f"{path}: not the vocabulary of MedConcept-23M")
+    return loaded
