@@ -1,15 +1,14 @@
-"""``concept-linker annotate``: rates, scaling, memory, and what is left after 30 kills.
+"""``concept-linker annotate``: rates, scaling, memory, and scispaCy's linker beside it.
 
     python benchmarks/annotate.py scaling [CAPTIONS] [DETECTOR]
-    python benchmarks/annotate.py kills [CAPTIONS] [DETECTOR]
-    python benchmarks/annotate.py bad [CAPTIONS] [DETECTOR]
+    python benchmarks/annotate.py scispacy PYTHON [CAPTIONS]
 
-CAPTIONS (200,000 for scaling, 20,000 for kills, 100,000 for bad rows) are those of ROCO, repeated
-with other numbers, sides and misspellings, so that a cache of mentions does not know them all.
+CAPTIONS (200,000, and 2,000 for scispaCy) are those of ROCO, repeated with other numbers, sides
+and misspellings, so that a cache of mentions does not know them all.
 
-``scaling`` runs one worker, then two, and samples their private memory.  ``kills`` ends whole runs
-and single workers with signal 9, and compares what comes out with a run that nothing happened to.
-``bad`` spoils every hundredth row and looks which are set aside.
+``scaling`` runs one worker, then two, and samples their private memory.  ``scispacy`` runs its
+linker over ``nlp.pipe``, with one process and with two, on the mentions that our dictionary finds
+and the data folder's ``kb100k``; PYTHON is the interpreter of an environment that has it.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ import re
 import statistics
 import subprocess
 import sys
+import tarfile
 import tempfile
 import threading
 import time
@@ -34,12 +34,9 @@ import psutil
 from machine import data_folder, save
 
 ROOT = Path(__file__).resolve().parents[1]
-COMMAND = "python benchmarks/annotate.py {} {} {}"
-DEFAULTS = {"scaling": 200_000, "kills": 20_000, "bad": 100_000}
 LEAST_SCALING = 1.8
 MOST_OVERHEAD = 0.10
 MOST_MEGABYTES = 600
-KILLS = 30
 SIDES = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
 
 
@@ -72,14 +69,17 @@ def write(path: Path, rows: Iterator[Any]) -> None:
             file.write((row if isinstance(row, bytes) else json.dumps(row).encode()) + b"\n")
 
 
-def start(path: Path, out: Path, workers: int, detector: str, *more: str) -> subprocess.Popen[str]:
+def start(
+    path: Path, out: Path, workers: int, detector: str, *more: str, **options: Any
+) -> subprocess.Popen[str]:
     """The real command in a process of its own."""
-    options = ["--workers", str(workers), "--json", "--quiet", "--detector", detector, *more]
+    given = ["--workers", str(workers), "--json", "--quiet", "--detector", detector, *more]
     return subprocess.Popen(
-        [sys.executable, "-m", "concept_linker", "annotate", str(path), "-o", str(out), *options],
+        [sys.executable, "-m", "concept_linker", "annotate", str(path), "-o", str(out), *given],
         env={"PYTHONPATH": str(ROOT), **os.environ, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         text=True,
+        **options,
     )
 
 
@@ -191,108 +191,60 @@ def shards(folder: Path) -> dict[str, str]:
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
-def kills(path: Path, place: Path, count: int, detector: str) -> tuple[dict[str, Any], bool]:
-    """30 of them, two thirds of whole runs."""
-    chance = random.Random(11)
-    more = ["--shard-size", str(count // 100), "--format", "parquet,jsonl"]
-    began = time.monotonic()
-    start(path, place / "whole", 2, detector, *more).communicate()
-    whole_seconds = time.monotonic() - began
-    wanted = shards(place / "whole")
-    done = {"runs": 0, "workers": 0}
-    torn = rounds = 0
-    process, out = None, place / "out0"
-    while sum(done.values()) < KILLS:
-        if process is None or process.poll() is not None:
-            if process is not None and process.returncode == 0:  # through before its time
-                torn += shards(out) != wanted
-                rounds += 1
-                out = place / f"out{rounds}"
-            process = start(path, out, 2, detector, *more)
-        time.sleep(chance.uniform(0.2, 0.6) * whole_seconds)
-        workers = workers_of(process)
-        if process.poll() is not None:
-            continue
-        if chance.random() < 2 / 3 or not workers:
-            process.kill()
-            process.communicate()
-            done["runs"] += 1
-        else:
-            chance.choice(workers).kill()
-            done["workers"] += 1
-    assert process is not None
-    process.communicate()
-    start(path, out, 2, detector, *more).communicate()
-    torn += shards(out) != wanted
-    rounds += 1
-    print(
-        f"{done['runs']} runs and {done['workers']} single workers killed in {rounds} annotations"
+def scispacy(python: str, place: Path, count: int) -> tuple[dict[str, Any], bool]:
+    """Its linker as a component, with one process and with two."""
+    from concept_linker import ConceptLinker
+
+    source = data_folder() / "kb100k"
+    (place / "kb.jsonl").write_bytes(gzip.decompress((source / "kb.jsonl.gz").read_bytes()))
+    with tarfile.open(source / "scispacy_index.tar.xz") as archive:
+        archive.extractall(place, filter="data")
+    linker = ConceptLinker.load(detector="dictionary")
+    captions = [row["caption"] for row in varied(count)]
+    write(
+        place / "spans.jsonl",
+        (
+            [annotation.text, [[mention.start, mention.end] for mention in annotation]]
+            for annotation in linker.link_many(captions)
+        ),
     )
-    print(f"{rounds - torn} of {rounds} came out as the undisturbed run, byte for byte")
-    return {**done, "annotations": rounds, "equal": rounds - torn}, not torn
-
-
-def bad(path: Path, place: Path, count: int, detector: str) -> tuple[dict[str, Any], bool]:
-    """Every hundredth row is spoilt, each in another way."""
-    spoilt: list[Any] = [
-        b"no JSON",
-        {"image": "a"},
-        {"caption": None, "image": "a"},
-        {"caption": 5, "image": "a"},
-        {"caption": "x" * 5_000_000, "image": "a"},
-        b'{"caption": "\xff", "image": "a"}',
-        b'{"caption": "\\ud800", "image": "a"}',
-        b"",
-        b"7",
-    ]
-    rows: list[Any] = list(varied(count))
-    places = sorted(random.Random(5).sample(range(count), count // 100))
-    for number, row in enumerate(places):
-        rows[row] = spoilt[number % len(spoilt)]
-    write(path, iter(rows))
-    process = start(path, place / "out", 2, detector, "--format", "jsonl")
-    told, _ = process.communicate()
-    summary = json.loads(told)
-    aside = [
-        json.loads(line)
-        for file in sorted((place / "out/quarantine").glob("*.jsonl"))
-        for line in file.read_text().splitlines()
-    ]
-    exact = [entry["line"] for entry in aside] == [row + 1 for row in places]
-    images = [
-        json.loads(line)["image"]
-        for file in sorted((place / "out").glob("part-*.jsonl"))
-        for line in file.open()
-    ]
-    left = set(range(count)) - set(places)
-    rest = images == [rows[row]["image"] for row in sorted(left)]
-    print(f"{summary['captions']:,} annotated, {summary['bad']:,} set aside")
-    print(f"exactly the spoilt ones are set aside: {exact}; all others are there, in order: {rest}")
-    reasons = {entry["problem"].split(" at ")[0].split(" has 5")[0] for entry in aside}
-    for reason in sorted(reasons):
-        print(f"  {reason[:90]}")
-    figures = {"rows": count, "set_aside": summary["bad"], "exactly": exact, "others_whole": rest}
-    return figures, exact and rest and process.returncode == 1
+    done = subprocess.run(
+        [python, f"{ROOT}/benchmarks/peers/pipe_scispacy.py", str(place)],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": ""},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    for name, one in figures.items():
+        rate, private = one["captions_a_second"], one["peak_private_megabytes"]
+        print(f"{name:12} {rate:>8,.1f} captions/s, at most {private:,} MB private")
+    return figures, True
 
 
 def main() -> None:
     """Runs one of them; exit status 1 where something misses its mark."""
-    what = sys.argv[1] if len(sys.argv) > 1 else ""
-    if what not in DEFAULTS:
-        sys.exit(__doc__)
-    count = int(sys.argv[2]) if len(sys.argv) > 2 else DEFAULTS[what]
-    detector = sys.argv[3] if len(sys.argv) > 3 else "hybrid"
-    run = {"scaling": scaling, "kills": kills, "bad": bad}[what]
+    what, *given = sys.argv[1:] or [""]
     with tempfile.TemporaryDirectory(dir=os.environ.get("CONCEPT_LINKER_SCRATCH")) as scratch:
         place = Path(scratch)
-        path = place / "captions.jsonl"
-        if what != "bad":
-            write(path, varied(count))
-        figures, good = run(path, place, count, detector)
+        if what == "scaling":
+            count = int(given[0]) if given else 200_000
+            detector = given[1] if len(given) > 1 else "hybrid"
+            write(place / "captions.jsonl", varied(count))
+            name, command = f"scaling_{detector}", f"scaling {count} {detector}"
+            figures, good = scaling(place / "captions.jsonl", place, count, detector)
+            figures = {"detector": detector, **figures}
+        elif what == "scispacy" and given:
+            count = int(given[1]) if len(given) > 1 else 2000
+            name, command = "scispacy", f"scispacy PYTHON {count}"
+            figures, good = scispacy(given[0], place, count)
+        else:
+            sys.exit(__doc__)
     print("as wanted" if good else "MISSED")
-    command = COMMAND.format(what, count, detector)
     save(
-        f"annotate_{what}_{detector}", command, {"captions": count, "detector": detector, **figures}
+        f"annotate_{name}",
+        f"python benchmarks/annotate.py {command}",
+        {"captions": count, **figures},
     )
     sys.exit(0 if good else 1)
 

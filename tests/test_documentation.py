@@ -1,20 +1,29 @@
-"""Every Python block of the README and the documentation runs as it stands."""
+"""What README and documentation show runs as it stands, and says what was measured."""
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 from concept_linker import KnowledgeBase
+from concept_linker.cli import app
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("**/*.md")),
+]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
+SHELL = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -27,8 +36,49 @@ def test_code_blocks_run(
         exec(compile(block, str(page), "exec"), names)  # noqa: S102
 
 
+@pytest.mark.skipif(os.name == "nt", reason="the commands are written for a POSIX shell")
+def test_shell_blocks_of_the_readme_run(open_base: KnowledgeBase, tmp_path: Path) -> None:
+    command = tmp_path / "bin/concept-linker"
+    command.parent.mkdir()
+    command.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m concept_linker "$@"\n')
+    command.chmod(0o755)
+    blocks = SHELL.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(blocks) == 3
+    path = f"{command.parent}{os.pathsep}{os.environ['PATH']}"
+    for block in blocks:
+        subprocess.run(
+            ["sh", "-euc", block],
+            cwd=tmp_path,
+            env={**os.environ, "PATH": path, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            check=True,
+        )
+    for made in ("annotated/part-00000.parquet", "page.html", "devices", "report.html"):
+        assert (tmp_path / made).exists()
+
+
+def shown_commands(page: Path) -> list[list[str]]:
+    """The calls of the command line in a page's blocks, as lists of words."""
+    text = page.read_text(encoding="utf-8").replace("\\\n", " ")
+    lines = re.findall(r"^(?: {4})?(concept-linker .*)$", text, re.MULTILINE)
+    return [shlex.split(line.partition(" <")[0], comments=True)[1:] for line in lines]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_that_are_shown_exist(page: Path) -> None:
+    for words in shown_commands(page):
+        command: Any = typer.main.get_command(app)
+        rest = list(words)
+        while hasattr(command, "commands"):
+            assert rest[0] in command.commands, words
+            command = command.commands[rest.pop(0)]
+        known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
+        options = {word.partition("=")[0] for word in rest if re.match(r"--?[a-z]", word)}
+        assert options <= known, words
+
+
 def test_the_readme_has_blocks_to_run() -> None:
-    assert len(BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))) >= 2
+    assert BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))
 
 
 def test_the_readme_opens_with_the_two_commands() -> None:
@@ -41,8 +91,16 @@ def test_the_readme_opens_with_the_two_commands() -> None:
 
 def test_links_to_files_are_right() -> None:
     for page in PAGES:
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8")):
+        text = page.read_text(encoding="utf-8")
+        links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text)
+        for target in links + re.findall(r'(?:src|srcset)="([^":]+)"', text):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_tests_that_are_named_exist() -> None:
+    for page in PAGES:
+        for file, test in re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page.read_text("utf-8")):
+            assert f"def {test}" in (ROOT / file).read_text("utf-8"), f"{page.name}: {file} {test}"
 
 
 def test_the_readme_shows_what_its_first_command_prints(open_base: KnowledgeBase) -> None:
@@ -60,4 +118,21 @@ def test_the_readme_shows_what_its_first_command_prints(open_base: KnowledgeBase
     ).stdout
     rows = [line.split() for line in printed.splitlines() if line.strip()]
     assert rows[0] == caption[1].split()
-    assert rows[1:] == [line.split() for line in shown[1].splitlines()]
+    assert rows[1:] == [line.split() for line in shown[1].splitlines()], (
+        "renew it with: python docs/renew.py command"
+    )
+
+
+def test_tables_of_figures_are_those_of_the_results(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "docs"))
+    import figures
+
+    for page in figures.PAGES:
+        text = page.read_text(encoding="utf-8")
+        assert figures.renewed(text) == text, "renew them with: python docs/renew.py figures"
+
+
+def test_pictures_are_small() -> None:
+    sizes = [path.stat().st_size for path in (ROOT / "docs/images").iterdir()]
+    assert sizes
+    assert sum(sizes) < 300_000

@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import gc
+import hashlib
 import logging
+import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-import pyarrow as pa
-
-from concept_linker.annotation import Annotation, Mention
-from concept_linker.batch.columns import MENTIONS, OTHER_KEYS
+from concept_linker.annotation import Annotation
 from concept_linker.batch.job import Job
 from concept_linker.batch.reading import Shard
-from concept_linker.batch.rows import BadInput, Row, fit, rows_of
-from concept_linker.errors import InputError
-from concept_linker.knowledge_base.checksum import sha256_of
+from concept_linker.batch.rows import BadInput, Row, rows_of
+from concept_linker.batch.spans import spans_of
+from concept_linker.batch.writing import ShardFiles, ShardWriter
+from concept_linker.errors import BatchError
 from concept_linker.quarantine import Quarantine
-from concept_linker.triplets.checking import PROVENANCE
-from concept_linker.triplets.lines import MAX_LINE
-from concept_linker.triplets.making import how_made, to_record
 from concept_linker.triplets.placing import beside
-from concept_linker.triplets.record import SPANS, dump, minimise
-from concept_linker.triplets.streams import RecordWriter, open_writer
 from concept_linker.triplets.wordpiece import WordPiece
 
 if TYPE_CHECKING:
@@ -37,26 +32,14 @@ __all__ = ["QUARANTINE", "ShardReport", "Shards", "collecting_between_shards", "
 _log = logging.getLogger(__name__)
 
 #: The folder, inside the output, of the bad rows.
-QUARANTINE = "quarantine"
-#: How many captions are linked together.  Where they begin depends on their places alone.
-_BATCH = 256
-#: From this length on a caption may make a line that is longer than a record may be.
-_LONG = 20_000
-_MENTION = pa.struct(
-    [
-        ("start", pa.int32()),
-        ("end", pa.int32()),
-        ("text", pa.string()),
-        ("label", pa.string()),
-        ("long_form", pa.string()),
-        ("negated", pa.bool_()),
-        ("concept_id", pa.string()),
-        ("name", pa.string()),
-        ("similarity", pa.float32()),
-        ("score", pa.float32()),
-        ("semantic_types", pa.list_(pa.string())),
-    ]
-)
+QUARANTINE: Final = "quarantine"
+#: How many captions are linked together, and from how many characters on fewer.  Where they begin
+#: depends on their places alone.
+_BATCH: Final = 256
+_CHARACTERS: Final = 1 << 20
+#: Where the linker raises for each of so many captions that are linked together, it is no matter of
+#: captions.
+_ALL_FAIL: Final = 10
 
 
 @dataclass(slots=True)
@@ -140,12 +123,7 @@ class Shards:
         self.job = job
         self._linker = linker or job.linker.load()
         self._tokenizer = WordPiece.load(job.tokenizer) if job.tokenizer else None
-        columns = list(job.columns.others)
-        if job.columns.more:
-            columns.append(pa.field(OTHER_KEYS, pa.string()))
-        if job.mentions:
-            columns.append(pa.field(MENTIONS, pa.list_(_MENTION)))
-        self._schema = pa.schema(columns)
+        self._files = ShardFiles(job, self._tokenizer)
 
     def annotate(
         self,
@@ -165,110 +143,75 @@ class Shards:
                 by one.
 
         Raises:
+            BatchError: the linker fails at every caption.
             OSError: a file cannot be written.
         """
         began = time.perf_counter()
+        name = shard_name(shard.number)
         report = ShardReport(shard.number, rows=shard.rows, read=shard.read)
         bad: list[BadInput] = []
-        size = 1 if announce else _BATCH
-        with ExitStack() as stack:
-            writers = {
-                name: stack.enter_context(
-                    self._writer(folder / f"{shard_name(shard.number)}.{name}")
-                )
-                for name in self.job.formats
-            }
+        with self._files.open(folder, name) as writer:
+            size = 1 if announce else _BATCH
             for rows in self._batches(shard, size, skipped or {}, bad):
                 if announce:
-                    announce(rows[0].index)
-                linking = time.perf_counter()
-                annotations = _linked(self._linker, [row.caption for row in rows])
-                report.linking += time.perf_counter() - linking
-                self._write(rows, annotations, writers, report, bad)
+                    announce(rows[0].place)
+                self._annotate_batch(rows, writer, report, bad)
         report.bad = len(bad)
-        report.files = _checksums(folder, shard.number, self._written())
-        report.files |= _set_aside(folder, shard.number, bad)
+        names = self._files.names(name) + _set_aside(folder, name, bad)
+        report.files = {one: _kept(folder / one) for one in names}
         report.seconds = time.perf_counter() - began
         return report
-
-    def _written(self) -> list[str]:
-        """The endings of a shard's files."""
-        endings = [f".{name}" for name in self.job.formats]
-        if self.job.columns.provenance:
-            endings += [f".provenance.{name}" for name in self.job.formats if name != "parquet"]
-        return endings
-
-    def _writer(self, path: Path) -> Any:
-        return open_writer(
-            path,
-            form=self.job.form,
-            provenance=self.job.columns.provenance,
-            columns=self._schema if path.suffix == ".parquet" else None,
-            metadata=how_made(**self.job.profile, tokenizer=self._tokenizer),
-        )
 
     def _batches(
         self, shard: Shard, size: int, skipped: Mapping[int, str], bad: list[BadInput]
     ) -> Iterator[list[Row]]:
         batch: list[Row] = []
+        characters = 0
         for row in rows_of(shard, self.job.columns):
             if isinstance(row, BadInput):
                 bad.append(row)
-            elif row.index in skipped:
-                bad.append(row.bad(skipped[row.index]))
+            elif row.place in skipped:
+                bad.append(row.bad(skipped[row.place]))
             else:
                 batch.append(row)
-            if len(batch) == size:
+                characters += len(row.caption)
+            if len(batch) == size or characters >= _CHARACTERS:
                 yield batch
-                batch = []
+                batch, characters = [], 0
         if batch:
             yield batch
 
-    def _write(
-        self,
-        rows: Sequence[Row],
-        annotations: Sequence[Annotation | Exception],
-        writers: Mapping[str, RecordWriter],
-        report: ShardReport,
-        bad: list[BadInput],
+    def _annotate_batch(
+        self, rows: list[Row], writer: ShardWriter, report: ShardReport, bad: list[BadInput]
     ) -> None:
-        others = fit([row.others for row in rows], self.job.columns)
-        for row, annotation, fitted in zip(rows, annotations, others, strict=True):
-            try:
-                if isinstance(annotation, Exception):
-                    kind = type(annotation).__name__
-                    raise InputError(f"caption: cannot be linked: {kind}: {annotation}")
-                record = self._record(row, annotation)
-                # Parquet comes last: what fits its columns it takes, but JSON may refuse a value.
-                for name in sorted(writers):
-                    along = fitted if name == "parquet" else row.others
-                    writers[name].write({**record, **along, **self._extra(row, annotation)})
-            except InputError as error:
-                bad.append(row.bad(str(error)))
-                continue
-            report.annotated += 1
-            report.mentions += len(annotation.mentions)
-            report.linked += sum(mention.best is not None for mention in annotation)
-            report.spans += len(record[SPANS])
-
-    def _record(self, row: Row, annotation: Annotation) -> dict[str, Any]:
-        record: Any = to_record(
-            annotation, tokenizer=self._tokenizer, **self.job.profile, **row.record
-        )
-        if len(row.caption) > _LONG and (length := len(dump(record))) > MAX_LINE:
-            raise InputError(
-                f"caption: makes a record of {length:,} bytes, wanted {MAX_LINE:,} at most"
-            )
-        return minimise(record)[0] if self.job.form == "minimised" else record  # type: ignore[return-value]
-
-    def _extra(self, row: Row, annotation: Annotation) -> dict[str, Any]:
-        """What follows the record and the input's columns."""
-        extra: dict[str, Any] = {}
-        if self.job.mentions:
-            extra[MENTIONS] = [_told(mention) for mention in annotation]
-        if self.job.columns.provenance:
-            extra[PROVENANCE] = row.provenance.linked(**self.job.linked_by).to_dict()
-        return extra
+        began = time.perf_counter()
+        linked = _linked(self._linker, [row.caption for row in rows])
+        report.linking += time.perf_counter() - began
+        if len(rows) >= _ALL_FAIL and all(isinstance(one, Exception) for one in linked):
+            error = linked[0]
+            raise BatchError(f"the linker fails at every caption: {type(error).__name__}: {error}")
+        problems = {
+            number: f"caption: cannot be linked: {type(error).__name__}: {error}"
+            for number, error in enumerate(linked)
+            if isinstance(error, Exception)
+        }
+        annotations = [
+            Annotation(row.caption) if isinstance(one, Exception) else one
+            for row, one in zip(rows, linked, strict=True)
+        ]
+        spans, unmade = spans_of(annotations, self.job.profile, self._tokenizer)
+        problems = {**unmade, **problems}
+        writer.write(rows, annotations, spans, problems)
+        counts = spans.value_lengths().to_pylist()
+        if problems:
+            bad += [rows[number].bad(problem) for number, problem in problems.items()]
+            annotations = [one for n, one in enumerate(annotations) if n not in problems]
+            counts = [count for n, count in enumerate(counts) if n not in problems]
+        bests = [mention.best for one in annotations for mention in one.mentions]
+        report.annotated += len(annotations)
+        report.mentions += len(bests)
+        report.linked += len(bests) - bests.count(None)
+        report.spans += sum(counts)
 
 
 def _linked(linker: ConceptLinker, captions: Sequence[str]) -> list[Annotation | Exception]:
@@ -277,47 +220,27 @@ def _linked(linker: ConceptLinker, captions: Sequence[str]) -> list[Annotation |
         return list(linker.link_many(captions, batch_size=len(captions)))
     except Exception as error:  # of one caption; the others shall not suffer for it
         if len(captions) == 1:
-            _log.error("the linker raised %s: %s", type(error).__name__, error)
+            _log.debug("the linker raised", exc_info=True)
             return [error]
         return [one for caption in captions for one in _linked(linker, [caption])]
 
 
-def _told(mention: Mention) -> dict[str, Any]:
-    best = mention.best
-    return {
-        "start": mention.start,
-        "end": mention.end,
-        "text": mention.text,
-        "label": mention.label,
-        "long_form": mention.long_form,
-        "negated": mention.negated,
-        "concept_id": best and best.concept_id,
-        "name": best and best.name,
-        "similarity": best and round(best.similarity, 6),
-        "score": best and round(best.score, 6),
-        "semantic_types": list(best.semantic_types) if best else [],
-    }
-
-
-def _set_aside(folder: Path, number: int, bad: list[BadInput]) -> dict[str, tuple[int, str]]:
-    name = f"{QUARANTINE}/{shard_name(number)}.jsonl"
+def _set_aside(folder: Path, shard: str, bad: Iterable[BadInput]) -> list[str]:
+    """Writes the bad rows of a shard; the name of the file, if there are any."""
+    name = f"{QUARANTINE}/{shard}.jsonl"
     if not bad:
         (folder / name).unlink(missing_ok=True)  # of an attempt that was worse
-        return {}
+        return []
     with beside(folder / name) as part:
         quarantine = Quarantine(part)
-        for row in sorted(bad, key=lambda row: row.index):
+        for row in sorted(bad):
             quarantine.bad(row.file, row.number, row.problem, row=row.text)
-    return _entry(folder, name)
+    return [name]
 
 
-def _checksums(folder: Path, number: int, endings: list[str]) -> dict[str, tuple[int, str]]:
-    found: dict[str, tuple[int, str]] = {}
-    for ending in endings:
-        found |= _entry(folder, shard_name(number) + ending)
-    return found
-
-
-def _entry(folder: Path, name: str) -> dict[str, tuple[int, str]]:
-    path = folder / name
-    return {name: (path.stat().st_size, sha256_of(path))}
+def _kept(path: Path) -> tuple[int, str]:
+    """The size and checksum of a file that is now on the disk itself."""
+    with path.open("rb") as file:
+        if os.name != "nt":  # there only what can be written can be synced
+            os.fsync(file.fileno())
+        return os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest()

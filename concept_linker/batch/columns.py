@@ -10,7 +10,8 @@ from typing import Any, Final
 import pyarrow as pa
 
 from concept_linker.batch.inputs import InputFile
-from concept_linker.batch.reading import is_image, raw_rows
+from concept_linker.batch.raw import raw_rows
+from concept_linker.batch.reading import is_image
 from concept_linker.errors import InputError
 from concept_linker.triplets.checking import PROVENANCE
 from concept_linker.triplets.lines import BadRow, Line, parse

@@ -7,6 +7,7 @@ counts as finished when ``progress.jsonl`` has its line, which comes after its f
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,8 +33,8 @@ def open_output(path: Path) -> Iterator[OutputFolder]:
     """Takes a folder for this run alone.
 
     Raises:
-        BatchError: it holds something else, or another run is writing into it.
-        OSError: it cannot be made or written.
+        BatchError: it cannot be made or written, holds something else, or another run is writing
+            into it.
     """
     from filelock import FileLock, Timeout
 
@@ -48,12 +49,15 @@ def open_output(path: Path) -> Iterator[OutputFolder]:
                 f"{path}: has {others[0]}, but no {MANIFEST} of an earlier run; "
                 "wanted a new or empty folder"
             )
-    path.mkdir(parents=True, exist_ok=True)
     lock = FileLock(path / _LOCK)
     try:
+        path.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
         raise BatchError(f"{path}: another run is writing into it") from None
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        raise BatchError(f"{path}: {reason}; wanted a folder that can be written") from error
     folder = OutputFolder(path)
     try:
         folder.sweep()
@@ -152,8 +156,12 @@ class OutputFolder:
         return dict(found)
 
     def _write_manifest(self, content: Mapping[str, Any]) -> None:
-        with beside(self.path / MANIFEST) as part:
-            part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        """Before any shard: without a manifest, even after a power cut, they would be nobody's."""
+        with beside(self.path / MANIFEST) as part, part.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(content, indent=1) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        _sync_names(self.path)
 
     def _find_finished(self) -> None:
         path = self.path / PROGRESS
@@ -184,6 +192,17 @@ class OutputFolder:
         for folder in (self.path, self.path / QUARANTINE):
             for shard in folder.glob(_SHARDS):
                 shard.unlink()
+
+
+def _sync_names(folder: Path) -> None:
+    """What was renamed in a folder stays so."""
+    if os.name == "nt":  # folders cannot be opened there
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _line(report: ShardReport) -> bytes:

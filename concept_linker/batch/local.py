@@ -33,8 +33,10 @@ RETRIES = 2
 #: How often a row must be the one at work when a worker dies, to be the culprit: a worker may be
 #: killed for reasons of its own.
 _PROOF = 2
-#: So many rows of one shard may be culprits; more is no matter of rows.
+#: So many rows of one shard may be culprits, and so many one after the other; more is no matter of
+#: rows.
 _CULPRITS = 100
+_IN_A_ROW = 20
 #: How many workers may die one after the other before any is ready.
 _FALSE_STARTS = 3
 #: What libraries read to know how many threads to start; the workers share the cores already.
@@ -58,21 +60,25 @@ class _Attempt:
         """Its worker has died, at a row if it took them one by one."""
         self.deaths += 1
         _log.warning(
-            "the worker at shard %d died (%s), for the %s time; trying again",
+            "the worker at shard %d died (%s); trying again, attempt %d",
             self.shard.number,
             how,
-            f"{self.deaths}.",
+            self.deaths + 1,
         )
         if self.careful:
             self.blamed[row] += 1
             if self.blamed[row] >= _PROOF:
-                if row is None or len(self.skipped) >= _CULPRITS:
+                if row is None or len(self.skipped) >= _CULPRITS or self._are_all_culprits(row):
                     raise BatchError(
                         f"shard {self.shard.number}: workers die of it ({how}), and no few rows "
                         "are to blame"
                     )
                 self.skipped[row] = f"caption: workers die of it ({how})"
         self.careful = self.deaths > RETRIES
+
+    def _are_all_culprits(self, row: int) -> bool:
+        """Whether those right before a row are."""
+        return all(one in self.skipped for one in range(row - _IN_A_ROW + 1, row))
 
 
 class _Worker:

@@ -4,89 +4,96 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
+from concept_linker.annotation import Annotation
 from concept_linker.batch.columns import OTHER_KEYS, Columns
 from concept_linker.batch.reading import Shard
 from concept_linker.errors import InputError
-from concept_linker.triplets.checking import PROVENANCE, Breach
+from concept_linker.triplets.checking import PROVENANCE, Breach, Checker, Rules
 from concept_linker.triplets.lines import MAX_LINE, BadRow, Line, parse
+from concept_linker.triplets.making import to_record
 from concept_linker.triplets.parquet import dicts
 from concept_linker.triplets.provenance import Provenance
-from concept_linker.triplets.record import RECORD_KEYS, SPANS
+from concept_linker.triplets.record import RECORD_KEYS, SPANS, Record
 
 __all__ = ["BadInput", "Row", "fit", "rows_of"]
 
 #: How much of a bad row the quarantine keeps.
 _SHOWN: Final = 10_000
-#: The keys of a record that an input may give, and the arguments of ``to_record`` that they are.
-_GIVEN: Final = {
-    key: key.replace("-", "_") for key in RECORD_KEYS if key not in ("caption", "image", SPANS)
-}
+#: A record that says nothing, and the keys that an input may give.
+_EMPTY: Final = to_record(Annotation("-"), image="-")
+_GIVEN: Final = frozenset(RECORD_KEYS) - {"caption", "image", SPANS}
+_CHECKER: Final = Checker(Rules(form="full", agreement=False))
+_NOWHERE: Final = Provenance()
+_NO_TEXT: Final = (int, float, bool, type(None))
+_JSON: Final = json.JSONEncoder(ensure_ascii=False, default=repr).encode
 
 
-@dataclass(frozen=True, slots=True)
-class BadInput:
+class BadInput(NamedTuple):
     """A row that is set aside.
 
     Args:
-        index: its place in the shard, from 0.
+        place: where it is in the shard, from 0.
         file: where it stands.
         number: on which line there, from 1; of a Parquet file, the row.
         problem: why.
         text: the row, or its beginning.
     """
 
-    index: int
+    place: int
     file: str
     number: int
     problem: str
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """A row that can be linked.
 
     Args:
-        index: its place in the shard, from 0.
+        place: where it is in the shard, from 0.
         file: where it stands.
         number: on which line there, from 1; of a Parquet file, the row.
-        caption: its text.
-        record: what else ``to_record`` is told.
+        value: the row as it came.
+        record: its full record, still without spans.
         others: the columns that go along.
         provenance: where it comes from.
     """
 
-    index: int
+    place: int
     file: str
     number: int
-    caption: str
-    record: dict[str, Any]
+    value: dict[str, Any]
+    record: Record
     others: dict[str, Any]
     provenance: Provenance
 
+    @property
+    def caption(self) -> str:
+        """Its text."""
+        return self.record["caption"]
+
     def bad(self, problem: str) -> BadInput:
         """This row, set aside after all."""
-        text = _shown({"caption": self.caption, **self.record, **self.others})
-        return BadInput(self.index, self.file, self.number, problem, text)
+        return BadInput(self.place, self.file, self.number, problem, _shown(self.value))
 
 
 def rows_of(shard: Shard, columns: Columns) -> Iterator[Row | BadInput]:
     """The rows of a shard, in order."""
-    index = 0
+    own = frozenset({*RECORD_KEYS, PROVENANCE, columns.caption, columns.image})
+    place = 0
     for piece in shard.pieces:
         for file, number, value, about in _values(piece):
             try:
                 if isinstance(value, BadRow):
                     raise InputError(str(value))
-                yield _row(value, about, columns, (index, file, number))
+                yield Row(place, file, number, value, *_read(value, about, columns, own))
             except InputError as error:
-                yield BadInput(index, file, number, str(error), _shown(value))
-            index += 1
+                yield BadInput(place, file, number, str(error), _shown(value))
+            place += 1
 
 
 def _values(piece: bytes) -> Iterator[tuple[str, int, Any, bytes | None]]:
@@ -96,7 +103,7 @@ def _values(piece: bytes) -> Iterator[tuple[str, int, Any, bytes | None]]:
     about = {key.decode(): value.decode() for key, value in batch.schema.metadata.items()}
     file = about["file"]
     if "first" in about:
-        for number, value in enumerate(dicts(batch), start=int(about["first"])):
+        for number, value in enumerate(dicts(_times_as_numbers(batch)), start=int(about["first"])):
             yield file, number, value, None
         return
     for number, line, problem, provenance in zip(*batch.to_pydict().values(), strict=True):
@@ -106,7 +113,32 @@ def _values(piece: bytes) -> Iterator[tuple[str, int, Any, bytes | None]]:
             yield file, number, BadRow((Breach("line", problem),), line.decode()), None
 
 
-def _row(value: Any, about: bytes | None, columns: Columns, place: tuple[int, str, int]) -> Row:
+def _times_as_numbers(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """The same with times as Arrow stores them: Python's have no nanoseconds, nor the year 10,000.
+
+    Columns of times take such numbers.
+    """
+    kinds = [_without_times(kind) for kind in batch.schema.types]
+    if kinds == batch.schema.types:
+        return batch
+    arrays = [array.cast(kind) for array, kind in zip(batch.columns, kinds, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
+
+
+def _without_times(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
+        return pa.int64() if kind.bit_width == 64 else pa.int32()
+    if pa.types.is_list(kind):
+        return pa.list_(_without_times(kind.value_type))
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_without_times(field.type)) for field in kind])
+    return kind
+
+
+def _read(
+    value: Any, about: bytes | None, columns: Columns, own: frozenset[str]
+) -> tuple[Record, dict[str, Any], Provenance]:
+    """The record of a row, its other columns, and where it comes from."""
     if type(value) is not dict:
         raise InputError(f"record: is {_kind(value)}, wanted an object")
     caption = _text(value, columns.caption)
@@ -117,20 +149,17 @@ def _row(value: Any, about: bytes | None, columns: Columns, place: tuple[int, st
     image = value.get(columns.image)
     if type(image) is dict and "path" in image:
         value = {**value, columns.image: image["path"]}
-    record = {"image": _text(value, columns.image)}
-    for key, argument in _GIVEN.items():
-        given = value.get(key)
-        if given is not None and key not in (columns.caption, columns.image):
-            record[argument] = _identifier(given) if key in ("pmid", "pmc") else given
-    provenance = Provenance()
-    if columns.provenance:
-        provenance = _provenance(value, about)
-    others = {}
-    if columns.keep:
-        own = {*RECORD_KEYS, PROVENANCE, columns.caption, columns.image}
-        others = {key: value[key] for key in value if key not in own}
-        _check_others(others, columns.taken)
-    return Row(*place, caption, record, others, provenance)
+    record: Any = {**_EMPTY, "fig_caption": caption}
+    for key in value.keys() & _GIVEN:
+        if (given := value[key]) is not None:
+            record[key] = _identifier(given) if key in ("pmid", "pmc") else given
+    record |= {"caption": caption, "image": _text(value, columns.image)}
+    if breaches := _CHECKER.breaches(record):
+        raise InputError(str(breaches[0]))
+    provenance = _provenance(value, about) if columns.provenance else _NOWHERE
+    others = {key: value[key] for key in value if key not in own} if columns.keep else {}
+    _check_others(others, columns.taken)
+    return record, others, provenance
 
 
 def _text(value: dict[str, Any], key: str) -> str:
@@ -162,14 +191,18 @@ def _provenance(value: dict[str, Any], about: bytes | None) -> Provenance:
 
 
 def _check_others(others: dict[str, Any], taken: tuple[str, ...]) -> None:
-    for key in taken:
-        if key in others:
+    for key, value in others.items():
+        if key in taken:
             raise InputError(f"{key}: the output has this key for itself")
-    if others:
-        _check_unicode(json.dumps(others, ensure_ascii=False, default=repr), "another key")
+        _check_unicode(key, "another key")
+        if type(value) not in _NO_TEXT:
+            text = value if type(value) is str else _JSON(value)
+            _check_unicode(text, key)
 
 
 def _check_unicode(text: str, key: str) -> None:
+    if text.isascii():
+        return
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -212,6 +245,7 @@ def _fits(values: list[Any], kind: pa.DataType) -> bool:
     if pa.types.is_floating(kind) and any(type(value) is bool for value in values):
         return False
     try:
-        return bool(pa.array(values, kind).to_pylist() == values)
+        array = pa.array(values, kind)
+        return bool(array.cast(_without_times(kind)).to_pylist() == values)
     except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError):
         return False

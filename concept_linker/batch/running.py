@@ -274,7 +274,8 @@ def _result(summary: Summary, monitor: Monitor) -> dict[str, Any]:
 
 def _stopped(error: OSError, folder: OutputFolder) -> BatchError:
     place = error.filename or folder.path
+    reason = os.strerror(error.errno) if error.errno else str(error)
     return BatchError(
-        f"{place}: {error.strerror or error}; shards finished: {len(folder.finished):,}; the same "
-        "command goes on from there"
+        f"{place}: {reason}; shards finished: {len(folder.finished):,}; the same command goes on "
+        "from there"
     )

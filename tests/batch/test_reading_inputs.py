@@ -18,7 +18,8 @@ from runs import captions, write_lines
 
 from concept_linker.batch.columns import Columns, survey
 from concept_linker.batch.inputs import InputFile, find_inputs, identify
-from concept_linker.batch.reading import MOST_BYTES, cut, raw_rows
+from concept_linker.batch.raw import raw_rows
+from concept_linker.batch.reading import MOST_BYTES, cut
 from concept_linker.batch.rows import BadInput, Row, fit, rows_of
 from concept_linker.errors import BatchError, InputError, SourceError
 from concept_linker.triplets.lines import MAX_LINE
@@ -170,7 +171,7 @@ def test_a_cut_stream_gives_what_comes_before_the_cut(tmp_path: Path) -> None:
         ({"caption": "x" * 5_000_000, "image": "a"}, "line: has 5,0"),
         (b'{"caption": "\xff", "image": "a"}', "line: not UTF-8 at byte 13"),
         (b'{"caption": "a\\ud800", "image": "a"}', "caption: has half of a surrogate pair"),
-        (b'{"caption": "a", "image": "a", "x": "\\udfff"}', "another key: has half of a surrogate"),
+        (b'{"caption": "a", "image": "a", "x": "\\udfff"}', "x: has half of a surrogate"),
         ({"caption": "a"}, "image: is missing"),
         ({"caption": "a", "image": 3}, "image: is int, wanted str"),
         (b'{"caption": "a", "caption": "b", "image": "a"}', "caption: comes twice"),

@@ -20,6 +20,7 @@ from concept_linker.batch.columns import survey
 from concept_linker.batch.inputs import identify
 from concept_linker.batch.job import Job
 from concept_linker.batch.reading import cut
+from concept_linker.errors import BatchError
 from concept_linker.triplets.checking import Checker, Rules
 from concept_linker.triplets.lines import BadRow
 from concept_linker.triplets.streams import read_records
@@ -90,6 +91,25 @@ def test_images_inside_parquet_give_their_paths(job_for: MakeJob, tmp_path: Path
     assert [row["image"] for row in records_in(tmp_path / "out")] == ["a/b.jpg"]
 
 
+def test_times_in_parquet_come_back_to_the_nanosecond(job_for: MakeJob, tmp_path: Path) -> None:
+    far = 10**15  # milliseconds: a year that Python has not
+    given = pa.table(
+        {
+            "caption": ["a lesion"] * 2,
+            "image": ["a", "b"],
+            "at": pa.array([1_700_000_000_123_456_789, None], pa.timestamp("ns", "UTC")),
+            "far": pa.array([far, -far], pa.timestamp("ms")),
+            "times": pa.array([[{"t": 1001}], []], pa.list_(pa.struct([("t", pa.time64("ns"))]))),
+            "day": pa.array([1, 2], pa.date32()),
+        }
+    )
+    path = tmp_path / "a.parquet"
+    pq.write_table(given, path)
+    run(job_for(path, formats=("parquet",)), tmp_path / "out", path)
+    made = pq.read_table(tmp_path / "out/part-00000.parquet")
+    assert made.select(given.column_names).equals(given)
+
+
 def test_all_mentions_go_along_where_asked_for(job_for: MakeJob, tmp_path: Path) -> None:
     path = write_lines(tmp_path / "a.jsonl", [{"caption": "Biopsy needle.", "image": "a"}])
     columns = survey([identify(path)], mentions=True)
@@ -132,6 +152,16 @@ def test_what_the_linker_raises_costs_its_row_alone(
     assert (bad["line"], bad["problem"]) == (
         5, "caption: cannot be linked: ZeroDivisionError: of a linker"
     )  # fmt: skip
+
+
+def test_a_linker_that_fails_at_every_caption_ends_the_run(
+    job_for: MakeJob, small_base: Path, tmp_path: Path
+) -> None:
+    path = write_lines(tmp_path / "a.jsonl", [{"caption": "WRONG", "image": "a"}] * 20)
+    choice = DeadlyChoice(str(small_base), "dictionary", scratch=tmp_path)
+    with pytest.raises(BatchError, match="fails at every caption: ZeroDivisionError: of a linker"):
+        run(job_for(path, linker=choice), tmp_path / "out", path)
+    assert not list((tmp_path / "out").glob("*part-*"))
 
 
 def test_what_json_cannot_hold_is_in_neither_file(job_for: MakeJob, tmp_path: Path) -> None:

@@ -1,0 +1,192 @@
+"""What is left of ``concept-linker annotate`` after kills, bad rows and trouble with files.
+
+    python benchmarks/annotate_faults.py kills [CAPTIONS] [DETECTOR]
+    python benchmarks/annotate_faults.py bad [CAPTIONS] [DETECTOR]
+    python benchmarks/annotate_faults.py files
+
+``kills`` ends whole runs and single workers with signal 9 at 30 random moments, and compares what
+comes out with a run that nothing happened to (20,000 captions).  ``bad`` spoils every hundredth of
+100,000 rows and looks which are set aside.  ``files`` fills the disk, takes away the right to
+write, the input, and the folder; it mounts small file systems, which only root may.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from annotate import shards, start, varied, workers_of, write
+from machine import save
+
+DEFAULTS = {"kills": 20_000, "bad": 100_000, "files": 5000}
+KILLS = 30
+
+
+def kills(path: Path, place: Path, count: int, detector: str) -> tuple[dict[str, Any], bool]:
+    """30 of them, two thirds of whole runs."""
+    chance = random.Random(11)
+    more = ["--shard-size", str(count // 100), "--format", "parquet,jsonl"]
+    began = time.monotonic()
+    start(path, place / "whole", 2, detector, *more).communicate()
+    whole_seconds = time.monotonic() - began
+    wanted = shards(place / "whole")
+    done = {"runs": 0, "workers": 0}
+    torn = rounds = 0
+    process, out = None, place / "out0"
+    while sum(done.values()) < KILLS:
+        if process is None or process.poll() is not None:
+            if process is not None and process.returncode == 0:  # through before its time
+                torn += shards(out) != wanted
+                rounds += 1
+                out = place / f"out{rounds}"
+            process = start(path, out, 2, detector, *more)
+        time.sleep(chance.uniform(0.2, 0.6) * whole_seconds)
+        workers = workers_of(process)
+        if process.poll() is not None:
+            continue
+        if chance.random() < 2 / 3 or not workers:
+            process.kill()
+            process.communicate()
+            done["runs"] += 1
+        else:
+            chance.choice(workers).kill()
+            done["workers"] += 1
+    assert process is not None
+    if process.returncode is None:  # a worker was the last
+        process.communicate()
+    start(path, out, 2, detector, *more).communicate()
+    torn += shards(out) != wanted
+    rounds += 1
+    print(
+        f"{done['runs']} runs and {done['workers']} single workers killed in {rounds} annotations"
+    )
+    print(f"{rounds - torn} of {rounds} came out as the undisturbed run, byte for byte")
+    return {**done, "annotations": rounds, "equal": rounds - torn}, not torn
+
+
+def bad(path: Path, place: Path, count: int, detector: str) -> tuple[dict[str, Any], bool]:
+    """Every hundredth row is spoilt, each in another way."""
+    spoilt: list[Any] = [
+        b"no JSON",
+        {"image": "a"},
+        {"caption": None, "image": "a"},
+        {"caption": 5, "image": "a"},
+        {"caption": "x" * 5_000_000, "image": "a"},
+        b'{"caption": "\xff", "image": "a"}',
+        b'{"caption": "\\ud800", "image": "a"}',
+        b"",
+        b"7",
+    ]
+    rows: list[Any] = list(varied(count))
+    places = sorted(random.Random(5).sample(range(count), count // 100))
+    for number, row in enumerate(places):
+        rows[row] = spoilt[number % len(spoilt)]
+    write(path, iter(rows))
+    process = start(path, place / "out", 2, detector, "--format", "jsonl")
+    told, _ = process.communicate()
+    summary = json.loads(told)
+    aside = [
+        json.loads(line)
+        for file in sorted((place / "out/quarantine").glob("*.jsonl"))
+        for line in file.read_text().splitlines()
+    ]
+    exact = [entry["line"] for entry in aside] == [row + 1 for row in places]
+    images = [
+        json.loads(line)["image"]
+        for file in sorted((place / "out").glob("part-*.jsonl"))
+        for line in file.open()
+    ]
+    left = set(range(count)) - set(places)
+    rest = images == [rows[row]["image"] for row in sorted(left)]
+    print(f"{summary['captions']:,} annotated, {summary['bad']:,} set aside")
+    print(f"exactly the spoilt ones are set aside: {exact}; all others are there, in order: {rest}")
+    reasons = {entry["problem"].split(" at ")[0].split(" has 5")[0] for entry in aside}
+    for reason in sorted(reasons):
+        print(f"  {reason[:90]}")
+    figures = {"rows": count, "set_aside": summary["bad"], "exactly": exact, "others_whole": rest}
+    return figures, exact and rest and process.returncode == 1
+
+
+@contextmanager
+def mounted(folder: Path, *options: str) -> Iterator[Path]:
+    """A file system of memory."""
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", *options, "tmpfs", str(folder)], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def said(path: Path, out: Path, detector: str) -> str:
+    """What a run that fails says."""
+    process = start(path, out, 2, detector, "--shard-size", "250", stderr=subprocess.PIPE)
+    _, told = process.communicate()
+    lines = told.strip().splitlines()
+    return lines[0] if process.returncode == 2 and len(lines) == 1 else f"WRONG: {lines}"
+
+
+def files(path: Path, place: Path, count: int, detector: str) -> tuple[dict[str, Any], bool]:
+    """Each trouble once: one line that says it, and finished shards as they were."""
+    start(path, place / "whole", 2, detector, "--shard-size", "250").communicate()
+    whole = shards(place / "whole")
+    told, intact = {}, {}
+    with mounted(place / "small", "-o", "size=512k") as disk:
+        told["the disk is full"] = said(path, disk / "out", detector)
+        left = shards(disk / "out")
+        intact["the disk is full"] = bool(left) and left.items() <= whole.items()
+        subprocess.run(["mount", "-o", "remount,size=64m", str(disk)], check=True)
+        start(path, disk / "out", 2, detector, "--shard-size", "250").communicate()
+        intact["then there is room"] = shards(disk / "out") == whole
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        told["the output is read-only"] = said(path, disk / "out", detector)
+        intact["the output is read-only"] = shards(disk / "out") == whole
+    run = start(path, place / "gone", 2, detector, "--shard-size", "250", stderr=subprocess.PIPE)
+    while not (place / "gone/progress.jsonl").exists():
+        time.sleep(0.001)
+    content = path.read_bytes()
+    path.unlink()
+    told["the input vanishes"] = run.communicate()[1].strip()
+    path.write_bytes(content)
+    intact["the input vanishes"] = shards(place / "gone").items() <= whole.items()
+    other = place / "other.jsonl"
+    write(other, varied(300))
+    told["another run's folder"] = said(other, place / "whole", detector)
+    intact["another run's folder"] = shards(place / "whole") == whole
+    for name, line in told.items():
+        print(f"{name}:\n  {line.replace(str(place), '…')}")
+    print("finished shards are as they were:", intact)
+    return {"intact": intact}, all(intact.values()) and not any("WRONG" in t for t in told.values())
+
+
+def main() -> None:
+    """Runs one of them; exit status 1 where something misses its mark."""
+    what = sys.argv[1] if len(sys.argv) > 1 else ""
+    if what not in DEFAULTS:
+        sys.exit(__doc__)
+    count = int(sys.argv[2]) if len(sys.argv) > 2 else DEFAULTS[what]
+    detector = sys.argv[3] if len(sys.argv) > 3 else "dictionary"
+    run = {"kills": kills, "bad": bad, "files": files}[what]
+    with tempfile.TemporaryDirectory(dir=os.environ.get("CONCEPT_LINKER_SCRATCH")) as scratch:
+        place = Path(scratch)
+        path = place / "captions.jsonl"
+        if what != "bad":
+            write(path, varied(count))
+        figures, good = run(path, place, count, detector)
+    print("as wanted" if good else "MISSED")
+    command = f"python benchmarks/annotate_faults.py {what} {count} {detector}"
+    save(f"annotate_{what}", command, {"captions": count, "detector": detector, **figures})
+    sys.exit(0 if good else 1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Sphinx: the site of these pages and of the docstrings.
+
+    python -m sphinx -W --keep-going docs build/site
+
+Nothing is fetched, neither while it is built nor by the pages.
+"""
+
+import os
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from concept_linker import __version__
+from concept_linker.cli import app
+
+project = "concept_linker"
+author = "The concept_linker authors"
+copyright = "2026, the concept_linker authors"
+version = release = __version__
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "myst_nb",
+    "sphinx_copybutton",
+]
+exclude_patterns = ["_build", "**.ipynb_checkpoints"]
+nitpicky = True
+# What is not ours has no page to be linked to, and not every type of ours needs one.
+nitpick_ignore_regex = [("py:.*", r"(?!concept_linker\.).*"), ("py:class", ".*")]
+
+# Markdown as GitHub shows it; notebooks with the outputs that they are kept with.
+myst_enable_extensions = ["attrs_inline"]
+myst_heading_anchors = 3
+nb_execution_mode = "off"
+nb_merge_streams = True
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"
+autodoc_typehints_format = "short"
+autodoc_class_signature = "mixed"
+autodoc_default_options = {"members": True}
+add_module_names = False
+python_use_unqualified_type_names = True
+napoleon_numpy_docstring = False
+napoleon_use_rtype = False
+
+html_theme = "furo"
+html_title = "concept_linker"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_show_sphinx = False
+html_theme_options = {
+    "light_css_variables": {
+        "color-brand-primary": "#0b6b75",
+        "color-brand-content": "#0b6b75",
+        "font-stack": 'system-ui, -apple-system, "Segoe UI", sans-serif',
+        "font-stack--monospace": "ui-monospace, Menlo, Consolas, monospace",
+    },
+    "dark_css_variables": {
+        "color-brand-primary": "#5cc6cf",
+        "color-brand-content": "#5cc6cf",
+    },
+    "top_of_page_buttons": [],
+}
+# A prompt is not part of what is copied.
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+
+
+class Commands(SphinxDirective):
+    """A section for every command, with what its ``--help`` says."""
+
+    def run(self) -> list[nodes.Node]:
+        """Makes the sections."""
+        os.environ["COLUMNS"] = "88"
+        command = typer.main.get_command(app)
+        context = command.make_context("concept-linker", [], resilient_parsing=True)
+        return [self._section(*one) for one in _commands(command, context)]
+
+    def _section(self, path: str, text: str) -> nodes.section:
+        section = nodes.section(ids=[nodes.make_id(path)], names=[nodes.fully_normalize_name(path)])
+        section += nodes.title(path, path)
+        section += nodes.literal_block(text, text, language="text")
+        self.state.document.note_implicit_target(section, section)
+        return section
+
+
+def _commands(command: Any, context: Any) -> Iterator[tuple[str, str]]:
+    """All commands that do something: full name and help."""
+    if not hasattr(command, "commands"):
+        yield context.command_path, command.get_help(context).strip()
+        return
+    for name, one in command.commands.items():
+        below = one.make_context(name, [], parent=context, resilient_parsing=True)
+        yield from _commands(one, below)
+
+
+def setup(application: Sphinx) -> None:
+    """Registers the directive."""
+    application.add_directive("commands", Commands)

@@ -1,0 +1,119 @@
+"""Renews what these pages keep of runs.
+
+    python docs/renew.py [figures] [command] [notebooks] [pictures]
+
+Tables of figures, what the README's first command prints, outputs of notebooks, the README's
+pictures.  To be run when a benchmark was, or when the linker answers otherwise than before.  Needs
+the extra ``test``, and Chromium with its driver for the pictures.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import nbformat
+from figures import PAGES, renewed
+from nbclient import NotebookClient
+from PIL import Image
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
+
+from concept_linker import ConceptLinker
+
+DOCS = Path(__file__).parent
+#: CC BY: J Med Case Rep 4:223 (2010), figure 1, PMC2919552.
+CAPTION = (
+    "Gadolinium-enhanced magnetic resonance imaging (MRI) of the abdomen at infrarenal level "
+    "showing abdominal wall veins and absence of the inferior vena cava. AA, abdominal aorta"
+)
+HOVERED = "AA"
+WIDTH, SCALE, COLOURS = 840, 2, 96
+PAGE = """<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light dark">
+<style>body {{ margin: 12px; background: light-dark(#fff, #0d1117) }}</style>{view}"""
+
+
+def figures() -> None:
+    """Makes the tables anew."""
+    for page in PAGES:
+        page.write_text(renewed(page.read_text("utf-8")), "utf-8")
+
+
+def command() -> None:
+    """Runs the README's first command, and puts what it prints below it."""
+    readme = DOCS.parent / "README.md"
+    page = readme.read_text("utf-8")
+    caption = re.search(r'concept-linker link "(.*?)"', page)
+    if caption is None:
+        raise SystemExit(f"{readme}: no first command")
+    call = [sys.executable, "-m", "concept_linker", "link", "--quiet", caption[1]]
+    printed = subprocess.run(call, capture_output=True, text=True, check=True).stdout
+    table = "".join(f"{line.rstrip()}\n" for line in printed.strip().splitlines()[1:])
+    block = re.compile(r"^```\nplace .*?^```$", re.DOTALL | re.MULTILINE)
+    readme.write_text(block.sub(f"```\n{table}```", page, count=1), "utf-8")
+
+
+def notebooks() -> None:
+    """Runs the notebooks, and keeps their outputs in them."""
+    for path in sorted((DOCS / "notebooks").glob("*.ipynb")):
+        notebook = nbformat.read(path, as_version=4)
+        with tempfile.TemporaryDirectory() as folder:
+            place = {"metadata": {"path": folder}}
+            NotebookClient(notebook, resources=place, coalesce_streams=True).execute()
+        for cell in notebook.cells:
+            cell.metadata.pop("execution", None)  # when it was run: another time each time
+        nbformat.write(notebook, path)
+
+
+def pictures() -> None:
+    """Takes the notebook view of a caption, light and dark."""
+    view = ConceptLinker.load(detector="hybrid", quiet=True).link(CAPTION)._repr_html_()
+    options = webdriver.ChromeOptions()
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"):
+        options.add_argument(argument)
+    driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            page = Path(folder) / "page.html"
+            page.write_text(PAGE.format(view=view), encoding="utf-8")
+            for scheme in ("light", "dark"):
+                _take(driver, page, scheme)
+    finally:
+        driver.quit()
+
+
+def _take(driver: webdriver.Chrome, page: Path, scheme: str) -> None:
+    """One picture, as high as what hovers needs."""
+    feature = {"name": "prefers-color-scheme", "value": scheme}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    _look(driver, 900)
+    driver.get(page.as_uri())
+    mentions = driver.find_elements("css selector", ".cl-m")
+    mention = next(one for one in mentions if one.text.startswith(HOVERED))
+    ActionChains(driver, duration=0).move_to_element(mention).pause(0.2).perform()
+    bottom = driver.execute_script(
+        "return Math.max(...[...document.querySelectorAll('.cl-view, .cl-pop')]"
+        ".map(e => e.getBoundingClientRect().bottom))"
+    )
+    _look(driver, int(bottom) + 16)
+    with Image.open(io.BytesIO(driver.get_screenshot_as_png())) as picture:
+        few = picture.convert("RGB").quantize(COLOURS, method=Image.Quantize.MEDIANCUT)
+        few.save(DOCS / "images" / f"view-{scheme}.png", optimize=True)
+
+
+def _look(driver: webdriver.Chrome, height: int) -> None:
+    """Sets the size of the window."""
+    metrics = {"width": WIDTH, "height": height, "deviceScaleFactor": SCALE, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+
+if __name__ == "__main__":
+    parts = {one.__name__: one for one in (figures, command, notebooks, pictures)}
+    for part in sys.argv[1:] or parts:
+        parts[part]()

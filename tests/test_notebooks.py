@@ -1,0 +1,74 @@
+"""The notebooks run as they stand, and print what they are kept with."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+from concept_linker import KnowledgeBase
+
+ROOT = Path(__file__).resolve().parents[1]
+NOTEBOOKS = sorted((ROOT / "docs/notebooks").glob("*.ipynb"))
+# In a process of its own: Jupyter's event loops warn of things that are no concern of ours.
+RUN = """
+import sys
+import nbformat
+from nbclient import NotebookClient
+notebook = nbformat.read(sys.argv[1], as_version=4)
+NotebookClient(notebook, timeout=300, resources={"metadata": {"path": "."}}).execute()
+nbformat.write(notebook, sys.argv[2])
+"""
+
+
+def printed(notebook: Any) -> list[str]:
+    """What each cell prints; how it is cut into pieces is a matter of time."""
+    return [
+        "".join(
+            output.text
+            for output in cell.get("outputs", ())
+            if output.output_type == "stream" and output.name == "stdout"
+        )
+        for cell in notebook.cells
+    ]
+
+
+def test_there_are_notebooks() -> None:
+    assert [path.name for path in NOTEBOOKS] == [
+        "evaluate_and_retrieve.ipynb",
+        "link_captions.ipynb",
+    ]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_it_runs_and_prints_what_it_is_kept_with(
+    path: Path, open_base: KnowledgeBase, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", RUN, str(path), "run.ipynb"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    kept, run = (nbformat.read(one, as_version=4) for one in (path, tmp_path / "run.ipynb"))
+    assert printed(run) == printed(kept), "renew them with: python docs/renew.py notebooks"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_what_it_is_kept_with_is_whole_and_from_nowhere(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    outputs = [output for cell in code for output in cell.outputs]
+    assert not [one for one in outputs if one.output_type == "error" or one.get("name") == "stderr"]
+    assert not re.search(r"/(home|root|tmp|Users)/", path.read_text(encoding="utf-8"))
