@@ -172,10 +172,10 @@ def extract(
         str,
         typer.Option(
             metavar="DETECTOR",
-            autocompletion=one_of("dictionary", "hybrid", "ner"),
-            help="What finds the mentions: dictionary, ner, hybrid, or a spaCy model.",
+            autocompletion=one_of("hybrid", "dictionary", "ner"),
+            help="What finds the mentions: hybrid, dictionary, ner, or a spaCy model.",
         ),
-    ] = "dictionary",
+    ] = "hybrid",
     like: Annotated[
         str,
         typer.Option(

@@ -153,3 +153,30 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
         with pytest.raises(ConceptLinkerError, match="network"):
             Network.open(folder)
         shutil.rmtree(folder)
+
+
+def test_where_and_how_it_is_seen_is_no_part_of_a_mention(open_base: KnowledgeBase) -> None:
+    hybrid = HybridDetector(open_base)
+    text = "Axial T2-weighted MRI shows a hyperintense lesion in the left hippocampus."
+    found = words(hybrid, text)
+    assert {"T2-weighted", "MRI", "lesion", "hippocampus"} <= set(found)
+    assert found["hippocampus"] == "ANAT"
+    # What has a name with its side keeps it.
+    assert open_base.find("left ventricle")
+    assert "left ventricle" in words(hybrid, "Dilatation of the left ventricle.")
+
+
+def test_a_text_in_capitals(open_base: KnowledgeBase) -> None:
+    found = words(HybridDetector(open_base), "THE LESION WAS SET IN THE HIPPOCAMPUS.")
+    assert {"LESION", "HIPPOCAMPUS"} <= set(found)
+    assert not {"WAS", "SET", "THE"} & set(found)
+
+
+def test_what_is_no_language_is_no_mention(open_base: KnowledgeBase) -> None:
+    for text in ("x" * 10_000, "lesion " + "ACGT" * 1_000):
+        [spans] = HybridDetector(open_base).detect_many([text])
+        assert all(span.end - span.start <= 300 for span in spans)
+
+
+def test_marks_of_direction_are_no_words(open_base: KnowledgeBase) -> None:
+    assert "hippocampus" in words(HybridDetector(open_base), "edema, \u202bhippocampus\u202c")
