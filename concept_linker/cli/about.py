@@ -119,9 +119,8 @@ def _checksum(model: str) -> str:
     from concept_linker.resources import model_path
 
     folder = model_path(model)
-    files = sorted(
-        {*folder.glob("weights/*"), *folder.glob("priors/*"), *folder.glob("every*.txt")}
-    )
+    patterns = ("weights/**/*", "priors/*", "every*.txt")
+    files = sorted(path for one in patterns for path in folder.glob(one) if path.is_file())
     lines = (f"{sha256_of(path)}  {path.relative_to(folder).as_posix()}\n" for path in files)
     return sha256("".join(lines).encode()).hexdigest()
 

@@ -142,7 +142,9 @@ _ENDS = frozenset({"mark", "stop"})
 _OR = re.compile(r"\b(?:or|nor|and/or)\b")
 _OF_EVIDENCE = re.compile(rf"\b(?:{_EVIDENCE})\s+of$")
 _PREFIX = re.compile(r"(?<!\w)non[-–‐ ]$")
-_SUFFIX = re.compile(r"[-–‐](?:free|negative)\b|\snegative\b(?!\s(?:control|pressure|for))")
+_SUFFIX = re.compile(
+    r"[-–‐](?:free|negative)\b|(?:\s?\([^()]*\))?\snegative\b(?!\s(?:control|pressure|for))"
+)
 _BRACKET = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 
 

@@ -110,6 +110,9 @@ def _read_archive(path: Path, name: str, reject: Reject) -> Iterator[SourceFile]
                     continue
                 if content := archive.extractfile(member):
                     yield SourceFile(inner, content.read())
+            # Cut inside a header, or packed with gzip, a torn archive only seems to end.
+            if len(archive.fileobj.read(tarfile.BLOCKSIZE)) < tarfile.BLOCKSIZE:
+                reject(name, "the archive cannot be read on from here: it has no end mark")
     except _TORN as error:
         reject(name, f"the archive cannot be read on from here: {error or type(error).__name__}")
 
