@@ -255,10 +255,6 @@ class KnowledgeBase:
         """
         return self._equal(text, [self.index.find(one) for one in keys(text)])
 
-    def find_key(self, key: str, text: str) -> list[Match]:
-        """As :meth:`find`, for a key that is part of a text; case is compared with the text."""
-        return self._equal(text, [self.index.find(key)])
-
     def _equal(self, text: str, key_ids: Iterable[int | None]) -> list[Match]:
         """The concepts with a name that has one of the text's keys, which are given by id."""
         found: dict[int, Match] = {}

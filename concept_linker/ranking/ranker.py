@@ -40,7 +40,7 @@ from concept_linker.ranking.pool import Pooling
 from concept_linker.ranking.priors import Priors
 from concept_linker.trees import Trees
 
-__all__ = ["BY_STRING", "IN_ITS_PLACE", "Query", "Ranker"]
+__all__ = ["BY_STRING", "IN_ITS_PLACE", "Query", "Ranker", "encoded"]
 
 #: The folders of the trees of both stages, in that of a ranker.
 BY_STRING, IN_ITS_PLACE = "by_string", "in_its_place"
@@ -218,8 +218,8 @@ class Ranker:
             begins,
             sizes,
             self._pooling.learned,
-            *_joined(query.left for query in queries),
-            *_joined(query.right for query in queries),
+            *encoded(query.left for query in queries),
+            *encoded(query.right for query in queries),
             groups,
             self._group_of,
             features,
@@ -270,6 +270,7 @@ class Ranker:
         self._types: list[tuple[str, ...]] = []
 
 
-def _joined(texts: Iterable[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
-    return np.frombuffer(b"".join(encoded), np.uint8), np.cumsum([0, *map(len, encoded)])
+def encoded(texts: Iterable[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Texts as compiled code takes them: their bytes, and where each begins and the last ends."""
+    parts_of = [text.encode("utf-8", "surrogatepass") for text in texts]
+    return np.frombuffer(b"".join(parts_of), np.uint8), np.cumsum([0, *map(len, parts_of)])

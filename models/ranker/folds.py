@@ -46,7 +46,6 @@ class Examples(NamedTuple):
         right: bool, one for each candidate of each mention, mention by mention.
         lefts, rights: what stands beside each mention.
         groups: float32 of shape (mentions, groups): what the network says; -1 where it is blind.
-        flags: for each mention whether it is one of ST21pv.
     """
 
     pools: Pools
@@ -57,18 +56,11 @@ class Examples(NamedTuple):
     lefts: list[str]
     rights: list[str]
     groups: NDArray[np.float32]
-    flags: NDArray[np.bool_]
 
     @property
     def sizes(self) -> NDArray[np.int64]:
         """How many candidates each mention has."""
         return self.pools.sizes[self.strings]
-
-    @property
-    def rows(self) -> NDArray[np.int64]:
-        """The row in the pools of each candidate of each mention."""
-        begins = (np.cumsum(self.pools.sizes) - self.pools.sizes)[self.strings]
-        return spread(begins, self.sizes)
 
 
 def spread(begins: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -144,7 +136,7 @@ def examples(
     ids = ConceptIds(kb)
     priors = Priors.count(uses(known, ids))
     strings: dict[str, int] = {}
-    numbers, wanted, lefts, rights, chances, flags = [], [], [], [], [], []
+    numbers, wanted, lefts, rights, chances = [], [], [], [], []
     for count, document in enumerate(asked):
         definitions = find_abbreviations(document.text)
         for mention, row in zip(document.mentions, groups[document.id], strict=True):
@@ -156,7 +148,6 @@ def examples(
                 lefts.append(left)
                 rights.append(right)
                 chances.append(np.full(len(GROUPS), -1.0) if count % _BLIND == 0 else row)
-                flags.append("st21pv" in mention.flags)
     pooling = Pooling(kb, priors, most=KEPT)
     pools = pooling.pools(list(strings))
     ends = np.cumsum(pools.sizes)
@@ -175,5 +166,4 @@ def examples(
         lefts,
         rights,
         np.array(chances, np.float32).reshape(-1, len(GROUPS)),
-        np.array(flags, np.bool_),
     )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from concept_linker.ranking.context import IN_PLACE, Calibration, Shelf, certainty, keep, see
 from concept_linker.ranking.describing import FEATURES
-from concept_linker.ranking.ranker import _joined
+from concept_linker.ranking.ranker import encoded
 from concept_linker.trees import Trees
 
 from .folds import KEPT, Examples, spread
@@ -98,7 +98,7 @@ def in_its_place(whole: Part, first: Trees) -> Cases:
     begins, sizes = (kept_ends - kept)[part.strings], kept[part.strings]
     features = np.empty((int(sizes.sum()), len(IN_PLACE)), np.float32)
     see(
-        shelf, begins, sizes, part.learned, *_joined(part.lefts), *_joined(part.rights),
+        shelf, begins, sizes, part.learned, *encoded(part.lefts), *encoded(part.rights),
         part.groups, part.group_of, features,
     )  # fmt: skip
     right = np.zeros(len(features), np.bool_)
