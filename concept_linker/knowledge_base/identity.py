@@ -37,7 +37,8 @@ _CANONICAL_PREFIX = {
     "ORPHA": "ORPHANET",
     "ORPHANET": "ORPHANET",
     "MIM": "OMIM",
-    "NCBI_TAXON": "NCBITAXON",
+    "NCBITAXON": "NCBITaxon",
+    "NCBI_TAXON": "NCBITaxon",
     "SNOMEDCT_US": "SNOMEDCT",
 }
 
@@ -55,12 +56,12 @@ def canonical_id(concept_id: str) -> str:
     """One spelling for each id, so that equal concepts of two sources meet.
 
     A CUI loses its prefix; a CURIE's prefix is written in capitals, and of two names for one
-    vocabulary the one most used.
+    vocabulary the one most used; only NCBITaxon is written as that vocabulary writes itself.
 
     >>> canonical_id("UMLS:C0019564"), canonical_id("mesh:D006624"), canonical_id("HP:0001250")
     ('C0019564', 'MESH:D006624', 'HP:0001250')
     >>> canonical_id("NCBITaxon:9606"), canonical_id("chebi:15377"), canonical_id("MSH:D006624")
-    ('NCBITAXON:9606', 'CHEBI:15377', 'MESH:D006624')
+    ('NCBITaxon:9606', 'CHEBI:15377', 'MESH:D006624')
     """
     concept_id = concept_id.strip()
     prefix, colon, local = concept_id.partition(":")

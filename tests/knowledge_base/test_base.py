@@ -26,7 +26,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("UBERON:0000955", "brain", 0, "X"),
         ("UBERON:0000955", "+", 1, "X"),
         ("GENE:1", "CAT", 0, "X"),
-        ("NCBITAXON:9685", "cat", 0, "X"),
+        ("NCBITaxon:9685", "cat", 0, "X"),
     ]
     same_as = [("C0019564", "MESH:D006624", True), ("UBERON:0000955", "FMA:50801", True)]
     source = SourceTables.from_rows(SourceInfo("table", "test"), names=names, same_as=same_as)
@@ -49,7 +49,9 @@ def kb(folder: Path) -> KnowledgeBase:
         ("mesh:D006624", "C0019564"),
         ("MSH:D006624", "C0019564"),
         ("UBERON:0000955", "UBERON:0000955"),
-        ("NCBITaxon:9685", "NCBITAXON:9685"),
+        ("NCBITaxon:9685", "NCBITaxon:9685"),
+        ("ncbitaxon:9685", "NCBITaxon:9685"),
+        ("NCBI_TAXON:9685", "NCBITaxon:9685"),
     ],
 )
 def test_by_any_id_in_any_spelling(kb: KnowledgeBase, given: str, wanted: str) -> None:
@@ -113,9 +115,9 @@ def test_what_it_is(kb: KnowledgeBase) -> None:
 
 
 def test_find_prefers_the_name_that_agrees_in_case(kb: KnowledgeBase) -> None:
-    for text, wanted in (("CAT", "GENE:1"), ("cat", "NCBITAXON:9685")):
+    for text, wanted in (("CAT", "GENE:1"), ("cat", "NCBITaxon:9685")):
         found = kb.find(text)
-        other = {"GENE:1", "NCBITAXON:9685"} - {wanted}
+        other = {"GENE:1", "NCBITaxon:9685"} - {wanted}
         assert [kb.concept_id(match) for match in found] == [wanted, *other]
     assert kb.find("no such thing") == []
     assert kb.find("") == []
