@@ -26,8 +26,9 @@ class Candidate(NamedTuple):
         name: the concept's preferred name.
         alias: the name of it that is nearest to the mention.
         similarity: cosine of the character 3-grams of mention and alias, 0 to 1; 1.0 where they
-            are equal after normalisation; 0.0 where not the names but gold annotations of such
-            words made it a candidate (``alias`` is then the preferred name).
+            are equal after normalisation; 0.0 where not the names made it a candidate, but gold
+            annotations of such words, or another mention of the text (``alias`` is then the
+            preferred name).
         score: the ranker's probability that this concept is right, 0 to 1.
         semantic_types: UMLS type unique identifiers (``T023``), or the source's own types.
     """

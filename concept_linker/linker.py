@@ -195,10 +195,11 @@ class ConceptLinker:
         [spans] = self._detector.detect_many([text])
         prepared = self._spans_of(text, spans)
         queries = self._queries([prepared])
+        explained = zip(prepared.spans, queries, self._ranker.explain(queries), strict=True)
         return [
-            Explanation(text[start:end], query.string, *self._ranker.explain(query))
-            for (start, end, *_), query in zip(prepared.spans, queries, strict=True)
-            if self._ranker.rank_many([query])[0]
+            Explanation(text[start:end], query.string, *reasons)
+            for (start, end, *_), query, reasons in explained
+            if reasons is not None
         ]
 
     def _spans_of(self, text: str, spans: Sequence[Span]) -> _Prepared:
@@ -214,12 +215,13 @@ class ConceptLinker:
 
     def _queries(self, prepared: Sequence[_Prepared]) -> list[Query]:
         queries = []
-        for (text, spans, definitions), groups in zip(
-            prepared, self._groups(prepared), strict=True
+        for number, ((text, spans, definitions), groups) in enumerate(
+            zip(prepared, self._groups(prepared), strict=True)
         ):
             for (start, end, *_), chances in zip(spans, groups, strict=True):
                 long = expand(text, start, end, definitions) if definitions else None
-                queries.append(Query(long or text[start:end], *beside(text, start, end), chances))
+                string, (left, right) = long or text[start:end], beside(text, start, end)
+                queries.append(Query(string, left, right, chances, number))
         return queries
 
     def _link(self, prepared: Sequence[_Prepared]) -> list[Annotation]:

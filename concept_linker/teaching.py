@@ -40,9 +40,10 @@ def uses(documents: Iterable[GoldDocument], ids: ConceptIds) -> Iterator[Use]:
         for mention in document.mentions:
             left, right = beside(document.text, mention.start, mention.end)
             strings = (document.surface(mention), string_of(document, mention, definitions))
-            type_id = next((one for one in mention.types if re.fullmatch(r"T\d{3}", one)), "")
+            meant = next((one for one in mention.types if re.fullmatch(r"T\d{3}", one)), "")
             for concept_id in mention.ids:
                 own = ids.resolve(concept_id)
+                type_id = meant or ids.type_of(own)
                 for string in dict.fromkeys(strings):
                     yield Use(document.id, string, own, type_id, left, right)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 __all__ = ["LEADING", "OPENING", "Trees"]
 
 #: See :meth:`Trees.ranks`.
-OPENING = 50
+OPENING = 30
 LEADING = 12
 
 _BLOCK = 256

@@ -8,11 +8,12 @@ import pytest
 
 from concept_linker import ConceptLinker, KnowledgeBase
 from concept_linker.errors import InputError
+from concept_linker.evaluation.concept_ids import ConceptIds
 from concept_linker.evaluation.gold import GoldCorpus, GoldDocument, GoldMention
 from concept_linker.knowledge_base.build import build
 from concept_linker.knowledge_base.export import tables_of
 from concept_linker.knowledge_base.source import SourceInfo, SourceTables
-from concept_linker.teaching import teach
+from concept_linker.teaching import teach, uses
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,18 @@ def test_taught_names_are_found_and_meant(kb: KnowledgeBase, tmp_path: Path) -> 
     assert [best and best.concept_id for best in found] == ["C0023890", "MESH:D000001"]
     before = ConceptLinker.load(kb, detector="dictionary").link_spans(TEXT, spans)
     assert all(mention.best is None or mention.best.score < 0.5 for mention in before)
+
+
+def test_where_the_corpus_has_no_semantic_type_the_bases_own_counts(kb: KnowledgeBase) -> None:
+    mentions = (
+        GoldMention(((0, 15),), ("C0023890",), ("T033",)),
+        GoldMention(((0, 15),), ("C0023890",), ("Disease",)),
+        GoldMention(((26, 32),), ("D000001",), ("Chemical",)),
+        GoldMention(((26, 32),), ("D999999",)),
+    )
+    document = GoldDocument("1", TEXT, mentions)
+    assert [use.type_id for use in uses([document], ConceptIds(kb))] == ["T033", "T047", "", ""]
+    assert [use.type_id for use in uses([document], ConceptIds())] == ["T033", "", "", ""]
 
 
 def test_a_corpus_without_ids_teaches_nothing(kb: KnowledgeBase, tmp_path: Path) -> None:

@@ -43,6 +43,12 @@ class ConceptIds:
         """Whether the base has the concept with an id that :meth:`resolve` gave."""
         return own_id in self._known
 
+    def type_of(self, own_id: str) -> str:
+        """The first semantic type that the base gives the concept, or an empty string."""
+        row = None if self.kb is None else self.kb.row_of(own_id)
+        types = () if self.kb is None or row is None else self.kb.head(row)[2]
+        return types[0] if types else ""
+
     def spelled(self, concept_id: str) -> str:
         """A system's id in the spelling of the gold ids resolved so far, else as it is.
 

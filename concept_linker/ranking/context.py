@@ -14,9 +14,22 @@ from numba import njit
 from numpy.typing import NDArray
 
 from concept_linker.candidates.grams import hash_bytes
+from concept_linker.errors import InputError
 from concept_linker.ranking.describing import FEATURES, speaks
 
-__all__ = ["IN_PLACE", "KEPT", "Calibration", "Shelf", "certainty", "conclude", "keep", "see"]
+__all__ = [
+    "CERTAINTY",
+    "COMPANY",
+    "IN_PLACE",
+    "KEPT",
+    "Calibration",
+    "Shelf",
+    "certainty",
+    "conclude",
+    "keep",
+    "see",
+    "spread",
+]
 
 # What of a string's own evidence goes on: where the trees of the first stage put the candidate
 # (their number, its share by softmax, how far behind the best), and some features.
@@ -29,13 +42,23 @@ _COPIED = (
 #: The columns of a shelf, and the place of one of them.
 KEPT = (*_STAGE, *_COPIED)
 SHARE = KEPT.index("share")
+#: What the text's other strings say of a candidate (:mod:`~concept_linker.ranking.company`).
+COMPANY = (
+    "others_most", "others_all", "others_often", "related_most", "same_last_most", "part_most",
+)  # fmt: skip
 #: The columns that the trees of the second stage ask of.
-IN_PLACE = (*KEPT, "to_the_left", "to_the_right", "group", "likeliest_group")
+IN_PLACE = (*KEPT, *COMPANY, "to_the_left", "to_the_right", "group", "likeliest_group")
 
 _COLUMNS = np.array([FEATURES.index(name) for name in _COPIED])
 # Of the best candidate what tells whether the right one is there at all.
-_SURE_OF = ("similarity", "pair_share", "string_count", "word_most", "run_share", "alias_ratio")
-_SURE = np.array([KEPT.index(name) for name in _SURE_OF])
+_SURE_OF = (
+    "similarity", "pair_share", "string_count", "word_most", "run_share", "alias_ratio",
+    "concept_count", "type_count", "mention_words", "others_most", "related_most", "names",
+    "pair_count", "symbol", "behind_best", "candidates", "share", "equal", "in_it", "last_word",
+)  # fmt: skip
+#: How many columns :func:`certainty` has.
+CERTAINTY = 3 + len(_SURE_OF)
+_SURE = np.array([IN_PLACE.index(name) for name in _SURE_OF])
 _START = np.uint64(0)
 _LEFT = np.frombuffer(b"left ", np.uint8)
 _RIGHT = np.frombuffer(b"right ", np.uint8)
@@ -82,9 +105,16 @@ class Calibration(NamedTuple):
 
     @classmethod
     def open(cls, path: Path) -> Calibration:
-        """Reads what :meth:`save` wrote."""
+        """Reads what :meth:`save` wrote.
+
+        Raises:
+            InputError: it is of another version of the ranker.
+        """
         values = json.loads(path.read_text(encoding="utf-8"))
-        return cls(float(values["temperature"]), np.array(values["weights"], np.float64))
+        weights = np.array(values["weights"], np.float64)
+        if weights.shape != (CERTAINTY,):
+            raise InputError(f"{path}: {weights.size} weights, wanted {CERTAINTY}: train it anew")
+        return cls(float(values["temperature"]), weights)
 
     def save(self, path: Path) -> None:
         """Writes JSON."""
@@ -138,7 +168,7 @@ def see(  # type: ignore[no-untyped-def]
     """The features of the candidates of mentions, one mention after the other.
 
     Args:
-        shelf: the candidates of strings.
+        shelf: the candidates of strings in their texts, a :class:`~.company.Meeting`.
         begins, sizes: where those of each mention's string are.
         learned: the priors.
         lefts, left_begins, rights, right_begins: what stands beside each mention, UTF-8.
@@ -205,14 +235,15 @@ def conclude(numbers, features, sizes, temperature, weights, concepts, order, sc
             likely = 1.0 / (1.0 + np.exp(-(row * weights).sum()))
             for i in range(size):  # insertion: of ten or thirty, most are in order
                 at = begin + i
-                score, similarity = shares[i] * likely, features[begin + i, 4]
+                score, similarity = shares[i] * likely, max(features[begin + i, 4], 0.0)
                 while at > begin:
                     other = order[at - 1]
                     same = scores[at - 1] == score
-                    alike = same and features[other, 4] == similarity
+                    theirs = max(features[other, 4], 0.0)
+                    alike = same and theirs == similarity
                     if not (
                         scores[at - 1] < score
-                        or (same and features[other, 4] < similarity)
+                        or (same and theirs < similarity)
                         or (alike and concepts[other] > concepts[begin + i])
                     ):
                         break
@@ -220,6 +251,15 @@ def conclude(numbers, features, sizes, temperature, weights, concepts, order, sc
                     at -= 1
                 order[at], scores[at] = begin + i, score
         begin += size
+
+
+def spread(begins: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """``begin, begin + 1, …`` of each size, one after the other.
+
+    >>> spread(np.array([5, 2]), np.array([2, 1])).tolist()
+    [5, 6, 2]
+    """
+    return np.repeat(begins - np.cumsum(sizes) + sizes, sizes) + np.arange(sizes.sum())
 
 
 def group_numbers(type_ids: tuple[str, ...], groups: tuple[str, ...]) -> NDArray[Any]:

@@ -53,6 +53,12 @@ WORDS: Final = {
     "share": "how sure the string alone is",
     "behind_best": "how far behind the best by the string alone",
     "rank": "place by the string alone",
+    "others_most": "how sure another mention of the text is of it",
+    "others_all": "how sure the other mentions of the text are of it, summed up",
+    "others_often": "the same, as often as each stands in the text",
+    "related_most": "how sure a mention of the text is of it that shares a word",
+    "same_last_most": "how sure a mention of the text is of it that ends alike",
+    "part_most": "how sure a mention of the text is of it that is longer or shorter",
     "to_the_left": "what the word to the left says for its semantic type",
     "to_the_right": "what the word to the right says for its semantic type",
     "group": "the chance of its semantic group in this text",
@@ -139,11 +145,12 @@ def parts(trees: Trees, names: Sequence[str], rows: NDArray[np.float32]) -> list
 def reasons(first: Sequence[Reason], second: Sequence[Reason]) -> tuple[Reason, ...]:
     """Those of both stages that count, the largest part first.
 
-    What the second stage sees of the first's answer is left to the first's own features.
+    What the second stage sees of the first's answer is left to the first's own features, if there
+    are any.
     """
     found: dict[str, Reason] = {reason.feature: reason for reason in first}
     for reason in second:
-        if reason.feature not in _WHOLE:
+        if not first or reason.feature not in _WHOLE:
             earlier = found.get(reason.feature)
             part = reason.part + (earlier.part if earlier else 0.0)
             found[reason.feature] = reason._replace(part=part)

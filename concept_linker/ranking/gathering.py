@@ -18,8 +18,21 @@ from numpy.typing import NDArray
 from concept_linker.candidates.grams import hash_bytes, table_find
 from concept_linker.ranking.priors import STEM, Table
 
-__all__ = ["MOST_MORE", "Base", "Found", "Learned", "gather", "pairs_of", "read_words"]
+__all__ = [
+    "MOST_MORE",
+    "WORDS",
+    "Base",
+    "Found",
+    "Learned",
+    "gather",
+    "pairs_of",
+    "read_words",
+    "stem_end",
+    "word_hashes",
+]
 
+#: So many words of a string are compared with those of other strings of its text.
+WORDS = 8
 #: Of longer strings runs of words are not looked up.
 MOST_WORDS = 12
 _MOST_FROM_RUNS = 12
@@ -139,6 +152,25 @@ def stem_end(data, start, end):  # type: ignore[no-untyped-def]
                 return at
             letters += 1
     return end
+
+
+@njit(cache=True, nogil=True)
+def word_hashes(data, begins, out):  # type: ignore[no-untyped-def]
+    """The words of strings, and their stems, as hashes.
+
+    Args:
+        data, begins: the keys of the strings, one after the other.
+        out: uint64 of shape (strings, 2, WORDS + 1), all 0: the words, the stems.  The last word
+            comes first (of more than 64 words the 64th), and after it the first :data:`WORDS`.
+    """
+    starts, ends = np.empty(64, np.int64), np.empty(64, np.int64)
+    for string in range(begins.size - 1):
+        words = read_words(data, begins[string], begins[string + 1], starts, ends)
+        for place in range(min(words, WORDS) + 1 if words else 0):
+            word = place - 1 if place else words - 1
+            out[string, 0, place] = hash_bytes(data, starts[word], ends[word], _START)
+            stop = stem_end(data, starts[word], ends[word])
+            out[string, 1, place] = hash_bytes(data, starts[word], stop, _START)
 
 
 @njit(cache=True, nogil=True)

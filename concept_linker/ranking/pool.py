@@ -20,11 +20,13 @@ from concept_linker.knowledge_base.identity import NameKind
 from concept_linker.ranking.describing import FEATURES, describe
 from concept_linker.ranking.gathering import (
     MOST_MORE,
+    WORDS,
     Base,
     Found,
     Learned,
     gather,
     read_words,
+    word_hashes,
 )
 from concept_linker.ranking.priors import Priors, Table
 
@@ -48,6 +50,7 @@ class Pools(NamedTuple):
         similarities: 0.0 where the string is not near the name (float64).
         types: the number of each concept's semantic type in the priors, or -1 (int16).
         features: float32 of shape (candidates, :data:`~.describing.FEATURES`).
+        words: of each string the hashes of its words (see :func:`~.gathering.word_hashes`).
     """
 
     sizes: NDArray[np.int64]
@@ -56,6 +59,7 @@ class Pools(NamedTuple):
     similarities: NDArray[np.float64]
     types: NDArray[np.int16]
     features: NDArray[np.float32]
+    words: NDArray[np.uint64]
 
 
 class Pooling:
@@ -93,10 +97,13 @@ class Pooling:
             np.empty(room),
             np.empty(room, np.int16),
             np.empty((room, len(FEATURES)), np.float32),
+            np.zeros((len(strings), 2, WORDS + 1), np.uint64),
         )
+        data, begins = np.frombuffer(b"".join(keyed), np.uint8), np.cumsum([0, *map(len, keyed)])
+        word_hashes(data, begins, pools.words)
         count = _pool_many(
-            np.frombuffer(b"".join(keyed), np.uint8),
-            np.cumsum([0, *map(len, keyed)]),
+            data,
+            begins,
             near.counts,
             np.array(near.concepts, np.int64),
             np.array(near.names, np.int64),
@@ -108,7 +115,7 @@ class Pooling:
             self._counts,
             pools,
         )
-        return Pools._make([pools.sizes, *(column[:count] for column in pools[1:])])
+        return Pools._make([pools.sizes, *(column[:count] for column in pools[1:-1]), pools.words])
 
     def _near(self, strings: Sequence[str]) -> Nearest:
         """The nearest names; where one is equal, only such as are hardly different."""

@@ -2,9 +2,10 @@
 
 Two stages of boosted trees, both taught to put the right candidate first (``models/ranker``).  The
 first sees what the mention's string alone says (:mod:`~concept_linker.ranking.describing`); its
-answer is kept, for captions repeat their mentions.  The second sees the best of them, and what the
-place says (:mod:`~concept_linker.ranking.context`): the words beside the mention, and the semantic
-groups that the mention network gives it.  Its numbers become shares by softmax; their sum is the
+answer is kept, for captions repeat their mentions.  The second sees the best of them, what the
+other mentions of the text say (:mod:`~concept_linker.ranking.company`), and what the place says
+(:mod:`~concept_linker.ranking.context`): the words beside the mention, and the semantic groups
+that the mention network gives it.  Its numbers become shares by softmax; their sum is the
 probability that the right concept is among the candidates at all, a logistic function.
 """
 
@@ -24,6 +25,7 @@ from concept_linker.annotation import Candidate
 from concept_linker.errors import InputError
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.mentions.detector import GROUPS
+from concept_linker.ranking.company import gathered, passages
 from concept_linker.ranking.context import (
     IN_PLACE,
     SHARE,
@@ -33,9 +35,11 @@ from concept_linker.ranking.context import (
     group_numbers,
     keep,
     see,
+    spread,
 )
 from concept_linker.ranking.describing import FEATURES
 from concept_linker.ranking.explaining import Reason, parts, reasons
+from concept_linker.ranking.gathering import WORDS
 from concept_linker.ranking.pool import Pooling
 from concept_linker.ranking.priors import Priors
 from concept_linker.trees import Trees
@@ -50,6 +54,8 @@ SETTLED = 0.9
 
 # A candidate on the shelf takes some 200 bytes, its name and id as much.
 _ROOM = 1 << 18
+# For so many strings there is room in any case.
+_NUMBERS = 1 << 10
 
 
 class Query(NamedTuple):
@@ -60,12 +66,41 @@ class Query(NamedTuple):
         left, right: what stands beside it, as ``surroundings.beside`` tells.
         groups: the chance of each of :data:`~concept_linker.mentions.detector.GROUPS`, or
             ``None`` where nothing is known.
+        text: the number of its text, whose queries follow each other; ``None`` where it is alone.
     """
 
     string: str
     left: str = ""
     right: str = ""
     groups: NDArray[np.float64] | None = None
+    text: int | None = None
+
+
+class _Placed(NamedTuple):
+    """The candidates of mentions in their texts, one mention after the other.
+
+    Args:
+        concepts: rows of the base.
+        rows: where each is on the shelf; ``~row`` of one that another string has brought.
+        features: float32 of shape (candidates, :data:`~.context.IN_PLACE`).
+        sizes: how many each mention has.
+    """
+
+    concepts: NDArray[np.int64]
+    rows: NDArray[np.int64]
+    features: NDArray[np.float32]
+    sizes: NDArray[np.int64]
+
+    def of(self, mention: int) -> _Placed:
+        """Those of one mention."""
+        end = int(self.sizes[: mention + 1].sum())
+        own = slice(end - int(self.sizes[mention]), end)
+        return _Placed(
+            self.concepts[own],
+            self.rows[own],
+            self.features[own],
+            self.sizes[mention : mention + 1],
+        )
 
 
 class Ranker:
@@ -113,7 +148,7 @@ class Ranker:
             most: how many candidates a mention keeps.
 
         Raises:
-            InputError: one of them is not there.
+            InputError: one of them is not there, or is of another version.
         """
         try:
             by_string, in_its_place = (
@@ -122,6 +157,15 @@ class Ranker:
             calibration = Calibration.open(folder / "calibration.json")
         except OSError as error:
             raise InputError(f"{folder}: no ranker there ({error.strerror})") from None
+        for stage, trees, columns in (
+            (BY_STRING, by_string, FEATURES),
+            (IN_ITS_PLACE, in_its_place, IN_PLACE),
+        ):
+            if trees.features.max() >= len(columns):
+                raise InputError(
+                    f"{folder / stage}: asks of {trees.features.max() + 1} features, "
+                    f"wanted {len(columns)} at most: train it anew"
+                )
         ranker = cls(kb, Priors.open(priors), by_string, in_its_place, calibration, most=most)
         ranker._opened = partial(Ranker.open, most=most), (kb, folder, priors)
         return ranker
@@ -137,135 +181,172 @@ class Ranker:
         Equal scores are ordered by the higher similarity, then by the lower concept id.
         """
         with self._lock:
-            self._learn(query.string for query in queries)
-            settled, place_of = self._settled, self._place_of
-            missing = {
-                query.string
-                for query in queries
-                if query.string not in settled and self._is_settled(*place_of[query.string])
-            }
-            alone = [Query(string) for string in missing]
-            settled.update(zip(missing, self._rank(alone), strict=True))
-            others = iter(self._rank([q for q in queries if q.string not in settled]))
+            numbers = self._learn([query.string for query in queries])
+            settled = self._settled[numbers]
+            answers = self._answers
+            missing = [n for n in dict.fromkeys(numbers[settled].tolist()) if n not in answers]
+            alone = self._placed([Query("")] * len(missing), np.array(missing, np.int64))
+            answers.update(zip(missing, self._answered(alone), strict=True))
+            others = iter(self._answered(self._placed(queries, numbers, ~settled)))
             return [
-                settled[query.string] if query.string in settled else next(others)
-                for query in queries
+                answers[number] if is_settled else next(others)
+                for number, is_settled in zip(numbers.tolist(), settled.tolist(), strict=True)
             ]
 
-    def explain(self, query: Query) -> tuple[Candidate, Candidate | None, tuple[Reason, ...]]:
-        """The best candidate, the second, and what puts the one before the other.
+    def explain(
+        self, queries: Sequence[Query]
+    ) -> list[tuple[Candidate, Candidate | None, tuple[Reason, ...]] | None]:
+        """For each query the best candidate, the second, and what puts the one before the other.
 
-        Raises:
-            InputError: the string has no candidate.
+        ``None`` for a string that has no candidate.
         """
+        found = self.rank_many(queries)
         with self._lock:
-            self._learn([query.string])
-            begin, size = self._place_of[query.string]
-            if not size:
-                raise InputError(f"{query.string!r}: no candidate to explain")
-            if self._is_settled(begin, size):
-                query = Query(query.string)
-            [found] = self._rank([query])
-            if size < 2:
-                return found[0], None, ()
-            concepts = self._shelf.concepts[begin : begin + size].tolist()
-            rows = [concepts.index(self._kb.row_of(one.concept_id)) for one in found[:2]]
-            features = self._in_place([query], np.array([begin]), np.array([size]))[rows]
-            pools = self._pooling.pools([query.string])
-            own = [pools.concepts.tolist().index(concepts[row]) for row in rows]
-            first = parts(self._by_string, FEATURES, pools.features[own])
-            second = parts(self._in_its_place, IN_PLACE, features)
-        return found[0], found[1], reasons(first, second)
+            numbers = self._learn([query.string for query in queries])
+            settled = self._settled[numbers]
+            alone = self._placed([Query("")] * len(queries), numbers)
+            places = np.cumsum(~settled) - 1
+            together = self._placed(queries, numbers, ~settled)
+            explained: list[tuple[Candidate, Candidate | None, tuple[Reason, ...]] | None] = []
+            for i, (query, answer) in enumerate(zip(queries, found, strict=True)):
+                placed, place = (alone, i) if settled[i] else (together, int(places[i]))
+                why = self._reasons(query.string, placed.of(place), answer) if answer else ()
+                second = answer[1] if len(answer) > 1 else None
+                explained.append((answer[0], second, why) if answer else None)
+            return explained
 
-    def _is_settled(self, begin: int, size: int) -> bool:
-        """Whether the string alone says what is meant, so that its answer is kept."""
-        return size < 2 or bool(self._shelf.features[begin, SHARE] > SETTLED)
+    def _reasons(
+        self, string: str, placed: _Placed, answer: tuple[Candidate, ...]
+    ) -> tuple[Reason, ...]:
+        """What puts the best candidate of a string before the second."""
+        ids = [self._heads[max(row, ~row)][0] for row in placed.rows.tolist()]
+        both = [ids.index(one.concept_id) for one in answer[:2]]
+        if len(both) < 2:
+            return ()
+        second = parts(self._in_its_place, IN_PLACE, placed.features[both])
+        if (placed.rows[both] < 0).any():
+            # What the string says of one that another has brought along is not known.
+            return reasons((), [one for one in second if -1.0 not in (one.best, one.second)])
+        pool = self._pooling.pools([string])
+        own = [pool.concepts.tolist().index(one) for one in placed.concepts[both].tolist()]
+        return reasons(parts(self._by_string, FEATURES, pool.features[own]), second)
 
-    def _rank(self, queries: Sequence[Query]) -> list[tuple[Candidate, ...]]:
-        places = [self._place_of[query.string] for query in queries]
-        begins, sizes = np.array(places, np.int64).reshape(-1, 2).T.copy()
-        features = self._in_place(queries, begins, sizes)
-        numbers = self._in_its_place.odds(features)
-        rows = np.repeat(begins - np.cumsum(sizes) + sizes, sizes) + np.arange(len(numbers))
-        order, scores = np.empty(len(numbers), np.int64), np.empty(len(numbers))
-        conclude(
-            numbers,
-            features,
-            sizes,
-            *self._calibration,
-            self._shelf.concepts[rows],
-            order,
-            scores,
-        )
+    def _answered(self, placed: _Placed) -> list[tuple[Candidate, ...]]:
+        """The candidates as values, the best first."""
+        concepts, rows, features, sizes = placed
+        odds = self._in_its_place.odds(features)
+        order, scores = np.empty(len(odds), np.int64), np.empty(len(odds))
+        conclude(odds, features, sizes, *self._calibration, concepts, order, scores)
+        kept = np.minimum(sizes, self._most)
+        best = spread(np.cumsum(sizes) - sizes, kept)
         heads, types, new = self._heads, self._types, tuple.__new__
         found = [
             new(Candidate, (*heads[row], score, types[row]))
-            for row, score in zip(rows[order].tolist(), scores.tolist(), strict=True)
+            if row >= 0
+            else self._brought(~row, score)
+            for row, score in zip(rows[order[best]].tolist(), scores[best].tolist(), strict=True)
         ]
-        ends = list(itertools.accumulate(sizes.tolist(), initial=0))
+        ends = list(itertools.accumulate(kept.tolist(), initial=0))
         return [tuple(found[begin:end]) for begin, end in itertools.pairwise(ends)]
 
-    def _in_place(
-        self, queries: Sequence[Query], begins: NDArray[np.int64], sizes: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
-        groups = np.full((len(queries), len(GROUPS)), -1.0, np.float32)
-        for row, query in zip(groups, queries, strict=True):
+    def _brought(self, row: int, score: float) -> Candidate:
+        """A candidate that another string has brought: it is not among the string's own best."""
+        concept_id, name, _, _ = self._heads[row]
+        return Candidate(concept_id, name, name, 0.0, score, self._types[row])
+
+    def _placed(
+        self,
+        queries: Sequence[Query],
+        numbers: NDArray[np.int64],
+        asked: NDArray[np.bool_] | None = None,
+    ) -> _Placed:
+        """The candidates, in their texts, of the queries that are asked; of all if none are."""
+        if asked is None:
+            asked = np.ones(len(queries), np.bool_)
+        bounds = passages([query.text for query in queries])
+        met = gathered(
+            numbers, bounds, asked, self._begins, self._sizes, self._words, self._shelf, self._most
+        )
+        wanted = list(itertools.compress(queries, asked.tolist()))
+        groups = np.full((len(wanted), len(GROUPS)), -1.0, np.float32)
+        for row, query in zip(groups, wanted, strict=True):
             if query.groups is not None:
                 row[:] = query.groups
+        begins, sizes = met.begins[met.of], met.sizes[met.of]
         features = np.empty((int(sizes.sum()), len(IN_PLACE)), np.float32)
         see(
-            self._shelf,
+            met,
             begins,
             sizes,
             self._pooling.learned,
-            *encoded(query.left for query in queries),
-            *encoded(query.right for query in queries),
+            *encoded(query.left for query in wanted),
+            *encoded(query.right for query in wanted),
             groups,
             self._group_of,
             features,
         )
-        return features
+        rows = spread(begins, sizes)
+        return _Placed(met.concepts[rows], met.rows[rows], features, sizes)
 
-    def _learn(self, strings: Iterable[str]) -> None:
-        """Puts the candidates of strings on the shelf."""
+    def _learn(self, strings: Sequence[str]) -> NDArray[np.int64]:
+        """Puts the candidates of strings on the shelf; returns the number of each string."""
         distinct = list(dict.fromkeys(strings))
-        missing = [string for string in distinct if string not in self._place_of]
-        if not missing:
-            return
-        shelf, sizes = self._ranked(missing)
-        if self._used + len(shelf.concepts) > len(self._shelf.concepts):
-            self._clear(room=max(_ROOM, len(distinct) * self._most))
-            missing = distinct
-            shelf, sizes = self._ranked(missing)
-        begin = self._used
+        missing = [string for string in distinct if string not in self._number_of]
+        if missing:
+            self._put(missing, distinct)
+        return np.array([self._number_of[string] for string in strings], np.int64)
+
+    def _put(self, missing: Sequence[str], wanted: Sequence[str]) -> None:
+        """Puts strings on the shelf; where it is full, it is cleared for all that are wanted."""
+        shelf, sizes, words = self._ranked(missing)
+        known, begin = len(self._number_of), self._used
+        rows_left, numbers_left = len(self._shelf.concepts) - begin, len(self._begins) - known
+        if len(shelf.concepts) > rows_left or len(missing) > numbers_left:
+            self._clear(room=max(_ROOM, len(wanted) * self._most))
+            missing, known, begin = wanted, 0, 0
+            shelf, sizes, words = self._ranked(missing)
+        end = begin + len(shelf.concepts)
         pairs: Iterable[tuple[Any, Any]] = zip(self._shelf, shelf, strict=True)
         for column, values in pairs:
-            column[begin : begin + len(values)] = values
+            column[begin:end] = values
         ids, names, types, aliases = self._kb.words_of(
             shelf.concepts.tolist(), shelf.names.tolist()
         )
         similarities = shelf.similarities.tolist()
-        self._heads.extend(zip(ids, names, aliases, similarities, strict=True))
-        self._types.extend(types)
-        for string, size in zip(missing, sizes.tolist(), strict=True):
-            self._place_of[string] = begin, size
-            begin += size
-        self._used = begin
+        # What an interrupted call has left behind is written over.
+        self._heads[begin:] = zip(ids, names, aliases, similarities, strict=True)
+        self._types[begin:] = types
+        new = slice(known, known + len(missing))
+        self._begins[new] = begin + np.cumsum(sizes) - sizes
+        self._sizes[new], self._words[new] = sizes, words
+        # The string alone says what is meant, or nothing is to be chosen: its answer is kept.
+        sure = self._shelf.features[np.minimum(self._begins[new], max(end - 1, 0)), SHARE] > SETTLED
+        self._settled[new] = (sizes < 2) | sure
+        self._used = end
+        self._number_of.update(zip(missing, itertools.count(known), strict=False))
 
-    def _ranked(self, strings: Sequence[str]) -> tuple[Shelf, NDArray[np.int64]]:
-        """The best candidates of strings by the first stage, and how many of each."""
+    def _ranked(
+        self, strings: Sequence[str]
+    ) -> tuple[Shelf, NDArray[np.int64], NDArray[np.uint64]]:
+        """The best candidates of strings by the first stage, how many of each, and its words."""
         pools = self._pooling.pools(strings)
         numbers = self._by_string.ranks(pools.features, pools.sizes)
         shelf = Shelf.empty(min(len(strings) * self._most, len(numbers)))
         sizes = np.empty(len(strings), np.int64)
         count = keep(pools, numbers, self._most, shelf, sizes)
-        return Shelf._make([column[:count] for column in shelf]), sizes
+        return Shelf._make([column[:count] for column in shelf]), sizes, pools.words
 
     def _clear(self, room: int = _ROOM) -> None:
         self._shelf = Shelf.empty(room)
         self._used = 0
-        self._place_of: dict[str, tuple[int, int]] = {}
-        self._settled: dict[str, tuple[Candidate, ...]] = {}
+        # Each string has a number, and by that its candidates on the shelf, and its words.
+        strings = max(room // self._most, _NUMBERS)
+        self._number_of: dict[str, int] = {}
+        self._begins, self._sizes = np.zeros(strings, np.int64), np.zeros(strings, np.int64)
+        self._words = np.zeros((strings, 2, WORDS + 1), np.uint64)
+        self._settled = np.zeros(strings, np.bool_)
+        # The answers of strings that are settled.
+        self._answers: dict[int, tuple[Candidate, ...]] = {}
         self._heads: list[tuple[str, str, str, float]] = []
         self._types: list[tuple[str, ...]] = []
 

@@ -115,10 +115,15 @@ def train(parts: list[Part], weights: Path) -> None:
         first = fit_by_string([part for part in parts if part.fold != fold])
         cases.append([in_its_place(part, first) for part in parts if part.fold == fold])
         print(f"first stage without fold {fold}", flush=True)
-    calibration = calibrate(fit_in_its_place(list(chain(*cases[:-1]))), joined(cases[-1]))
+    calibration = calibrate(
+        [
+            (fit_in_its_place(list(chain(*cases[:fold], *cases[fold + 1 :]))), joined(cases[fold]))
+            for fold in range(FOLDS)
+        ]
+    )
     weights.mkdir(exist_ok=True)
     calibration.save(weights / "calibration.json")
-    print(f"calibrated on the last fold: {calibration}")
+    print(f"calibrated: {calibration}")
     for stage, trees in (
         (BY_STRING, fit_by_string(parts)),
         (IN_ITS_PLACE, fit_in_its_place(list(chain(*cases)))),

@@ -42,8 +42,9 @@ class Examples(NamedTuple):
         pools: the candidates of their strings.
         learned: the priors that go with them.
         group_of: the semantic group of each type of the priors.
+        texts: for each mention the number of its document.
         strings: for each mention the number of its string.
-        right: bool, one for each candidate of each mention, mention by mention.
+        meant: for each mention the rows of the right concepts.
         lefts, rights: what stands beside each mention.
         groups: float32 of shape (mentions, groups): what the network says; -1 where it is blind.
     """
@@ -51,21 +52,20 @@ class Examples(NamedTuple):
     pools: Pools
     learned: Learned
     group_of: NDArray[np.int64]
+    texts: NDArray[np.int64]
     strings: NDArray[np.int64]
-    right: NDArray[np.bool_]
+    meant: list[list[int]]
     lefts: list[str]
     rights: list[str]
     groups: NDArray[np.float32]
 
     @property
-    def sizes(self) -> NDArray[np.int64]:
-        """How many candidates each mention has."""
-        return self.pools.sizes[self.strings]
-
-
-def spread(begins: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """``begin, begin + 1, …`` of each size, one after the other."""
-    return np.repeat(begins - np.cumsum(sizes) + sizes, sizes) + np.arange(sizes.sum())
+    def right(self) -> Iterator[NDArray[np.bool_]]:
+        """For each mention, which candidates of its string are right."""
+        ends = np.cumsum(self.pools.sizes)
+        begins = ends - self.pools.sizes
+        for string, meant in zip(self.strings.tolist(), self.meant, strict=True):
+            yield np.isin(self.pools.concepts[begins[string] : ends[string]], meant)
 
 
 def dealt(
@@ -136,33 +136,29 @@ def examples(
     ids = ConceptIds(kb)
     priors = Priors.count(uses(known, ids))
     strings: dict[str, int] = {}
-    numbers, wanted, lefts, rights, chances = [], [], [], [], []
+    texts, numbers, meant, lefts, rights, chances = [], [], [], [], [], []
     for count, document in enumerate(asked):
         definitions = find_abbreviations(document.text)
         for mention, row in zip(document.mentions, groups[document.id], strict=True):
             if mention.ids:
                 string = string_of(document, mention, definitions)
+                texts.append(count)
                 numbers.append(strings.setdefault(string, len(strings)))
-                wanted.append({kb.row_of(one) for one in ids.of(mention)})
+                rows = map(kb.row_of, ids.of(mention))
+                meant.append([row for row in rows if row is not None])
                 left, right = beside(document.text, mention.start, mention.end)
                 lefts.append(left)
                 rights.append(right)
                 chances.append(np.full(len(GROUPS), -1.0) if count % _BLIND == 0 else row)
     pooling = Pooling(kb, priors, most=KEPT)
     pools = pooling.pools(list(strings))
-    ends = np.cumsum(pools.sizes)
-    right = [
-        np.isin(
-            pools.concepts[ends[i] - pools.sizes[i] : ends[i]], [r for r in rows if r is not None]
-        )
-        for i, rows in zip(numbers, wanted, strict=True)
-    ]
     return Examples(
         pools,
         pooling.learned,
         group_numbers(priors.type_ids, GROUPS),
+        np.array(texts),
         np.array(numbers),
-        np.concatenate([np.zeros(0, np.bool_), *right]),
+        meant,
         lefts,
         rights,
         np.array(chances, np.float32).reshape(-1, len(GROUPS)),

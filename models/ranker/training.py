@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_linker.ranking.context import IN_PLACE, Calibration, Shelf, certainty, keep, see
+from concept_linker.ranking.company import gathered, passages
+from concept_linker.ranking.context import (
+    CERTAINTY,
+    IN_PLACE,
+    SHARE,
+    Calibration,
+    Shelf,
+    certainty,
+    keep,
+    see,
+    spread,
+)
 from concept_linker.ranking.describing import FEATURES
-from concept_linker.ranking.ranker import encoded
+from concept_linker.ranking.ranker import SETTLED, encoded
 from concept_linker.trees import Trees
 
-from .folds import KEPT, Examples, spread
+from .folds import KEPT, Examples
 
 _ROUNDS = {"by_string": 300, "in_its_place": 80}
 _SETTINGS = {
@@ -74,10 +85,10 @@ def joined(parts: Sequence[Cases]) -> Cases:
 
 def by_string(part: Examples, counts: int = 1) -> Cases:
     """What the first stage sees: a string that means the same twice is one case."""
-    ends = np.cumsum(part.sizes).tolist()
-    alike: Counter[tuple[int, bytes]] = Counter()
-    for string, begin, end in zip(part.strings.tolist(), [0, *ends], ends, strict=False):
-        alike[string, part.right[begin:end].tobytes()] += 1
+    alike = Counter(
+        (string, right.tobytes())
+        for string, right in zip(part.strings.tolist(), part.right, strict=True)
+    )
     strings = np.array([string for string, _ in alike])
     sizes = part.pools.sizes[strings]
     begins = (np.cumsum(part.pools.sizes) - part.pools.sizes)[strings]
@@ -88,31 +99,57 @@ def by_string(part: Examples, counts: int = 1) -> Cases:
 
 def in_its_place(whole: Part, first: Trees) -> Cases:
     """What the second stage sees behind a first stage that has not seen the part."""
-    part = whole.examples
-    pools = part.pools
+    part, pools = whole.examples, whole.examples.pools
     shelf = Shelf.empty(int(np.minimum(pools.sizes, KEPT).sum()))
-    kept = np.empty(pools.sizes.size, np.int64)
-    numbers = first.ranks(pools.features, pools.sizes)
-    keep(pools, numbers, KEPT, shelf, kept)
-    ends, kept_ends = np.cumsum(pools.sizes), np.cumsum(kept)
-    begins, sizes = (kept_ends - kept)[part.strings], kept[part.strings]
+    sizes = np.empty(pools.sizes.size, np.int64)
+    keep(pools, first.ranks(pools.features, pools.sizes), KEPT, shelf, sizes)
+    begins = np.cumsum(sizes) - sizes
+    best = np.minimum(begins, max(len(shelf.concepts) - 1, 0))
+    alone = ((sizes < 2) | (shelf.features[best, SHARE] > SETTLED))[part.strings]
+    candidates = Candidates(shelf, begins, sizes)
+    together = _seen(whole, candidates, passages(part.texts.tolist()), ~alone)
+    each = np.arange(len(part.strings) + 1)
+    return joined([together, _seen(_out_of_place(whole), candidates, each, alone)])
+
+
+def _out_of_place(whole: Part) -> Part:
+    """The same mentions, of which no place is known."""
+    part = whole.examples
+    nothing = [""] * len(part.strings)
+    groups = np.full_like(part.groups, -1.0)
+    return whole._replace(examples=part._replace(lefts=nothing, rights=nothing, groups=groups))
+
+
+class Candidates(NamedTuple):
+    """Those of all strings, by the first stage."""
+
+    shelf: Shelf
+    begins: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+
+
+def _seen(
+    whole: Part, own: Candidates, bounds: NDArray[np.int64], asked: NDArray[np.bool_]
+) -> Cases:
+    """The mentions that are asked, among the others of their texts."""
+    part = whole.examples
+    met = gathered(
+        part.strings, bounds, asked, own.begins, own.sizes, part.pools.words, own.shelf, KEPT
+    )
+    begins, sizes = met.begins[met.of], met.sizes[met.of]
     features = np.empty((int(sizes.sum()), len(IN_PLACE)), np.float32)
+    seen = np.flatnonzero(asked).tolist()
+    lefts, rights = ([column[i] for i in seen] for column in (part.lefts, part.rights))
     see(
-        shelf, begins, sizes, part.learned, *encoded(part.lefts), *encoded(part.rights),
-        part.groups, part.group_of, features,
+        met, begins, sizes, part.learned, *encoded(lefts), *encoded(rights),
+        part.groups[seen], part.group_of, features,
     )  # fmt: skip
-    right = np.zeros(len(features), np.bool_)
-    at = from_ = 0
-    for string in part.strings.tolist():
-        size, few = pools.sizes[string], kept[string]
-        own = part.right[from_ : from_ + size]
-        if own.any():
-            concepts = pools.concepts[ends[string] - size : ends[string]]
-            there = shelf.concepts[kept_ends[string] - few : kept_ends[string]]
-            right[at : at + few] = np.isin(there, concepts[own])
-        at += few
-        from_ += size
-    return Cases(features, right, sizes, np.full(sizes.size, whole.counts))
+    right = [
+        np.isin(met.concepts[begin : begin + size], part.meant[i])
+        for i, begin, size in zip(seen, begins.tolist(), sizes.tolist(), strict=True)
+    ]
+    counts = np.full(sizes.size, whole.counts)
+    return Cases(features, np.concatenate([np.zeros(0, np.bool_), *right]), sizes, counts)
 
 
 def fit(cases: Cases, rounds: int, names: Sequence[str], **settings: Any) -> Trees:
@@ -172,35 +209,54 @@ def flat(tree_info: Sequence[dict[str, Any]]) -> Trees:
     )
 
 
-def calibrate(trees: Trees, cases: Cases) -> Calibration:
-    """Temperature and weights that make what the cases show most likely."""
+def calibrate(parts: Sequence[tuple[Trees, Cases]]) -> Calibration:
+    """Temperature and weights that make what the cases show most likely.
+
+    Args:
+        parts: cases, each with trees of the second stage that have not seen them.
+    """
     from scipy.optimize import minimize_scalar
     from sklearn.linear_model import LogisticRegression
 
-    numbers = trees.odds(cases.features)
-    ends = np.cumsum(cases.sizes)
-    mentions = [
-        (numbers[begin:end], cases.features[begin:end], cases.right[begin:end])
-        for begin, end in zip((ends - cases.sizes).tolist(), ends.tolist(), strict=True)
-        if begin < end
-    ]
+    mentions = [mention for trees, cases in parts for mention in _answered(trees, cases)]
+    counts = np.array([mention.counts for mention in mentions])
 
     def surprise(temperature: float) -> float:
         total = 0.0
-        for own, _, right in mentions:
+        for own, _, right, count in mentions:
             if right.any():
-                total -= np.log(_softmax(own, temperature)[right].sum() + 1e-12)
+                total -= count * np.log(_softmax(own, temperature)[right].sum() + 1e-12)
         return total
 
     temperature = float(minimize_scalar(surprise, bounds=(0.1, 5.0), method="bounded").x)
-    rows = np.empty((len(mentions), 9))
-    for row, (own, features, _) in zip(rows, mentions, strict=True):
+    rows = np.empty((len(mentions), CERTAINTY))
+    for row, (own, features, _, _) in zip(rows, mentions, strict=True):
         certainty(own, _softmax(own, temperature), features, row)
-    found = np.array([right.any() for _, _, right in mentions])
-    scale = np.std(rows, axis=0) + (np.arange(rows.shape[1]) == 0)
-    model = LogisticRegression(C=1.0, fit_intercept=False, max_iter=1000)
-    model.fit(rows / scale, found)
+    found = np.array([right.any() for _, _, right, _ in mentions])
+    scale = np.std(rows, axis=0)
+    scale[scale == 0.0] = 1.0
+    model = LogisticRegression(C=1.0, fit_intercept=False, max_iter=5000)
+    model.fit(rows / scale, found, counts)
     return Calibration(temperature, model.coef_[0] / scale)
+
+
+class _Answered(NamedTuple):
+    """What the trees say of one mention's candidates, their features, which are right."""
+
+    numbers: NDArray[np.float64]
+    features: NDArray[np.float32]
+    right: NDArray[np.bool_]
+    counts: int
+
+
+def _answered(trees: Trees, cases: Cases) -> Iterator[_Answered]:
+    """The mentions that have candidates."""
+    numbers = trees.odds(cases.features)
+    ends = np.cumsum(cases.sizes).tolist()
+    for begin, end, counts in zip([0, *ends], ends, cases.weights.tolist(), strict=False):
+        if begin < end:
+            own = slice(begin, end)
+            yield _Answered(numbers[own], cases.features[own], cases.right[own], counts)
 
 
 def _softmax(numbers: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:

@@ -70,3 +70,16 @@ def test_what_is_no_text(linker: ConceptLinker) -> None:
     with pytest.raises(InputError, match="wanted str"):
         linker.explain(None)  # type: ignore[arg-type]
     assert linker.explain("") == []
+
+
+def test_any_id_and_what_others_bring_is_explained(linker: ConceptLinker) -> None:
+    """Ids that are not in capitals, and candidates that another mention has brought along."""
+    assert linker.explain("Aedes beside a donkey.")
+    text = (
+        "Colonic adenocarcinoma (a) and normal colonic mucosa (b); the adenocarcinomatous glands "
+        "invade the mucosal layer."
+    )
+    explained = linker.explain(text)
+    assert len(explained) == sum(bool(mention.candidates) for mention in linker.link(text))
+    told = {reason.feature for one in explained for reason in one.reasons}
+    assert told & {"others_most", "others_all", "others_often", "related_most"}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import pickle
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -11,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from concept_linker.errors import InputError
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.build import build
 from concept_linker.knowledge_base.source import SourceInfo, SourceTables
@@ -61,30 +65,38 @@ def test_a_run_of_words_is_a_candidate(kb: KnowledgeBase, folder: Path) -> None:
     assert "C0031847" in {candidate.concept_id for candidate in found}
 
 
+_QUERIES = st.lists(
+    st.builds(
+        Query,
+        st.text(max_size=12) | st.sampled_from([name for _, name, _, _ in ROWS]),
+        st.sampled_from(["", "a", "the"]),
+        groups=st.none(),
+        text=st.none() | st.integers(0, 3),
+    ),
+    max_size=9,
+).map(lambda some: sorted(some, key=lambda one: -1 if one.text is None else one.text))
+
+
 @settings(max_examples=60, deadline=None)
-@given(
-    st.lists(
-        st.builds(
-            Query,
-            st.text(max_size=12) | st.sampled_from([name for _, name, _, _ in ROWS]),
-            st.sampled_from(["", "a", "the"]),
-            groups=st.none(),
-        ),
-        max_size=6,
-    )
-)
+@given(_QUERIES)
 def test_scores(kb: KnowledgeBase, folder: Path, queries: list[Query]) -> None:
-    """Probabilities of different concepts, in order; alike alone, in a batch, and pickled."""
+    """Probabilities of different concepts, in order; alike text by text, together, and pickled."""
     one = ranker(kb, folder)
     together = one.rank_many(queries)
-    for query, found in zip(queries, together, strict=True):
+    for found in together:
         scores = [candidate.score for candidate in found]
         assert scores == sorted(scores, reverse=True)
         assert all(0.0 <= score <= 1.0 for score in scores)
         assert sum(scores) <= 1.0 + 1e-9
         assert len({candidate.concept_id for candidate in found}) == len(found)
         assert all(0.0 <= candidate.similarity <= 1.0 for candidate in found)
-        assert one.rank_many([query]) == [found]
+    apart = []
+    for text, some in itertools.groupby(queries, key=lambda one: one.text):
+        if text is None:
+            apart += [one.rank_many([query])[0] for query in some]
+        else:
+            apart += one.rank_many(list(some))
+    assert apart == together
     assert pickle.loads(pickle.dumps(one)).rank_many(queries) == together  # noqa: S301
 
 
@@ -95,6 +107,8 @@ def test_a_full_shelf_is_emptied(kb: KnowledgeBase, folder: Path) -> None:
     queries = [Query(name, "the") for _, name, _, _ in ROWS]
     for query in [*queries, *reversed(queries)]:
         assert full.rank_many([query]) == fresh.rank_many([query])
+    together = [Query(f"{name} {i}", "the", text=i // 20) for i in range(9) for _, name, *_ in ROWS]
+    assert full.rank_many(together) == fresh.rank_many(together)
     assert full.rank_many(queries * 3) == fresh.rank_many(queries * 3)
 
 
@@ -113,10 +127,33 @@ def test_groups_move_scores(
     assert scores[0] > scores[1]
 
 
+def test_weights_of_another_version_are_refused(
+    kb: KnowledgeBase, folder: Path, tmp_path: Path
+) -> None:
+    """Compiled code checks no bounds: what does not fit must not get there."""
+    weights = tmp_path / "weights"
+    shutil.copytree(model_path("ranker") / "weights", weights)
+    calibration = json.loads((weights / "calibration.json").read_text())
+    calibration["weights"].pop()
+    (weights / "calibration.json").write_text(json.dumps(calibration))
+    with pytest.raises(InputError, match="weights, wanted"):
+        Ranker.open(kb, weights, folder, most=10)
+    shutil.rmtree(weights)
+    shutil.copytree(model_path("ranker") / "weights", weights)
+    features = np.load(weights / "in_its_place" / "trees_features.npy")
+    features[features == 0] = 99
+    np.save(weights / "in_its_place" / "trees_features.npy", features)
+    with pytest.raises(InputError, match="asks of 100 features"):
+        Ranker.open(kb, weights, folder, most=10)
+
+
 def test_threads_share_a_ranker(kb: KnowledgeBase, folder: Path) -> None:
-    queries = [Query(f"{name} {i % 5}", "a") for i, (_, name, _, _) in enumerate(ROWS * 8)]
-    expected = ranker(kb, folder).rank_many(queries)
+    texts = [
+        [Query(f"{name} {i % 5}", "a", text=0) for _, name, _, _ in ROWS[: i % 8 + 1]]
+        for i in range(40)
+    ]
+    alone = ranker(kb, folder)
+    expected = [alone.rank_many(text) for text in texts]
     shared = ranker(kb, folder)
     with ThreadPoolExecutor(4) as pool:
-        found = list(pool.map(lambda query: shared.rank_many([query])[0], queries))
-    assert found == expected
+        assert list(pool.map(shared.rank_many, texts)) == expected
