@@ -7,16 +7,17 @@ candidate where the string's own search has not found it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from concept_linker.ranking.context import COMPANY, KEPT, Shelf
+from concept_linker.ranking.context import COMPANY, IN_PLACE, KEPT, Shelf, see
+from concept_linker.ranking.gathering import Learned
 
-__all__ = ["Meeting", "gathered", "passages"]
+__all__ = ["Meeting", "encoded", "gathered", "passages", "seen"]
 
 # So many mentions of a text, one after the other, are each other's company.
 _TOGETHER = 128
@@ -115,6 +116,37 @@ def gathered(
         met.sizes[:count],
         met.of[asked],
     )
+
+
+def seen(
+    met: Meeting,
+    learned: Learned,
+    lefts: Sequence[str],
+    rights: Sequence[str],
+    groups: NDArray[np.float32],
+    group_of: NDArray[np.int64],
+) -> NDArray[np.float32]:
+    """What the second stage sees: the candidates of each mention that was asked for, in order.
+
+    Args:
+        met: their company.
+        learned: the priors.
+        lefts, rights: what stands beside each.
+        groups, group_of: as :func:`~.context.see` takes them.
+
+    Returns:
+        float32 of shape (candidates, :data:`~.context.IN_PLACE`).
+    """
+    begins, sizes = met.begins[met.of], met.sizes[met.of]
+    features = np.empty((int(sizes.sum()), len(IN_PLACE)), np.float32)
+    see(met, begins, sizes, learned, *encoded(lefts), *encoded(rights), groups, group_of, features)
+    return features
+
+
+def encoded(texts: Iterable[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Texts as compiled code takes them: their bytes, and where each begins and the last ends."""
+    parts = [text.encode("utf-8", "surrogatepass") for text in texts]
+    return np.frombuffer(b"".join(parts), np.uint8), np.cumsum([0, *map(len, parts)])
 
 
 @njit(cache=True, nogil=True)

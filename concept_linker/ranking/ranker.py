@@ -25,7 +25,7 @@ from concept_linker.annotation import Candidate
 from concept_linker.errors import InputError
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.mentions.detector import GROUPS
-from concept_linker.ranking.company import gathered, passages
+from concept_linker.ranking.company import gathered, passages, seen
 from concept_linker.ranking.context import (
     IN_PLACE,
     SHARE,
@@ -34,7 +34,6 @@ from concept_linker.ranking.context import (
     conclude,
     group_numbers,
     keep,
-    see,
     spread,
 )
 from concept_linker.ranking.describing import FEATURES
@@ -44,7 +43,7 @@ from concept_linker.ranking.pool import Pooling
 from concept_linker.ranking.priors import Priors
 from concept_linker.trees import Trees
 
-__all__ = ["BY_STRING", "IN_ITS_PLACE", "Query", "Ranker", "encoded"]
+__all__ = ["BY_STRING", "IN_ITS_PLACE", "Query", "Ranker", "settled"]
 
 #: The folders of the trees of both stages, in that of a ranker.
 BY_STRING, IN_ITS_PLACE = "by_string", "in_its_place"
@@ -182,15 +181,15 @@ class Ranker:
         """
         with self._lock:
             numbers = self._learn([query.string for query in queries])
-            settled = self._settled[numbers]
+            sure = self._settled[numbers]
             answers = self._answers
-            missing = [n for n in dict.fromkeys(numbers[settled].tolist()) if n not in answers]
+            missing = [n for n in dict.fromkeys(numbers[sure].tolist()) if n not in answers]
             alone = self._placed([Query("")] * len(missing), np.array(missing, np.int64))
             answers.update(zip(missing, self._answered(alone), strict=True))
-            others = iter(self._answered(self._placed(queries, numbers, ~settled)))
+            others = iter(self._answered(self._placed(queries, numbers, ~sure)))
             return [
-                answers[number] if is_settled else next(others)
-                for number, is_settled in zip(numbers.tolist(), settled.tolist(), strict=True)
+                answers[number] if is_sure else next(others)
+                for number, is_sure in zip(numbers.tolist(), sure.tolist(), strict=True)
             ]
 
     def explain(
@@ -203,13 +202,13 @@ class Ranker:
         found = self.rank_many(queries)
         with self._lock:
             numbers = self._learn([query.string for query in queries])
-            settled = self._settled[numbers]
+            sure = self._settled[numbers]
             alone = self._placed([Query("")] * len(queries), numbers)
-            places = np.cumsum(~settled) - 1
-            together = self._placed(queries, numbers, ~settled)
+            places = np.cumsum(~sure) - 1
+            together = self._placed(queries, numbers, ~sure)
             explained: list[tuple[Candidate, Candidate | None, tuple[Reason, ...]] | None] = []
             for i, (query, answer) in enumerate(zip(queries, found, strict=True)):
-                placed, place = (alone, i) if settled[i] else (together, int(places[i]))
+                placed, place = (alone, i) if sure[i] else (together, int(places[i]))
                 why = self._reasons(query.string, placed.of(place), answer) if answer else ()
                 second = answer[1] if len(answer) > 1 else None
                 explained.append((answer[0], second, why) if answer else None)
@@ -272,19 +271,9 @@ class Ranker:
         for row, query in zip(groups, wanted, strict=True):
             if query.groups is not None:
                 row[:] = query.groups
+        lefts, rights = [query.left for query in wanted], [query.right for query in wanted]
+        features = seen(met, self._pooling.learned, lefts, rights, groups, self._group_of)
         begins, sizes = met.begins[met.of], met.sizes[met.of]
-        features = np.empty((int(sizes.sum()), len(IN_PLACE)), np.float32)
-        see(
-            met,
-            begins,
-            sizes,
-            self._pooling.learned,
-            *encoded(query.left for query in wanted),
-            *encoded(query.right for query in wanted),
-            groups,
-            self._group_of,
-            features,
-        )
         rows = spread(begins, sizes)
         return _Placed(met.concepts[rows], met.rows[rows], features, sizes)
 
@@ -319,9 +308,7 @@ class Ranker:
         new = slice(known, known + len(missing))
         self._begins[new] = begin + np.cumsum(sizes) - sizes
         self._sizes[new], self._words[new] = sizes, words
-        # The string alone says what is meant, or nothing is to be chosen: its answer is kept.
-        sure = self._shelf.features[np.minimum(self._begins[new], max(end - 1, 0)), SHARE] > SETTLED
-        self._settled[new] = (sizes < 2) | sure
+        self._settled[new] = settled(self._shelf, self._begins[new], sizes)
         self._used = end
         self._number_of.update(zip(missing, itertools.count(known), strict=False))
 
@@ -351,7 +338,13 @@ class Ranker:
         self._types: list[tuple[str, ...]] = []
 
 
-def encoded(texts: Iterable[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Texts as compiled code takes them: their bytes, and where each begins and the last ends."""
-    parts_of = [text.encode("utf-8", "surrogatepass") for text in texts]
-    return np.frombuffer(b"".join(parts_of), np.uint8), np.cumsum([0, *map(len, parts_of)])
+def settled(shelf: Shelf, begins: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Of which strings the answer is kept: the string alone says it, or nothing is to be chosen.
+
+    Args:
+        shelf: the candidates of strings, the best first.
+        begins, sizes: where those of each string are.
+    """
+    best = np.minimum(begins, len(shelf.concepts) - 1)
+    sure: NDArray[np.bool_] = shelf.features[best, SHARE] > SETTLED
+    return sure | (sizes < 2)

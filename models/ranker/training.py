@@ -10,20 +10,18 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_linker.ranking.company import gathered, passages
+from concept_linker.ranking.company import gathered, passages, seen
 from concept_linker.ranking.context import (
     CERTAINTY,
     IN_PLACE,
-    SHARE,
     Calibration,
     Shelf,
     certainty,
     keep,
-    see,
     spread,
 )
 from concept_linker.ranking.describing import FEATURES
-from concept_linker.ranking.ranker import SETTLED, encoded
+from concept_linker.ranking.ranker import settled
 from concept_linker.trees import Trees
 
 from .folds import KEPT, Examples
@@ -104,8 +102,7 @@ def in_its_place(whole: Part, first: Trees) -> Cases:
     sizes = np.empty(pools.sizes.size, np.int64)
     keep(pools, first.ranks(pools.features, pools.sizes), KEPT, shelf, sizes)
     begins = np.cumsum(sizes) - sizes
-    best = np.minimum(begins, max(len(shelf.concepts) - 1, 0))
-    alone = ((sizes < 2) | (shelf.features[best, SHARE] > SETTLED))[part.strings]
+    alone = settled(shelf, begins, sizes)[part.strings]
     candidates = Candidates(shelf, begins, sizes)
     together = _seen(whole, candidates, passages(part.texts.tolist()), ~alone)
     each = np.arange(len(part.strings) + 1)
@@ -137,16 +134,12 @@ def _seen(
         part.strings, bounds, asked, own.begins, own.sizes, part.pools.words, own.shelf, KEPT
     )
     begins, sizes = met.begins[met.of], met.sizes[met.of]
-    features = np.empty((int(sizes.sum()), len(IN_PLACE)), np.float32)
-    seen = np.flatnonzero(asked).tolist()
-    lefts, rights = ([column[i] for i in seen] for column in (part.lefts, part.rights))
-    see(
-        met, begins, sizes, part.learned, *encoded(lefts), *encoded(rights),
-        part.groups[seen], part.group_of, features,
-    )  # fmt: skip
+    wanted = np.flatnonzero(asked).tolist()
+    lefts, rights = ([column[i] for i in wanted] for column in (part.lefts, part.rights))
+    features = seen(met, part.learned, lefts, rights, part.groups[wanted], part.group_of)
     right = [
         np.isin(met.concepts[begin : begin + size], part.meant[i])
-        for i, begin, size in zip(seen, begins.tolist(), sizes.tolist(), strict=True)
+        for i, begin, size in zip(wanted, begins.tolist(), sizes.tolist(), strict=True)
     ]
     counts = np.full(sizes.size, whole.counts)
     return Cases(features, np.concatenate([np.zeros(0, np.bool_), *right]), sizes, counts)

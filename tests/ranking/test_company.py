@@ -11,10 +11,9 @@ from plain_company import Own, told
 
 from concept_linker import ConceptLinker, KnowledgeBase
 from concept_linker.candidates.normalise import key
-from concept_linker.ranking.company import Meeting, gathered, passages
+from concept_linker.ranking.company import Meeting, encoded, gathered, passages
 from concept_linker.ranking.context import KEPT, SHARE, Shelf
 from concept_linker.ranking.gathering import WORDS, word_hashes
-from concept_linker.ranking.ranker import encoded
 
 # Words that share stems, last words, or nothing.
 _STRING = st.lists(
