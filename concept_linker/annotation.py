@@ -29,7 +29,8 @@ class Candidate(NamedTuple):
             are equal after normalisation; 0.0 where not the names made it a candidate, but gold
             annotations of such words, or another mention of the text (``alias`` is then the
             preferred name).
-        score: the ranker's probability that this concept is right, 0 to 1.
+        score: the probability that this concept is right, 0 to 1: the ranker's, times the
+            detector's that there is a mention at all, unless that was given.
         semantic_types: UMLS type unique identifiers (``T023``), or the source's own types.
     """
 

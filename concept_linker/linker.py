@@ -50,7 +50,7 @@ class LinkerSettings(BaseModel):
 
     k: Annotated[int, Field(ge=1, le=1000)] = 10
     threshold: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
-    min_score: Annotated[float, Field(ge=0.0, le=1.0)] = 0.34
+    min_score: Annotated[float, Field(ge=0.0, le=1.0)] = 0.4
 
 
 class ConceptLinker:
@@ -196,11 +196,13 @@ class ConceptLinker:
         prepared = self._spans_of(text, spans)
         queries = self._queries([prepared])
         explained = zip(prepared.spans, queries, self._ranker.explain(queries), strict=True)
-        return [
-            Explanation(text[start:end], query.string, *reasons)
-            for (start, end, *_), query, reasons in explained
-            if reasons is not None
-        ]
+        found = []
+        for (start, end, _, chance), query, answer in explained:
+            if answer is not None:
+                best, second, reasons = answer
+                two = _as_found(best, chance), _as_found(second, chance) if second else None
+                found.append(Explanation(text[start:end], query.string, *two, reasons))
+        return found
 
     def _spans_of(self, text: str, spans: Sequence[Span]) -> _Prepared:
         """Detected spans without noise, with those of short forms that no detector knows."""
@@ -255,8 +257,10 @@ class ConceptLinker:
         *,
         negated: bool,
     ) -> Mention:
-        start, end, label = span
+        start, end, label, chance = span
         words = text[start:end]
+        if chance < 1.0:
+            candidates = tuple(_as_found(one, chance) for one in candidates)
         if self.settings.threshold:
             candidates = tuple(c for c in candidates if c.similarity >= self.settings.threshold)
         best = candidates[0] if candidates else None
@@ -289,14 +293,20 @@ def _short_forms(definitions: Sequence[Definition], spans: Sequence[Span]) -> li
     found = []
     for definition in definitions:
         begin, stop = definition.long_start, definition.long_end
-        for start, end, label in spans:
+        for start, end, label, chance in spans:
             if start < stop and end > begin:
                 for first, last in definition.occurrences:
                     if all(last <= start or first >= end for start, end in taken):
-                        found.append(Span(first, last, label))
+                        found.append(Span(first, last, label, chance))
                         taken.append((first, last))
                 break
     return found
+
+
+def _as_found(candidate: Candidate, chance: float) -> Candidate:
+    """A candidate of a mention that is one with some probability: both must be right."""
+    concept_id, name, alias, similarity, score, types = candidate
+    return Candidate(concept_id, name, alias, similarity, score * chance, types)
 
 
 def _group(best: Candidate | None) -> str:

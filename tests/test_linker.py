@@ -19,6 +19,7 @@ from concept_linker import (
     KnowledgeBase,
     SettingsError,
 )
+from concept_linker.mentions.choosing import open_detector
 from concept_linker.mentions.detector import Span
 
 CAPTION = "Axial T2-weighted MRI shows a hyperintense lesion in the left hippocampus."
@@ -193,6 +194,36 @@ def test_a_detector_of_ones_own(open_base: KnowledgeBase) -> None:
     linker = ConceptLinker.load(open_base, detector=Capitals())
     [mention] = linker.link(CAPTION)
     assert (mention.text, mention.label) == ("MRI", "X")
+
+
+@pytest.mark.parametrize("chance", [1.0, 0.5, 0.25])
+def test_the_score_is_that_of_mention_and_concept_together(
+    open_base: KnowledgeBase, chance: float
+) -> None:
+    class Unsure:
+        def detect_many(self, texts: Iterable[str]) -> Iterator[list[Span]]:
+            return ([Span(at, at + 6, chance=chance)] for at in (t.find("lesion") for t in texts))
+
+    linker = ConceptLinker.load(open_base, detector=Unsure())
+    text = "A lesion of the hippocampus."
+    [given] = linker.link_spans(text, [(2, 8)]).mentions
+    [found] = linker.link(text).mentions
+    assert given.best is not None
+    wanted = [one._replace(score=chance * one.score) for one in given.candidates]
+    assert list(found.candidates) == wanted
+    assert (found.best is not None) == (wanted[0].score >= linker.settings.min_score)
+    [why] = linker.explain(text)
+    assert (why.best, why.second) == tuple(wanted[:2])
+
+
+def test_what_a_network_finds_has_a_chance(open_base: KnowledgeBase) -> None:
+    for name in ("hybrid", "ner"):
+        detector = open_detector(name, open_base)
+        [spans] = detector.detect_many([CAPTION])
+        assert all(detector.threshold - 1e-6 <= span.chance <= 1 for span in spans), name
+        assert len({span.chance for span in spans}) > 1
+    [named] = open_detector("dictionary", open_base).detect_many([CAPTION])
+    assert {span.chance for span in named} == {1.0}
 
 
 def test_settings(open_base: KnowledgeBase) -> None:

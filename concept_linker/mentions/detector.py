@@ -21,12 +21,14 @@ GROUPS: Final[tuple[str, ...]] = tuple(sorted(GROUP_NAMES))
 class Span(NamedTuple):
     """Where a mention is, in code points, and what the detector takes it for.
 
-    ``label`` is a semantic group (``ANAT``), or empty.
+    ``label`` is a semantic group (``ANAT``), or empty; ``chance`` the probability that a
+    mention is here, whatever its bounds; 1 where the detector does not say.
     """
 
     start: int
     end: int
     label: str = ""
+    chance: float = 1.0
 
 
 @runtime_checkable

@@ -29,7 +29,7 @@ from concept_linker.mentions.detector import READ_TOGETHER, Span
 from concept_linker.mentions.evidence import LEAST_CHANCE, gather
 from concept_linker.mentions.guards import everyday_words, is_shouted
 from concept_linker.mentions.ner import Reader, likeliest_groups, spans_of
-from concept_linker.mentions.ner_decoding import choose
+from concept_linker.mentions.ner_decoding import choose, presence
 from concept_linker.resources import model_path
 from concept_linker.trees import Trees
 
@@ -76,12 +76,13 @@ class HybridDetector:
             gains = chances[likely] - (self.threshold - 1e-3)
             chosen = choose(first, last, gains, reading.places.size)
             first, last = first[chosen], last[chosen]
+            place = np.flatnonzero(likely)[chosen]
+            here = presence(candidates.first, candidates.last, chances, place)
             groups = likeliest_groups(reading, first, last)
-            for text, spans in zip(
-                batch, spans_of(reading.features.tokens, first, last, groups), strict=True
-            ):
+            found_in = spans_of(reading.features.tokens, first, last, groups, here)
+            for text, spans in zip(batch, found_in, strict=True):
                 found = [
-                    Span(span.start + begin, span.start + end, span.label)
+                    Span(span.start + begin, span.start + end, span.label, span.chance)
                     for span in spans
                     for begin, end in self._pieces(text[span.start : span.end])
                 ]

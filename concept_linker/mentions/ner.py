@@ -18,6 +18,7 @@ from concept_linker.mentions.ner_decoding import (
     are_sound,
     choose,
     group_chances,
+    presence,
     spans_of_texts,
 )
 from concept_linker.mentions.ner_network import Network
@@ -162,6 +163,7 @@ class NerDetector:
                 reading.first[chosen],
                 reading.last[chosen],
                 reading.groups[chosen],
+                presence(reading.first, reading.last, reading.chances, chosen),
             )
 
     def groups(self, text: str, spans: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
@@ -200,21 +202,24 @@ def _group_chances(reading: Reading, first: Ints, last: Ints) -> NDArray[np.floa
     return chances
 
 
-def spans_of(tokens: Tokens, first: Ints, last: Ints, groups: Ints) -> list[list[Span]]:
+def spans_of(
+    tokens: Tokens, first: Ints, last: Ints, groups: Ints, chances: NDArray[Any]
+) -> list[list[Span]]:
     """The spans of each text, in reading order, from words."""
     spans: list[list[Span]] = [[] for _ in range(tokens.text_starts.size - 1)]
     short = tokens.word_ends[last] - tokens.word_starts[first] <= _LONGEST
-    first, last, groups = first[short], last[short], groups[short]
+    first, last, groups, chances = first[short], last[short], groups[short], chances[short]
     order = np.argsort(first, kind="stable")
-    first, last, groups = first[order], last[order], groups[order]
+    first, last, groups, chances = first[order], last[order], groups[order], chances[order]
     numbers = tokens.word_texts[first]
     begins = tokens.text_starts[numbers]
-    for number, start, end, group in zip(
+    for number, start, end, group, chance in zip(
         numbers.tolist(),
         (tokens.word_starts[first] - begins).tolist(),
         (tokens.word_ends[last] - begins).tolist(),
         groups.tolist(),
+        chances.tolist(),
         strict=True,
     ):
-        spans[number].append(Span(start, end, GROUPS[group]))
+        spans[number].append(Span(start, end, GROUPS[group], chance))
     return spans

@@ -7,13 +7,18 @@ so that the probability of any span is a product.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
-__all__ = ["LONGEST", "are_sound", "chain", "choose", "group_chances", "spans_of_texts"]
+__all__ = ["LONGEST", "are_sound", "chain", "choose", "group_chances", "presence", "spans_of_texts"]
 
 #: Words in a mention, at most, unless it is given.
 LONGEST = 8
+# Chances are rounded to such parts.
+_PARTS = 1 << 20
 
 
 @njit(cache=True, nogil=True, fastmath=True)
@@ -227,3 +232,30 @@ def choose(first, last, gains, size):  # type: ignore[no-untyped-def]
             chosen[taken_at[end]] = True
             end = first[taken_at[end]]
     return chosen
+
+
+def presence(
+    first: NDArray[Any], last: NDArray[Any], chances: NDArray[Any], asked: NDArray[Any]
+) -> NDArray[np.float64]:
+    """The probability that a mention is where some spans are, whatever its bounds.
+
+    Spans that overlap exclude each other, so theirs add up; to 1 at most, for two that overlap the
+    same one may stand side by side.
+
+    Args:
+        first, last: first and last word of every span that comes into question.
+        chances: the probability of each.
+        asked: which of them are asked for, as an index.
+
+    >>> first, last = np.array([0, 1, 5]), np.array([1, 1, 5])
+    >>> presence(first, last, np.array([0.5, 0.25, 0.25]), np.array([1, 2])).tolist()
+    [0.75, 0.25]
+    """
+    # Whole numbers: the sums are the same whatever texts are read together.
+    parts = np.rint(chances * _PARTS)
+    words = int(last.max(initial=0)) + 1
+    begun = np.cumsum(np.bincount(first, parts, words))
+    ended = np.cumsum(np.bincount(last, parts, words))
+    here = begun[last[asked]] - np.where(first[asked] > 0, ended[first[asked] - 1], 0.0)
+    found: NDArray[np.float64] = np.minimum(here / _PARTS, 1.0)
+    return found

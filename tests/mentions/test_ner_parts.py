@@ -19,6 +19,7 @@ from concept_linker.mentions.ner_decoding import (
     are_sound,
     choose,
     group_chances,
+    presence,
     spans_of_texts,
 )
 from concept_linker.mentions.ner_network import PIECES, Network, parameter_shapes
@@ -148,6 +149,20 @@ def test_the_best_set_of_spans_is_chosen(data: st.DataObject) -> None:
         if not any(a[0] <= b[1] and b[0] <= a[1] for a, b in itertools.combinations(taken, 2)):
             best = max(best, sum(g for g, one in zip(gains, some, strict=True) if one))
     assert sum(g for g, one in zip(gains, chosen, strict=True) if one) == best
+
+
+@given(st.data())
+def test_a_mention_is_where_any_span_is(data: st.DataObject) -> None:
+    spans = [(a, b) for b in range(7) for a in range(b + 1) if data.draw(st.booleans())]
+    chances = [data.draw(st.floats(0, 0.4)) for _ in spans]
+    first, last = np.array(spans, np.int64).reshape(-1, 2).T
+    found = presence(first, last, np.array(chances), np.arange(len(spans)))
+    for (a, b), one in zip(spans, found, strict=True):
+        whole = sum(c for (x, y), c in zip(spans, chances, strict=True) if x <= b and y >= a)
+        assert one == pytest.approx(min(whole, 1), abs=1e-4)
+    # What is read before it changes nothing, to the last bit.
+    moved = np.r_[0, first + 2], np.r_[1, last + 2], np.r_[0.3, chances]
+    assert presence(*moved, np.arange(1, len(spans) + 1)).tolist() == found.tolist()
 
 
 @pytest.mark.parametrize(
