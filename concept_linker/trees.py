@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 __all__ = ["LEADING", "OPENING", "Trees"]
 
 #: See :meth:`Trees.ranks`.
-OPENING = 30
-LEADING = 12
+OPENING = 20
+LEADING = 10
 
 _BLOCK = 256
 _STEPS = 3

@@ -37,7 +37,7 @@ _STAGE = ("number", "share", "behind_best", "rank")
 _COPIED = (
     "similarity", "equal", "kind", "alias_ratio", "mention_words", "pair_count", "string_count",
     "pair_share", "concept_count", "run_share", "word_most", "word_last", "stem_most", "symbol",
-    "names", "candidates", "type_count", "in_it", "last_word",
+    "names", "candidates", "type_count", "in_it", "last_word", "meaning",
 )  # fmt: skip
 #: The columns of a shelf, and the place of one of them.
 KEPT = (*_STAGE, *_COPIED)
@@ -50,15 +50,18 @@ COMPANY = (
 IN_PLACE = (*KEPT, *COMPANY, "to_the_left", "to_the_right", "group", "likeliest_group")
 
 _COLUMNS = np.array([FEATURES.index(name) for name in _COPIED])
-# Of the best candidate what tells whether the right one is there at all.
+# Of the best candidate what tells whether it is right.
 _SURE_OF = (
     "similarity", "pair_share", "string_count", "word_most", "run_share", "alias_ratio",
     "concept_count", "type_count", "mention_words", "others_most", "related_most", "names",
     "pair_count", "symbol", "behind_best", "candidates", "share", "equal", "in_it", "last_word",
+    "meaning",
 )  # fmt: skip
 #: How many columns :func:`certainty` has.
-CERTAINTY = 3 + len(_SURE_OF)
+CERTAINTY = 4 + len(_SURE_OF)
 _SURE = np.array([IN_PLACE.index(name) for name in _SURE_OF])
+# A share is taken for no more.
+_NEARLY = 0.999
 _START = np.uint64(0)
 _LEFT = np.frombuffer(b"left ", np.uint8)
 _RIGHT = np.frombuffer(b"right ", np.uint8)
@@ -197,7 +200,7 @@ def see(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def certainty(numbers, shares, features, out):  # type: ignore[no-untyped-def]
-    """What tells whether the right concept is among one mention's candidates.
+    """What tells whether the best of one mention's candidates is right.
 
     Args:
         numbers: what the trees of the second stage say.
@@ -206,9 +209,10 @@ def certainty(numbers, shares, features, out):  # type: ignore[no-untyped-def]
         out: filled in: one row of numbers.
     """
     best = np.argmax(numbers)
-    out[0], out[1], out[2] = 1.0, numbers[best], shares[best]
+    share = min(shares[best], _NEARLY)
+    out[0], out[1], out[2], out[3] = 1.0, numbers[best], share, np.log(share / (1.0 - share))
     for column in range(_SURE.size):
-        out[3 + column] = features[best, _SURE[column]]
+        out[4 + column] = features[best, _SURE[column]]
 
 
 @njit(cache=True, nogil=True)
@@ -232,10 +236,17 @@ def conclude(numbers, features, sizes, temperature, weights, concepts, order, sc
             shares = np.exp((own - own.max()) / temperature)
             shares /= shares.sum()
             certainty(own, shares, features[begin : begin + size], row)
-            likely = 1.0 / (1.0 + np.exp(-(row * weights).sum()))
+            top = shares.max()
+            equals = (shares == top).sum()
+            best = min(1.0 / (1.0 + np.exp(-(row * weights).sum())), 1.0 / equals)
+            # The others keep their distance from the best, if they may: all add up to 1 at most.
+            other_part, left = best / top, 1.0 - equals * top
+            if left > 0.0:
+                other_part = min(other_part, (1.0 - equals * best) / left)
             for i in range(size):  # insertion: of ten or thirty, most are in order
                 at = begin + i
-                score, similarity = shares[i] * likely, max(features[begin + i, 4], 0.0)
+                score = best if shares[i] == top else shares[i] * other_part
+                similarity = max(features[begin + i, 4], 0.0)
                 while at > begin:
                     other = order[at - 1]
                     same = scores[at - 1] == score

@@ -6,6 +6,7 @@ import numpy as np
 from numba import njit
 
 from concept_linker.candidates.grams import hash_bytes
+from concept_linker.ranking.encoder import nearness
 from concept_linker.ranking.gathering import MOST_WORDS, pairs_of, stem_end
 
 __all__ = ["FEATURES", "describe", "likeness", "speaks"]
@@ -17,7 +18,7 @@ FEATURES = (
     "pair_count", "string_count", "pair_share", "commonest_of_string", "concept_count",
     "run_share", "run_is_last", "run_pair_count", "run_pair_share", "run_pair_length",
     "word_most", "word_mean", "word_last", "stem_most", "symbol", "small_letters", "names",
-    "candidates", "type_count", "in_it", "last_word",
+    "candidates", "type_count", "in_it", "last_word", "meaning", "meaning_behind",
 )  # fmt: skip
 
 # As many counts at a type's own rate as weigh as much as what was counted.
@@ -214,9 +215,19 @@ def _compare_names(data, begin, end, starts, ends, words, base, found, count, ro
 
 
 @njit(cache=True, nogil=True)
+def _compare_meanings(data, begin, end, base, concepts, encoder, meanings, out):  # type: ignore[no-untyped-def]
+    """Columns 34 and 35: how near a name is in meaning, and how far behind the nearest."""
+    nearness(data, begin, end, base, concepts, encoder, meanings, out[:, 34])
+    nearest = np.float32(-1.0)
+    for i in range(concepts.size):
+        nearest = max(nearest, out[i, 34])
+    out[:, 35] = nearest - out[:, 34]
+
+
+@njit(cache=True, nogil=True)
 def describe(  # type: ignore[no-untyped-def]
-    data, begin, end, starts, ends, words, near, agrees, seen, base, learned, found, count,
-    counts, row, numbers, types, out,
+    data, begin, end, starts, ends, words, near, agrees, seen, base, learned, encoder, meanings,
+    found, count, counts, row, numbers, types, out,
 ):  # fmt: skip
     """Fills in the features of one string's candidates.
 
@@ -227,6 +238,7 @@ def describe(  # type: ignore[no-untyped-def]
         agrees: of these, whether the case agrees (uint8).
         seen: length of the string, is it a symbol, is it in small letters.
         base, learned: where to look.
+        encoder, meanings: the vectors of words, and of names.
         found, count: the candidates.
         counts: uint32, one a concept of the priors, all 0, and left so.
         row: see :func:`likeness`.
@@ -259,3 +271,5 @@ def describe(  # type: ignore[no-untyped-def]
     _count_runs(data, starts, ends, words, numbers, learned, counts, out)
     _count_words(data, starts, ends, words, numbers, learned, counts, out)
     _hear_words(data, starts, ends, words, types, learned, out)
+    concepts = found.concepts[:count]
+    _compare_meanings(data, begin, end, base, concepts, encoder, meanings, out)

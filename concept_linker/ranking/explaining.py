@@ -49,6 +49,8 @@ WORDS: Final = {
     "type_count": "how frequent its semantic type is",
     "in_it": "what the mention's words say for its semantic type",
     "last_word": "what the last word says for its semantic type",
+    "meaning": "nearness in meaning of the nearest name",
+    "meaning_behind": "how much less near in meaning than the nearest",
     "number": "what the string alone says, all in all",
     "share": "how sure the string alone is",
     "behind_best": "how far behind the best by the string alone",

@@ -18,6 +18,7 @@ from concept_linker.candidates.normalise import case_agrees, key
 from concept_linker.knowledge_base.base import KnowledgeBase, Nearest
 from concept_linker.knowledge_base.identity import NameKind
 from concept_linker.ranking.describing import FEATURES, describe
+from concept_linker.ranking.encoder import Encoder, Meanings
 from concept_linker.ranking.gathering import (
     MOST_MORE,
     WORDS,
@@ -68,14 +69,17 @@ class Pooling:
     Args:
         kb: where the candidates are.
         priors: what was learned.
+        encoder: the vectors of words.
         most: how many candidates are wanted; for thirty and more farther names are looked at.
     """
 
-    def __init__(self, kb: KnowledgeBase, priors: Priors, *, most: int) -> None:
+    def __init__(self, kb: KnowledgeBase, priors: Priors, encoder: Encoder, *, most: int) -> None:
         self._kb = kb
         self._nearest = max(most, _MANY)
         self.thresholds = (_FAR, _FAR) if most >= _MANY else (_NEAR, _ALIKE)
         self.base, self.learned = columns(kb, priors)
+        self._encoder = Encoder._make(map(_plain, encoder))
+        self._meanings = Meanings.empty(len(self.base.key_begins) - 1)
         self._counts = np.zeros(max(len(priors.ids), 1), np.uint32)
 
     def pools(self, strings: Sequence[str]) -> Pools:
@@ -112,6 +116,8 @@ class Pooling:
             seen,
             self.base,
             self.learned,
+            self._encoder,
+            self._meanings,
             self._counts,
             pools,
         )
@@ -252,8 +258,9 @@ def _find_rows(data, begins, ids, id_begins, others, other_begins, other_rows, r
 
 @njit(cache=True, nogil=True)
 def _pool_many(  # type: ignore[no-untyped-def]
-    data, begins, near, concepts, names, similarities, agrees, seen, base, learned, counts, pools
-):
+    data, begins, near, concepts, names, similarities, agrees, seen, base, learned, encoder,
+    meanings, counts, pools,
+):  # fmt: skip
     starts, ends = np.empty(_MOST_WORDS, np.int64), np.empty(_MOST_WORDS, np.int64)
     noted, rates = np.empty(_MOST_NOTED, np.int64), np.empty(_MOST_NOTED)
     row = np.zeros(256, np.uint64)
@@ -285,7 +292,7 @@ def _pool_many(  # type: ignore[no-untyped-def]
         )
         describe(
             data, begin, end, starts, ends, words, size, agrees[first : first + size],
-            seen[text], base, learned, found, count, counts, row, numbers,
+            seen[text], base, learned, encoder, meanings, found, count, counts, row, numbers,
             pools.types[at : at + count], pools.features[at : at + count],
         )  # fmt: skip
         pools.sizes[text] = count

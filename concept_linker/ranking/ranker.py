@@ -5,8 +5,8 @@ first sees what the mention's string alone says (:mod:`~concept_linker.ranking.d
 answer is kept, for captions repeat their mentions.  The second sees the best of them, what the
 other mentions of the text say (:mod:`~concept_linker.ranking.company`), and what the place says
 (:mod:`~concept_linker.ranking.context`): the words beside the mention, and the semantic groups
-that the mention network gives it.  Its numbers become shares by softmax; their sum is the
-probability that the right concept is among the candidates at all, a logistic function.
+that the mention network gives it.  Its numbers become shares by softmax; how likely the best one is
+right, a logistic function tells by its share and by what speaks for it.
 """
 
 from __future__ import annotations
@@ -37,16 +37,17 @@ from concept_linker.ranking.context import (
     spread,
 )
 from concept_linker.ranking.describing import FEATURES
+from concept_linker.ranking.encoder import Encoder
 from concept_linker.ranking.explaining import Reason, parts, reasons
 from concept_linker.ranking.gathering import WORDS
 from concept_linker.ranking.pool import Pooling
 from concept_linker.ranking.priors import Priors
 from concept_linker.trees import Trees
 
-__all__ = ["BY_STRING", "IN_ITS_PLACE", "Query", "Ranker", "settled"]
+__all__ = ["BY_STRING", "ENCODER", "IN_ITS_PLACE", "Query", "Ranker", "settled"]
 
-#: The folders of the trees of both stages, in that of a ranker.
-BY_STRING, IN_ITS_PLACE = "by_string", "in_its_place"
+#: The folders of the trees of both stages and of the encoder, in that of a ranker.
+BY_STRING, IN_ITS_PLACE, ENCODER = "by_string", "in_its_place", "encoder"
 
 #: Where the first stage gives the best candidate more than this share, its place is not looked at.
 SETTLED = 0.9
@@ -108,6 +109,7 @@ class Ranker:
     Args:
         kb: the base they are in.
         priors: what was learned.
+        encoder: the vectors of words.
         by_string, in_its_place: the trees of both stages.
         calibration: the probabilities.
         most: how many candidates a mention keeps.
@@ -117,6 +119,7 @@ class Ranker:
         self,
         kb: KnowledgeBase,
         priors: Priors,
+        encoder: Encoder,
         by_string: Trees,
         in_its_place: Trees,
         calibration: Calibration,
@@ -129,7 +132,7 @@ class Ranker:
         self._calibration = calibration
         self._most = most
         self._opened: tuple[Any, ...] | None = None
-        self._pooling = Pooling(kb, priors, most=most)
+        self._pooling = Pooling(kb, priors, encoder, most=most)
         self._group_of = group_numbers(priors.type_ids, GROUPS)
         self._lock = threading.Lock()
         self._shelf: Shelf
@@ -142,7 +145,7 @@ class Ranker:
 
         Args:
             kb: the base.
-            folder: with the trees and ``calibration.json``.
+            folder: with the encoder, the trees and ``calibration.json``.
             priors: the folder of the priors.
             most: how many candidates a mention keeps.
 
@@ -165,7 +168,8 @@ class Ranker:
                     f"{folder / stage}: asks of {trees.features.max() + 1} features, "
                     f"wanted {len(columns)} at most: train it anew"
                 )
-        ranker = cls(kb, Priors.open(priors), by_string, in_its_place, calibration, most=most)
+        learned = Priors.open(priors), Encoder.open(folder / ENCODER)
+        ranker = cls(kb, *learned, by_string, in_its_place, calibration, most=most)
         ranker._opened = partial(Ranker.open, most=most), (kb, folder, priors)
         return ranker
 

@@ -1,4 +1,4 @@
-"""Counts the priors in MedMentions TRAIN, and trains the ranker on that of three corpora.
+"""Counts the priors in MedMentions TRAIN, and trains encoder and ranker.
 
     python -m models.ranker DATA --teachers FOLDER
 
@@ -9,7 +9,8 @@ DATA has ``medmentions/``, ``bc5cdr/``, ``ncbi_disease/`` and ``vocab/``; FOLDER
 A ranker must learn from mentions that its base, its priors and the mention network have not seen.
 So the documents are dealt into five folds.  Those of one fold are ranked with a base and priors
 that were taught by the other four, and read by a network trained on the other four.  The second
-stage learns behind a first stage that has not seen the fold either.
+stage learns behind a first stage that has not seen the fold either.  The encoder learns from the
+synonyms of the open base that no corpus has taught, and so is the same for all folds.
 """
 
 from __future__ import annotations
@@ -29,10 +30,12 @@ from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.build import build
 from concept_linker.knowledge_base.readers import read_source
 from concept_linker.mentions.detector import GROUPS
+from concept_linker.ranking.encoder import Encoder
 from concept_linker.ranking.priors import PRIORS, Priors
-from concept_linker.ranking.ranker import BY_STRING, IN_ITS_PLACE
+from concept_linker.ranking.ranker import BY_STRING, ENCODER, IN_ITS_PLACE
 from concept_linker.teaching import teach, uses
 
+from .alignment import aligned
 from .folds import FOLDS, base_sources, dealt, examples
 from .groups import Groups, left_out
 from .training import (
@@ -65,10 +68,15 @@ def main() -> None:
     priors = Priors.count(uses((*full.documents, *others), ConceptIds()))
     priors.save(output / PRIORS)
     print(f"{int(priors.totals.sum()):,} mentions counted")
+    encoder = aligned(KnowledgeBase.open("open"))
+    encoder.save(output / "weights" / ENCODER)
     groups = left_out(data, arguments.teachers, full.documents)
 
     with tempfile.TemporaryDirectory() as room:
-        parts = [*medmentions(data, full, others, groups, Path(room)), *mesh(data, Path(room))]
+        parts = [
+            *medmentions(data, full, others, groups, encoder, Path(room)),
+            *mesh(data, encoder, Path(room)),
+        ]
     train(parts, output / "weights")
 
 
@@ -77,19 +85,21 @@ def medmentions(
     full: GoldCorpus,
     others: tuple[GoldDocument, ...],
     groups: Groups,
+    encoder: Encoder,
     room: Path,
 ) -> Iterator[Part]:
     """The folds of MedMentions, with its closed base."""
     for fold in range(FOLDS):
         known, asked = dealt(full.documents, fold)
         folder = room / f"medmentions{fold}"
-        build(base_sources(data, full, others, GoldCorpus("", (*known, *others))), folder)
-        found = examples(KnowledgeBase.open(folder), (*known, *others), asked, groups)
+        build(base_sources(data, (*known, *others)), folder)
+        kb = KnowledgeBase.open(folder)
+        found = examples(kb, (*known, *others), asked, groups, encoder)
         print(f"MedMentions, fold {fold}: {len(found.strings):,} mentions", flush=True)
         yield Part(fold, found, 1)
 
 
-def mesh(data: Path, room: Path) -> Iterator[Part]:
+def mesh(data: Path, encoder: Encoder, room: Path) -> Iterator[Part]:
     """The folds of BC5CDR and NCBI Disease, with MeSH; without types no group is of use."""
     build([read_source("jsonl", data / "vocab/mesh_kb.jsonl.gz")], room / "mesh")
     kb = KnowledgeBase.open(room / "mesh")
@@ -103,7 +113,7 @@ def mesh(data: Path, room: Path) -> Iterator[Part]:
             known, asked = dealt(corpus.documents, fold)
             folder = room / f"{name}{fold}"
             teach(kb, GoldCorpus(name, tuple(known)), folder)
-            found = examples(KnowledgeBase.open(folder), known, asked, blind)
+            found = examples(KnowledgeBase.open(folder), known, asked, blind, encoder)
             print(f"{name}, fold {fold}: {len(found.strings):,} mentions", flush=True)
             yield Part(fold, found, _MESH_COUNTS)
 

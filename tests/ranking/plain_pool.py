@@ -6,11 +6,13 @@ import math
 from typing import Any
 
 import numpy as np
+from plain_encoder import vector
 from rapidfuzz.distance import Indel
 
 from concept_linker.candidates.normalise import case_agrees, key
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.identity import NameKind
+from concept_linker.ranking.encoder import Encoder
 from concept_linker.ranking.priors import STEM, Priors, Table
 
 Row = dict[str, float]
@@ -19,8 +21,8 @@ Row = dict[str, float]
 class PlainPooling:
     """The plain twin of ``Pooling``."""
 
-    def __init__(self, kb: KnowledgeBase, priors: Priors, *, most: int) -> None:
-        self.kb, self.priors, self.most = kb, priors, most
+    def __init__(self, kb: KnowledgeBase, priors: Priors, encoder: Encoder, *, most: int) -> None:
+        self.kb, self.priors, self.encoder, self.most = kb, priors, encoder, most
         self.number: dict[int, int] = {}
         for number, concept_id in enumerate(priors.ids):
             row = kb.row_of(concept_id)
@@ -69,6 +71,7 @@ class PlainPooling:
         for _, _, row in rows:
             row["commonest_of_string"] = 0 < row["own"] == max(string_counts)
             row["candidates"] = len(rows)
+            row["meaning_behind"] = max(row["meaning"] for _, _, row in rows) - row["meaning"]
         return rows
 
     def add(self, number: int, found: dict[int, Any], most: int) -> None:
@@ -146,7 +149,16 @@ class PlainPooling:
         heard = [speaks(priors, f"in {word}", kind_of) for word in words]
         row["in_it"] = sum(heard) / len(words) if words else 0.0
         row["last_word"] = speaks(priors, f"last {words[-1]}", kind_of) if words else 0.0
+        own_vector = vector(string, self.encoder)
+        row["meaning"] = max(
+            own_vector @ vector(one, self.encoder) for one in self.keys_of(concept)
+        )
+        row["meaning"] /= 127 * 127
         return row
+
+    def keys_of(self, concept: int) -> list[str]:
+        begin, end = self.kb.arrays["concept_names"][concept : concept + 2]
+        return [self.key_of(name) for name in range(begin, end)]
 
     def type_of(self, concept: int, number: int) -> int:
         if number >= 0 and self.priors.types[number] >= 0:

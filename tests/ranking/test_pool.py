@@ -18,8 +18,10 @@ from concept_linker.knowledge_base.source import SourceInfo, SourceTables
 from concept_linker.mentions.dictionary import DictionaryDetector
 from concept_linker.ranking import describing
 from concept_linker.ranking.describing import FEATURES
+from concept_linker.ranking.encoder import Encoder
 from concept_linker.ranking.pool import Pooling
 from concept_linker.ranking.priors import PRIORS, Priors, Use
+from concept_linker.ranking.ranker import ENCODER
 from concept_linker.resources import model_path
 
 WORDS = st.sampled_from(
@@ -35,8 +37,9 @@ USES = st.builds(
 
 
 def compare(kb: KnowledgeBase, priors: Priors, strings: list[str], most: int = 10) -> None:
-    pools = Pooling(kb, priors, most=most).pools(strings)
-    plain = PlainPooling(kb, priors, most=most)
+    encoder = Encoder.open(model_path("ranker") / "weights" / ENCODER)
+    pools = Pooling(kb, priors, encoder, most=most).pools(strings)
+    plain = PlainPooling(kb, priors, encoder, most=most)
     ends = np.cumsum(pools.sizes)
     for text, begin, end in zip(strings, (ends - pools.sizes).tolist(), ends.tolist(), strict=True):
         expected = plain.pool(text)
