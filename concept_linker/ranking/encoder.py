@@ -158,10 +158,10 @@ def _encode(data, begin, end, encoder, features, total, out):  # type: ignore[no
     """
     total[:] = 0.0
     for i in range(features_of(data, begin, end, features)):
-        row = encoder.rows[features[i]]
-        scale = np.float64(encoder.scales[features[i]])
+        row = features[i]
+        scale = np.float64(encoder.scales[row])
         for j in range(SIZE):
-            total[j] += scale * row[j]
+            total[j] += scale * encoder.rows[row, j]
     length = np.sqrt((total * total).sum())
     if length == 0.0:
         out[:] = 0
@@ -183,21 +183,22 @@ def nearness(data, begin, end, base, concepts, encoder, meanings, out):  # type:
         out: one number a candidate.
     """
     features, total = np.empty(FEATURES_OF_A_NAME, np.int64), np.empty(SIZE)
-    own = np.empty(SIZE, np.int8)
+    short, own = np.empty(SIZE, np.int8), np.empty(SIZE, np.int32)
     mask = np.int64(meanings.keys.size - 1)
-    _encode(data, begin, end, encoder, features, total, own)
+    _encode(data, begin, end, encoder, features, total, short)
+    own[:] = short
     for i in range(concepts.size):
         best = np.int32(-127 * 127)
         for name in range(base.concept_names[concepts[i]], base.concept_names[concepts[i] + 1]):
             key = np.int64(base.name_keys[name])
             place = key & mask
-            theirs = meanings.vectors[place]
             if meanings.keys[place] != key + 1:
                 first, stop = base.key_begins[key], base.key_begins[key + 1]
-                _encode(base.keys, first, stop, encoder, features, total, theirs)
+                vector = meanings.vectors[place]
+                _encode(base.keys, first, stop, encoder, features, total, vector)
                 meanings.keys[place] = key + 1
             alike = np.int32(0)
-            for j in range(SIZE):
-                alike += np.int32(own[j]) * np.int32(theirs[j])
+            for j in range(SIZE):  # no view of the row: to make one costs three times as much
+                alike += np.int32(own[j] * meanings.vectors[place, j])
             best = max(best, alike)
         out[i] = best / (127.0 * 127.0)

@@ -42,7 +42,7 @@ def test_the_features_are_the_plain_ones(text: str) -> None:
     ("name", "nearer", "farther"),
     [
         ("kidney disease", "renal disorder", "kidney stone"),
-        ("heart attack", "myocardial infarction", "heart murmur"),
+        ("heart failure", "cardiac insufficiency", "heart murmur"),
         ("liver cancer", "hepatic carcinoma", "lung cancer"),
         ("low blood sugar", "hypoglycemia", "hyperglycemia"),
     ],
