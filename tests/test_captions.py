@@ -35,6 +35,6 @@ def test_real_captions(
             assert caption[mention.start : mention.end] == mention.text
             end = mention.end
     share = sum(m.best is not None for a in linked for m in a) / sum(map(len, linked))
-    assert share > 0.75
+    assert share > 0.65  # what the detector doubts is not linked
     again = list(ConceptLinker.load(open_base).link_many(captions, batch_size=7))
     assert again == linked
