@@ -96,7 +96,8 @@ def _take(driver: webdriver.Chrome, page: Path, scheme: str) -> None:
     driver.get(page.as_uri())
     mentions = driver.find_elements("css selector", ".cl-m")
     mention = next(one for one in mentions if one.text.startswith(HOVERED))
-    ActionChains(driver, duration=0).move_to_element(mention).pause(0.2).perform()
+    for _ in range(2):  # the first time the page may still be laid out
+        ActionChains(driver, duration=0).move_to_element(mention).pause(0.2).perform()
     bottom = driver.execute_script(
         "return Math.max(...[...document.querySelectorAll('.cl-view, .cl-pop')]"
         ".map(e => e.getBoundingClientRect().bottom))"
