@@ -226,6 +226,13 @@ def test_what_a_network_finds_has_a_chance(open_base: KnowledgeBase) -> None:
     assert {span.chance for span in named} == {1.0}
 
 
+def test_an_equal_name_is_trusted_though_training_had_it_not(linker: ConceptLinker) -> None:
+    for symbol in ("ADRB2", "GATA4", "NOTCH2", "osteopoikilosis", "subclavian steal syndrome"):
+        [mention] = linker.link_spans(f"{symbol} staining", [(0, len(symbol))]).mentions
+        assert mention.best is not None, symbol
+        assert (mention.best.similarity, mention.best.score > 0.6) == (1.0, True), symbol
+
+
 def test_settings(open_base: KnowledgeBase) -> None:
     assert all(len(m.candidates) <= 1 for m in ConceptLinker.load(open_base, k=1).link(CAPTION))
     strict = ConceptLinker.load(open_base, min_score=1.0)

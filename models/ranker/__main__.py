@@ -92,7 +92,7 @@ def medmentions(
     for fold in range(FOLDS):
         known, asked = dealt(full.documents, fold)
         folder = room / f"medmentions{fold}"
-        build(base_sources(data, (*known, *others)), folder)
+        build(base_sources(data, full, others, GoldCorpus("", (*known, *others))), folder)
         kb = KnowledgeBase.open(folder)
         found = examples(kb, (*known, *others), asked, groups, encoder)
         print(f"MedMentions, fold {fold}: {len(found.strings):,} mentions", flush=True)

@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 
 from concept_linker.candidates.normalise import key
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.knowledge_base.identity import CuiOrigin
 from concept_linker.ranking.encoder import FEATURES_OF_A_NAME, ROWS, SIZE, Encoder, features_of
 
-# Sources of the open base whose names come from MedMentions.
-_LEARNED = ("MEDMENTIONS", "CAPTION")
+from .folds import LEARNED
+
 _EPOCHS = 4
 _BATCH, _GROUP = 512, 8
 _RATE, _DROPPED = 0.15, 0.2
@@ -45,7 +44,7 @@ class Names(NamedTuple):
 
     @classmethod
     def of(cls, kb: KnowledgeBase) -> Names:
-        """Those that a base has from vocabularies, and that no corpus has joined."""
+        """Those that a base has from vocabularies."""
         keys: list[str] = []
         sizes = []
         for row in range(len(kb)):
@@ -53,9 +52,7 @@ class Names(NamedTuple):
             own = {
                 key(name.text)
                 for name in concept.names
-                if name.source not in _LEARNED
-                and len(name.text) <= _LONGEST_NAME
-                and concept.origin != CuiOrigin.INFERRED
+                if name.source not in LEARNED and len(name.text) <= _LONGEST_NAME
             }
             keys += sorted(own - {""})
             sizes.append(len(own - {""}))

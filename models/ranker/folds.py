@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -11,8 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from concept_linker.candidates.normalise import key
+from concept_linker.errors import InputError
 from concept_linker.evaluation.concept_ids import ConceptIds
-from concept_linker.evaluation.gold import GoldDocument
+from concept_linker.evaluation.gold import GoldCorpus, GoldDocument
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.source import NameKind, SourceInfo, SourceTables
 from concept_linker.mentions.abbreviations import find_abbreviations
@@ -28,6 +30,8 @@ from concept_linker.teaching import string_of, uses
 FOLDS = 5
 #: Candidates that training keeps for the second stage.
 KEPT = 30
+#: Sources of the open base whose names come from MedMentions.
+LEARNED = ("MEDMENTIONS", "CAPTION")
 # Of so many documents one is read as if no mention network were there.
 _BLIND = 4
 
@@ -73,25 +77,51 @@ def dealt(
     return known, [one for i, one in enumerate(documents) if i % FOLDS == fold]
 
 
-def base_sources(data: Path, known: Iterable[GoldDocument]) -> list[SourceTables]:
-    """The closed base of MedMentions as it is where only some documents have taught names.
+def base_sources(
+    data: Path, full: GoldCorpus, others: Sequence[GoldDocument], known: GoldCorpus
+) -> list[SourceTables]:
+    """The closed base of MedMentions with no name that only unknown documents have taught.
 
-    The whole is the names of ``open_kb_cui`` and those of all documents of TRAIN.
+    What the open base knows besides stays, also where it has the CUI from MedMentions: three times
+    as many new strings have an equal name as in the closed base.  So it is in the bases that are in
+    use, and a ranker that learned from the closed one alone mistrusts equal names (see the card).
     """
-    names = _vocabulary(data / "vocab/open_kb_cui.tsv.gz")
-    learned = {(use.concept_id, use.string) for use in uses(known, ConceptIds())}
-    taught = ((*pair, NameKind.SYNONYM, "TRAIN") for pair in sorted(learned))
+    every = GoldCorpus("all", (*full.documents, *others))
+    taught = {(key(use.string), use.concept_id) for use in uses(every.documents, ConceptIds())}
+    rows = _ontology_names(data / "vocab/medmentions_kb.jsonl.gz", taught)
+    learned = {(use.concept_id, use.string) for use in uses(known.documents, ConceptIds())}
+    names = ((*pair, NameKind.SYNONYM, "TRAIN") for pair in sorted(learned))
     return [
-        SourceTables.from_rows(SourceInfo("tsv", "open_kb_cui"), names=names),
-        SourceTables.from_rows(SourceInfo("gold", "known"), names=taught),
+        SourceTables.from_rows(SourceInfo("jsonl", "medmentions_kb"), names=rows),
+        SourceTables.from_rows(SourceInfo("gold", "known"), names=names),
     ]
 
 
-def _vocabulary(path: Path) -> Iterator[tuple[str, str, int, str]]:
-    with gzip.open(path, "rt", encoding="utf-8", newline="") as lines:
-        for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
-            kind = NameKind.PREFERRED if row["is_preferred"] == "1" else NameKind.SYNONYM
-            yield row["cui_or_curie"], row["name"], kind, "KB"
+def _ontology_names(
+    path: Path, taught: set[tuple[str, str]]
+) -> Iterator[tuple[str, str, int, str]]:
+    """The names that MedMentions did not teach, or that an ontology has as well."""
+    kb = KnowledgeBase.open("open", quiet=True)
+    with gzip.open(path, "rt", encoding="utf-8") as lines:
+        for record in map(json.loads, lines):
+            concept_id = record["concept_id"]
+            elsewhere: set[str] | None = None
+            kind = NameKind.PREFERRED
+            for name in (record["canonical_name"], *record["aliases"]):
+                if (key(name), concept_id) in taught:
+                    elsewhere = _elsewhere(kb, concept_id) if elsewhere is None else elsewhere
+                    if key(name) not in elsewhere:
+                        continue
+                yield concept_id, name, kind, "KB"
+                kind = NameKind.SYNONYM
+
+
+def _elsewhere(kb: KnowledgeBase, concept_id: str) -> set[str]:
+    try:
+        names = kb.concept(concept_id).names
+    except InputError:
+        return set()
+    return {key(name.text) for name in names if name.source not in LEARNED}
 
 
 def examples(
