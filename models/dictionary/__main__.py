@@ -39,7 +39,7 @@ def main() -> None:
             covered = bytearray(len(document["text"]))
             for mention in document["mentions"]:
                 covered[mention["start"] : mention["end"]] = b"\1" * len(mention["text"])
-            for start, end, _ in detector.detect(document["text"]):
+            for start, end, *_ in detector.detect(document["text"]):
                 name = document["text"][start:end]
                 if not name.isupper():
                     found[key(name)] += 1

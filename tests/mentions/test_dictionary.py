@@ -55,7 +55,7 @@ def detector(kb: KnowledgeBase) -> DictionaryDetector:
 
 
 def found(detector: DictionaryDetector, text: str) -> list[str]:
-    return [text[start:end] for start, end, _ in detector.detect(text)]
+    return [text[start:end] for start, end, *_ in detector.detect(text)]
 
 
 @pytest.mark.parametrize(
@@ -137,4 +137,4 @@ def test_equal_to_a_plain_twin(kb: KnowledgeBase, words: list[str]) -> None:
     for start, end in sorted(runs, key=lambda run: (run[0] - run[1], run)):
         if all(end <= a or b <= start for a, b in taken):
             taken.append((start, end))
-    assert [(start, end) for start, end, _ in detector.detect(text)] == sorted(taken)
+    assert [(start, end) for start, end, *_ in detector.detect(text)] == sorted(taken)

@@ -75,7 +75,7 @@ def test_long_streams_and_odd_texts(detector: MentionDetector) -> None:
     texts = ["", " \n", "lesion", "\ud800 lesion \0", "lesion " * 300, "…" * 99, "a" * 9999]
     many = list(detector.detect_many(text for _ in range(40) for text in texts))
     assert many == list(detector.detect_many(texts)) * 40
-    assert Span(0, 6, "DISO") in many[2]
+    assert (0, 6, "DISO") in [span[:3] for span in many[2]]
 
 
 def test_a_detector_travels_to_another_process(detector: MentionDetector) -> None:
