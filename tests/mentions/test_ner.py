@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from concept_linker.errors import ConceptLinkerError
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.mentions.choosing import open_detector
-from concept_linker.mentions.detector import GROUPS, MentionDetector, Span
+from concept_linker.mentions.detector import GROUPS, MentionDetector
 from concept_linker.mentions.hybrid import HybridDetector
 from concept_linker.mentions.ner import NerDetector
 from concept_linker.mentions.ner_network import Network
