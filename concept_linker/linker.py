@@ -50,7 +50,7 @@ class LinkerSettings(BaseModel):
 
     k: Annotated[int, Field(ge=1, le=1000)] = 10
     threshold: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
-    min_score: Annotated[float, Field(ge=0.0, le=1.0)] = 0.34
+    min_score: Annotated[float, Field(ge=0.0, le=1.0)] = 0.38
 
 
 class ConceptLinker:

@@ -227,7 +227,7 @@ def _compare_meanings(data, begin, end, base, concepts, encoder, meanings, out):
 @njit(cache=True, nogil=True)
 def describe(  # type: ignore[no-untyped-def]
     data, begin, end, starts, ends, words, near, agrees, seen, base, learned, encoder, meanings,
-    found, count, counts, row, numbers, types, out,
+    found, own, count, counts, row, numbers, types, out,
 ):  # fmt: skip
     """Fills in the features of one string's candidates.
 
@@ -239,7 +239,7 @@ def describe(  # type: ignore[no-untyped-def]
         seen: length of the string, is it a symbol, is it in small letters.
         base, learned: where to look.
         encoder, meanings: the vectors of words, and of names.
-        found, count: the candidates.
+        found, own, count: the candidates; the string's own ones come before the commonest.
         counts: uint32, one a concept of the priors, all 0, and left so.
         row: see :func:`likeness`.
         numbers, types: of each candidate, filled in here.
@@ -264,7 +264,7 @@ def describe(  # type: ignore[no-untyped-def]
         out[i, 18] = found.run_shares[i]
         out[i, 19] = found.run_lasts[i]
         out[i, 29] = np.log1p(base.concept_names[concept + 1] - base.concept_names[concept])
-        out[i, 30] = count
+        out[i, 30] = own
     _compare_names(data, begin, end, starts, ends, words, base, found, count, row, out)
     numbers, types = numbers[:count], types[:count]
     _count_string(hash_bytes(data, begin, end, _START), numbers, learned, counts, out)

@@ -153,19 +153,22 @@ def _encode(data, begin, end, encoder, features, total, out):  # type: ignore[no
     Args:
         data, begin, end: the key.
         encoder: the learned vectors.
-        features, total: room to work in.
+        features, total: room to work in; the sum is of 32 bits, which halves the time.
         out: int8 of size :data:`SIZE`.
     """
     total[:] = 0.0
     for i in range(features_of(data, begin, end, features)):
         row = features[i]
-        scale = np.float64(encoder.scales[row])
+        scale = encoder.scales[row]
         for j in range(SIZE):
-            total[j] += scale * encoder.rows[row, j]
-    length = np.sqrt((total * total).sum())
-    if length == 0.0:
+            total[j] += scale * np.float32(encoder.rows[row, j])
+    squares = 0.0
+    for j in range(SIZE):
+        squares += np.float64(total[j]) * np.float64(total[j])
+    if squares == 0.0:
         out[:] = 0
         return
+    length = np.sqrt(squares)
     for j in range(SIZE):
         out[j] = np.int8(np.rint(127.0 * total[j] / length))
 
@@ -182,7 +185,7 @@ def nearness(data, begin, end, base, concepts, encoder, meanings, out):  # type:
         meanings: those of the base's names; what is missing is filled in.
         out: one number a candidate.
     """
-    features, total = np.empty(FEATURES_OF_A_NAME, np.int64), np.empty(SIZE)
+    features, total = np.empty(FEATURES_OF_A_NAME, np.int64), np.empty(SIZE, np.float32)
     short, own = np.empty(SIZE, np.int8), np.empty(SIZE, np.int32)
     mask = np.int64(meanings.keys.size - 1)
     _encode(data, begin, end, encoder, features, total, short)

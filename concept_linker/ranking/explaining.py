@@ -45,7 +45,7 @@ WORDS: Final = {
     "symbol": "the mention looks like a symbol",
     "small_letters": "the mention is in small letters",
     "names": "how many names it has",
-    "candidates": "how many candidates there are",
+    "candidates": "how many candidates the string has",
     "type_count": "how frequent its semantic type is",
     "in_it": "what the mention's words say for its semantic type",
     "last_word": "what the last word says for its semantic type",

@@ -37,12 +37,11 @@ WORDS = 8
 MOST_WORDS = 12
 _MOST_FROM_RUNS = 12
 _MOST_FROM_WORDS = 16
-_MOST_COMMON = 10
 # Of what one run, or one word, is known to mean the most frequent ones.
 _PER_RUN = 3
 _PER_WORD = 8
-#: How many candidates are added to the nearest names.
-MOST_MORE = _MOST_FROM_RUNS + _MOST_FROM_WORDS + _MOST_COMMON
+#: How many candidates are added to the nearest names, besides the commonest concepts.
+MOST_MORE = _MOST_FROM_RUNS + _MOST_FROM_WORDS
 
 _BLANK = np.uint8(32)
 _START = np.uint64(0)
@@ -272,10 +271,6 @@ def _from_words(  # type: ignore[no-untyped-def]
         row = learned.rows[numbers[best]]
         if row >= 0:
             count = _add(found, count, base, row, -1)
-    for number in learned.commonest:
-        row = learned.rows[number]
-        if row >= 0:
-            count = _add(found, count, base, row, -1)
     return count
 
 
@@ -292,9 +287,15 @@ def gather(data, begin, end, starts, ends, words, near, base, learned, found, nu
         numbers, rates: room for what is noted meanwhile.
 
     Returns:
-        How many candidates there are.
+        How many candidates the string itself has; how many there are with the commonest concepts.
     """
     count = _from_runs(data, starts, ends, words, base, learned, found, near)
-    return _from_words(
+    own = _from_words(
         data, begin, end, starts, ends, words, base, learned, found, count, numbers, rates
     )
+    count = own
+    for number in learned.commonest:
+        row = learned.rows[number]
+        if row >= 0:
+            count = _add(found, count, base, row, -1)
+    return own, count

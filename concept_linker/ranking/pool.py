@@ -37,6 +37,8 @@ __all__ = ["Pooling", "Pools"]
 _MANY = 30
 # The least similarity of the nearest names; of others where one is equal; of all if it goes far.
 _NEAR, _ALIKE, _FAR = 0.5, 0.7, 0.3
+# So many of the commonest concepts are candidates of every string; of all if the search goes far.
+_COMMON, _ALL_COMMON = 10, 100
 # Strings of more words than this are cut for what is said of their words.
 _MOST_WORDS = 64
 _MOST_NOTED = 256
@@ -70,14 +72,17 @@ class Pooling:
         kb: where the candidates are.
         priors: what was learned.
         encoder: the vectors of words.
-        most: how many candidates are wanted; for thirty and more farther names are looked at.
+        most: how many candidates are wanted; for thirty and more farther names are looked at, and
+            more of the commonest concepts.
     """
 
     def __init__(self, kb: KnowledgeBase, priors: Priors, encoder: Encoder, *, most: int) -> None:
         self._kb = kb
         self._nearest = max(most, _MANY)
-        self.thresholds = (_FAR, _FAR) if most >= _MANY else (_NEAR, _ALIKE)
-        self.base, self.learned = columns(kb, priors)
+        self.far = most >= _MANY
+        self.thresholds = (_FAR, _FAR) if self.far else (_NEAR, _ALIKE)
+        self.base, self.learned = columns(kb, priors, common=_ALL_COMMON if self.far else _COMMON)
+        self._more = MOST_MORE + self.learned.commonest.size
         self._encoder = Encoder._make(map(_plain, encoder))
         self._meanings = Meanings.empty(len(self.base.key_begins) - 1)
         self._counts = np.zeros(max(len(priors.ids), 1), np.uint32)
@@ -93,7 +98,7 @@ class Pooling:
             ],
             np.float32,
         ).reshape(-1, 3)
-        room = len(near.concepts) + len(strings) * MOST_MORE
+        room = len(near.concepts) + len(strings) * self._more
         pools = Pools(
             np.empty(len(strings), np.int64),
             np.empty(room, np.int64),
@@ -165,8 +170,14 @@ class Pooling:
         return agrees
 
 
-def columns(kb: KnowledgeBase, priors: Priors) -> tuple[Base, Learned]:
-    """A base and priors as compiled code reads them, each numbered by the other."""
+def columns(kb: KnowledgeBase, priors: Priors, *, common: int) -> tuple[Base, Learned]:
+    """A base and priors as compiled code reads them, each numbered by the other.
+
+    Args:
+        kb: the base.
+        priors: what was learned.
+        common: how many of the commonest concepts are wanted.
+    """
     arrays = {name: _plain(array) for name, array in kb.arrays.items()}
     begins, values = arrays["concept_types_offsets"], arrays["concept_types_values"]
     kinds = [priors.type_number.get(one, -1) for one in kb.manifest.types] or [-1]
@@ -213,7 +224,7 @@ def columns(kb: KnowledgeBase, priors: Priors) -> tuple[Base, Learned]:
     totals = priors.type_totals + 0.5
     shares = totals / totals.sum() if totals.size else totals
     counted = priors.totals if priors.ids else np.zeros(1, np.uint32)
-    commonest = np.array(priors.commonest, np.int64)
+    commonest = np.array(priors.commonest[:common], np.int64)
     tables: list[Any] = [Table._make(map(_plain, table)) for table in priors.tables]
     plain = map(_plain, (counted, rows, commonest, priors.type_totals, shares))
     learned = Learned._make([*tables, *plain])
@@ -264,15 +275,16 @@ def _pool_many(  # type: ignore[no-untyped-def]
     starts, ends = np.empty(_MOST_WORDS, np.int64), np.empty(_MOST_WORDS, np.int64)
     noted, rates = np.empty(_MOST_NOTED, np.int64), np.empty(_MOST_NOTED)
     row = np.zeros(256, np.uint64)
-    largest = MOST_MORE
+    more = MOST_MORE + learned.commonest.size
+    largest = more
     for one in near:
-        largest = max(largest, one + MOST_MORE)
+        largest = max(largest, one + more)
     run_shares, run_lasts = np.empty(largest, np.float32), np.empty(largest, np.bool_)
     numbers = np.empty(largest, np.int64)
     first, at = 0, 0
     for text in range(near.size):
         begin, end, size = begins[text], begins[text + 1], near[text]
-        room = size + MOST_MORE
+        room = size + more
         found = Found(
             pools.concepts[at : at + room],
             pools.names[at : at + room],
@@ -287,12 +299,12 @@ def _pool_many(  # type: ignore[no-untyped-def]
         run_shares[:room] = 0.0
         run_lasts[:room] = False
         words = read_words(data, begin, end, starts, ends)
-        count = gather(
+        own, count = gather(
             data, begin, end, starts, ends, words, size, base, learned, found, noted, rates
         )
         describe(
             data, begin, end, starts, ends, words, size, agrees[first : first + size],
-            seen[text], base, learned, encoder, meanings, found, count, counts, row, numbers,
+            seen[text], base, learned, encoder, meanings, found, own, count, counts, row, numbers,
             pools.types[at : at + count], pools.features[at : at + count],
         )  # fmt: skip
         pools.sizes[text] = count

@@ -32,6 +32,9 @@ PRIORS = "priors"
 _MOST_PER_WORD = 20
 _MOST_PER_STEM = 8
 
+# Of all concepts the most frequent ones.
+_COMMON = 100
+
 #: Letters of a word that stand for all words that begin with them.
 STEM = 4
 
@@ -151,7 +154,7 @@ class Priors:
         self.number = {concept_id: number for number, concept_id in enumerate(self.ids)}
         self.type_number = {type_id: number for number, type_id in enumerate(self.type_ids)}
         #: The concepts meant most often, the most frequent first.
-        self.commonest = np.argsort(-totals.astype(np.int64), kind="stable")[:10].tolist()
+        self.commonest = np.argsort(-totals.astype(np.int64), kind="stable")[:_COMMON].tolist()
 
     @classmethod
     def count(cls, uses: Iterable[Use]) -> Priors:

@@ -131,8 +131,10 @@ class Ranker:
         self._in_its_place = in_its_place
         self._calibration = calibration
         self._most = most
-        self._opened: tuple[Any, ...] | None = None
         self._pooling = Pooling(kb, priors, encoder, most=most)
+        # Where the search goes far, the place has a say in which of many are kept.
+        self._kept = 2 * most if self._pooling.far else most
+        self._opened: tuple[Any, ...] | None = None
         self._group_of = group_numbers(priors.type_ids, GROUPS)
         self._lock = threading.Lock()
         self._shelf: Shelf
@@ -268,7 +270,7 @@ class Ranker:
             asked = np.ones(len(queries), np.bool_)
         bounds = passages([query.text for query in queries])
         met = gathered(
-            numbers, bounds, asked, self._begins, self._sizes, self._words, self._shelf, self._most
+            numbers, bounds, asked, self._begins, self._sizes, self._words, self._shelf, self._kept
         )
         wanted = list(itertools.compress(queries, asked.tolist()))
         groups = np.full((len(wanted), len(GROUPS)), -1.0, np.float32)
@@ -295,7 +297,7 @@ class Ranker:
         known, begin = len(self._number_of), self._used
         rows_left, numbers_left = len(self._shelf.concepts) - begin, len(self._begins) - known
         if len(shelf.concepts) > rows_left or len(missing) > numbers_left:
-            self._clear(room=max(_ROOM, len(wanted) * self._most))
+            self._clear(room=max(_ROOM, len(wanted) * self._kept))
             missing, known, begin = wanted, 0, 0
             shelf, sizes, words = self._ranked(missing)
         end = begin + len(shelf.concepts)
@@ -322,16 +324,16 @@ class Ranker:
         """The best candidates of strings by the first stage, how many of each, and its words."""
         pools = self._pooling.pools(strings)
         numbers = self._by_string.ranks(pools.features, pools.sizes)
-        shelf = Shelf.empty(min(len(strings) * self._most, len(numbers)))
+        shelf = Shelf.empty(min(len(strings) * self._kept, len(numbers)))
         sizes = np.empty(len(strings), np.int64)
-        count = keep(pools, numbers, self._most, shelf, sizes)
+        count = keep(pools, numbers, self._kept, shelf, sizes)
         return Shelf._make([column[:count] for column in shelf]), sizes, pools.words
 
     def _clear(self, room: int = _ROOM) -> None:
         self._shelf = Shelf.empty(room)
         self._used = 0
         # Each string has a number, and by that its candidates on the shelf, and its words.
-        strings = max(room // self._most, _NUMBERS)
+        strings = max(room // self._kept, _NUMBERS)
         self._number_of: dict[str, int] = {}
         self._begins, self._sizes = np.zeros(strings, np.int64), np.zeros(strings, np.int64)
         self._words = np.zeros((strings, 2, WORDS + 1), np.uint64)

@@ -9,7 +9,8 @@ DATA has ``medmentions/``, ``bc5cdr/``, ``ncbi_disease/`` and ``vocab/``; FOLDER
 A ranker must learn from mentions that its base, its priors and the mention network have not seen.
 So the documents are dealt into five folds.  Those of one fold are ranked with a base and priors
 that were taught by the other four, and read by a network trained on the other four.  The second
-stage learns behind a first stage that has not seen the fold either.  The encoder learns from the
+stage learns behind a first stage that has not seen the fold either.  The documents of which only
+the ST21pv mentions are known are dealt likewise, for the first stage.  The encoder learns from the
 synonyms of the open base that no corpus has taught, and so is the same for all folds.
 """
 
@@ -17,7 +18,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -36,7 +37,7 @@ from concept_linker.ranking.ranker import BY_STRING, ENCODER, IN_ITS_PLACE
 from concept_linker.teaching import teach, uses
 
 from .alignment import aligned
-from .folds import FOLDS, base_sources, dealt, examples
+from .folds import FOLDS, base_sources, dealt, examples, subset_types
 from .groups import Groups, left_out
 from .training import (
     Cases,
@@ -49,8 +50,8 @@ from .training import (
 )
 
 HERE = Path(__file__).resolve().parent
-# There are eight times as many mentions in MedMentions.
-_MESH_COUNTS = 3
+# There are eight times as many mentions in MedMentions, and as many again for the first stage.
+_MESH_COUNTS = 5
 
 
 def main() -> None:
@@ -77,7 +78,8 @@ def main() -> None:
             *medmentions(data, full, others, groups, encoder, Path(room)),
             *mesh(data, encoder, Path(room)),
         ]
-    train(parts, output / "weights")
+        subset_only = list(partial(data, full, others, encoder, Path(room)))
+    train(parts, subset_only, output / "weights")
 
 
 def medmentions(
@@ -99,30 +101,55 @@ def medmentions(
         yield Part(fold, found, 1)
 
 
+def partial(
+    data: Path, full: GoldCorpus, others: tuple[GoldDocument, ...], encoder: Encoder, room: Path
+) -> Iterator[Part]:
+    """The folds of the documents of which only the mentions of the subset ST21pv are known."""
+    types = subset_types(full)
+    for fold in range(FOLDS):
+        known, asked = dealt(others, fold)
+        folder = room / f"partial{fold}"
+        build(base_sources(data, full, others, GoldCorpus("", (*full.documents, *known))), folder)
+        kb = KnowledgeBase.open(folder)
+        found = examples(kb, (*full.documents, *known), asked, blind(asked), encoder, types)
+        print(f"ST21pv, fold {fold}: {len(found.strings):,} mentions", flush=True)
+        yield Part(fold, found, 1)
+
+
 def mesh(data: Path, encoder: Encoder, room: Path) -> Iterator[Part]:
     """The folds of BC5CDR and NCBI Disease, with MeSH; without types no group is of use."""
     build([read_source("jsonl", data / "vocab/mesh_kb.jsonl.gz")], room / "mesh")
     kb = KnowledgeBase.open(room / "mesh")
     for name in ("bc5cdr", "ncbi_disease"):
         corpus = read_corpus(data / name / "train.pubtator.txt.gz")
-        blind = {
-            document.id: np.full((len(document.mentions), len(GROUPS)), -1, np.float32)
-            for document in corpus.documents
-        }
         for fold in range(FOLDS):
             known, asked = dealt(corpus.documents, fold)
             folder = room / f"{name}{fold}"
             teach(kb, GoldCorpus(name, tuple(known)), folder)
-            found = examples(KnowledgeBase.open(folder), known, asked, blind, encoder)
+            found = examples(KnowledgeBase.open(folder), known, asked, blind(asked), encoder)
             print(f"{name}, fold {fold}: {len(found.strings):,} mentions", flush=True)
             yield Part(fold, found, _MESH_COUNTS)
 
 
-def train(parts: list[Part], weights: Path) -> None:
-    """Fits both stages and calibrates; writes them."""
+def blind(documents: Sequence[GoldDocument]) -> Groups:
+    """That no network has read the documents."""
+    return {
+        document.id: np.full((len(document.mentions), len(GROUPS)), -1, np.float32)
+        for document in documents
+    }
+
+
+def train(parts: list[Part], subset_only: list[Part], weights: Path) -> None:
+    """Fits both stages and calibrates; writes them.
+
+    Args:
+        parts: the folds.
+        subset_only: more for the first stage, in which no mention of the folds is asked for.
+        weights: the folder.
+    """
     cases: list[list[Cases]] = []
     for fold in range(FOLDS):
-        first = fit_by_string([part for part in parts if part.fold != fold])
+        first = fit_by_string([*(part for part in parts if part.fold != fold), *subset_only])
         cases.append([in_its_place(part, first) for part in parts if part.fold == fold])
         print(f"first stage without fold {fold}", flush=True)
     calibration = calibrate(
@@ -135,7 +162,7 @@ def train(parts: list[Part], weights: Path) -> None:
     calibration.save(weights / "calibration.json")
     print(f"calibrated: {calibration}")
     for stage, trees in (
-        (BY_STRING, fit_by_string(parts)),
+        (BY_STRING, fit_by_string([*parts, *subset_only])),
         (IN_ITS_PLACE, fit_in_its_place(list(chain(*cases)))),
     ):
         (weights / stage).mkdir(exist_ok=True)

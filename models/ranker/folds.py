@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -124,12 +125,23 @@ def _elsewhere(kb: KnowledgeBase, concept_id: str) -> set[str]:
     return {key(name.text) for name in names if name.source not in LEARNED}
 
 
+def subset_types(corpus: GoldCorpus) -> set[str]:
+    """The semantic types whose mentions are mostly in the subset ST21pv."""
+    balance: Counter[str] = Counter()
+    for document in corpus.documents:
+        for mention in document.mentions:
+            for kind in mention.types:
+                balance[kind] += 1 if "st21pv" in mention.flags else -1
+    return {kind for kind, more in balance.items() if more > 0}
+
+
 def examples(
     kb: KnowledgeBase,
     known: Iterable[GoldDocument],
     asked: Iterable[GoldDocument],
     groups: Mapping[str, NDArray[np.float32]],
     encoder: Encoder,
+    types: set[str] | None = None,
 ) -> Examples:
     """The mentions of documents that are not known.
 
@@ -140,6 +152,8 @@ def examples(
         groups: for each document the chances of the groups of its mentions, as a network that has
             not seen it tells them.
         encoder: the vectors of words.
+        types: where only mentions of some semantic types are annotated, these; candidates of
+            others are left out, for they might be right and would seem wrong.
     """
     ids = ConceptIds(kb)
     priors = Priors.count(uses(known, ids))
@@ -160,6 +174,9 @@ def examples(
                 chances.append(np.full(len(GROUPS), -1.0) if count % _BLIND == 0 else row)
     pooling = Pooling(kb, priors, encoder, most=KEPT)
     pools = pooling.pools(list(strings))
+    if types is not None:
+        others = [number for number, one in enumerate(priors.type_ids) if one not in types]
+        pools = without(pools, np.isin(pools.types, others))
     return Examples(
         pools,
         pooling.learned,
@@ -171,3 +188,18 @@ def examples(
         rights,
         np.array(chances, np.float32).reshape(-1, len(GROUPS)),
     )
+
+
+def without(pools: Pools, dropped: NDArray[np.bool_]) -> Pools:
+    """Pools less some of their candidates."""
+    columns = (column[~dropped] for column in pools[1:-1])
+    return Pools._make([left(pools.sizes, ~dropped), *columns, pools.words])
+
+
+def left(sizes: NDArray[np.int64], kept: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """How many candidates each mention has left.
+
+    >>> left(np.array([2, 0, 3]), np.array([True, False, True, True, False])).tolist()
+    [1, 0, 2]
+    """
+    return np.bincount(np.repeat(np.arange(sizes.size), sizes)[kept], minlength=sizes.size)

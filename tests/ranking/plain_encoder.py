@@ -38,8 +38,9 @@ def row(kind: bytes, sign: bytes) -> int:
 
 def vector(key: str, encoder: Encoder) -> NDArray[np.float64]:
     """The sum of the rows, of length 127, in whole numbers."""
-    total = np.zeros(SIZE)
+    single = np.zeros(SIZE, np.float32)
     for one in features(key):
-        total += float(encoder.scales[one]) * encoder.rows[one].astype(float)
+        single += encoder.scales[one] * encoder.rows[one].astype(np.float32)
+    total = single.astype(float)
     length = np.sqrt((total * total).sum())
     return np.rint(127 * total / length) if length else total

@@ -61,7 +61,8 @@ class PlainPooling:
                 rates[number] = max(rates.get(number, 0.0), count / (sum(seen) + 1))
         for number in sorted(rates, key=lambda number: (-rates[number], number)):
             self.add(number, found, most)
-        for number in priors.commonest:
+        own = len(found)
+        for number in priors.commonest[: 100 if self.most >= 30 else 10]:
             self.add(number, found, 10**6)
         rows = [
             (concept, name, self.row(text, words, place, concept, name, similarity, near, run_of))
@@ -70,7 +71,7 @@ class PlainPooling:
         string_counts = [row["own"] for _, _, row in rows]
         for _, _, row in rows:
             row["commonest_of_string"] = 0 < row["own"] == max(string_counts)
-            row["candidates"] = len(rows)
+            row["candidates"] = own
             row["meaning_behind"] = max(row["meaning"] for _, _, row in rows) - row["meaning"]
         return rows
 

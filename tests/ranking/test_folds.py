@@ -1,0 +1,52 @@
+"""What the ranker learns from, where only mentions of some semantic types are annotated."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from concept_linker.evaluation.gold import GoldCorpus, GoldDocument, GoldMention
+from concept_linker.ranking.describing import FEATURES
+from concept_linker.ranking.gathering import WORDS
+from concept_linker.ranking.pool import Pools
+from models.ranker import folds
+
+
+def test_types_of_the_subset_are_those_whose_mentions_are_mostly_in_it() -> None:
+    subset = frozenset({"st21pv"})
+    mentions = [
+        GoldMention(((0, 4),), ("C1",), ("T047",), subset),
+        GoldMention(((0, 4),), ("C1",), ("T047",), subset),
+        GoldMention(((0, 4),), ("C2",), ("T047", "T081")),
+        GoldMention(((0, 4),), ("C3",), ("T081",), subset),
+        GoldMention(((0, 4),), ("C4",), ("T078",)),
+    ]
+    corpus = GoldCorpus("made up", (GoldDocument("1", "cold", tuple(mentions)),))
+    assert folds.subset_types(corpus) == {"T047"}
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_candidates_that_are_left_keep_their_mentions(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    sizes = random.integers(0, 5, 8)
+    count = int(sizes.sum())
+    numbers = np.arange(count)
+    words = np.zeros((8, 2, WORDS + 1), np.uint64)
+    features = np.repeat(numbers[:, None], len(FEATURES), 1).astype(np.float32)
+    pools = Pools(
+        sizes, numbers, numbers + 100, numbers / 7, numbers.astype(np.int16), features, words
+    )
+    dropped = random.random(count) < 0.4
+    found = folds.without(pools, dropped)
+    ends = np.cumsum(sizes).tolist()
+    wanted = [
+        [i for i in range(begin, end) if not dropped[i]]
+        for begin, end in zip([0, *ends], ends, strict=False)
+    ]
+    assert found.sizes.tolist() == [len(one) for one in wanted]
+    flat = [i for one in wanted for i in one]
+    assert found.concepts.tolist() == flat
+    assert found.names.tolist() == [i + 100 for i in flat]
+    assert found.types.tolist() == flat
+    assert (found.features[:, 0] == flat).all()
+    assert found.similarities.tolist() == [i / 7 for i in flat]
