@@ -14,7 +14,7 @@ __all__ = ["LEADING", "OPENING", "Trees"]
 
 #: See :meth:`Trees.ranks`.
 OPENING = 20
-LEADING = 10
+LEADING = 6
 
 _BLOCK = 256
 _STEPS = 3
