@@ -37,8 +37,8 @@ __all__ = ["Pooling", "Pools"]
 _MANY = 30
 # The least similarity of the nearest names; of others where one is equal; of all if it goes far.
 _NEAR, _ALIKE, _FAR = 0.5, 0.7, 0.3
-# So many of the commonest concepts are candidates of every string; of all if the search goes far.
-_COMMON, _ALL_COMMON = 10, 100
+# So many of the commonest concepts are candidates of every string; if it goes far, all.
+_COMMON = 10
 # Strings of more words than this are cut for what is said of their words.
 _MOST_WORDS = 64
 _MOST_NOTED = 256
@@ -81,7 +81,7 @@ class Pooling:
         self._nearest = max(most, _MANY)
         self.far = most >= _MANY
         self.thresholds = (_FAR, _FAR) if self.far else (_NEAR, _ALIKE)
-        self.base, self.learned = columns(kb, priors, common=_ALL_COMMON if self.far else _COMMON)
+        self.base, self.learned = columns(kb, priors, common=None if self.far else _COMMON)
         self._more = MOST_MORE + self.learned.commonest.size
         self._encoder = Encoder._make(map(_plain, encoder))
         self._meanings = Meanings.empty(len(self.base.key_begins) - 1)
@@ -170,13 +170,13 @@ class Pooling:
         return agrees
 
 
-def columns(kb: KnowledgeBase, priors: Priors, *, common: int) -> tuple[Base, Learned]:
+def columns(kb: KnowledgeBase, priors: Priors, *, common: int | None) -> tuple[Base, Learned]:
     """A base and priors as compiled code reads them, each numbered by the other.
 
     Args:
         kb: the base.
         priors: what was learned.
-        common: how many of the commonest concepts are wanted.
+        common: how many of the commonest concepts are wanted, or ``None`` for all that are known.
     """
     arrays = {name: _plain(array) for name, array in kb.arrays.items()}
     begins, values = arrays["concept_types_offsets"], arrays["concept_types_values"]

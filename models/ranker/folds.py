@@ -193,13 +193,13 @@ def examples(
 def without(pools: Pools, dropped: NDArray[np.bool_]) -> Pools:
     """Pools less some of their candidates."""
     columns = (column[~dropped] for column in pools[1:-1])
-    return Pools._make([left(pools.sizes, ~dropped), *columns, pools.words])
+    return Pools._make([remaining(pools.sizes, ~dropped), *columns, pools.words])
 
 
-def left(sizes: NDArray[np.int64], kept: NDArray[np.bool_]) -> NDArray[np.int64]:
+def remaining(sizes: NDArray[np.int64], kept: NDArray[np.bool_]) -> NDArray[np.int64]:
     """How many candidates each mention has left.
 
-    >>> left(np.array([2, 0, 3]), np.array([True, False, True, True, False])).tolist()
+    >>> remaining(np.array([2, 0, 3]), np.array([True, False, True, True, False])).tolist()
     [1, 0, 2]
     """
     return np.bincount(np.repeat(np.arange(sizes.size), sizes)[kept], minlength=sizes.size)

@@ -24,7 +24,7 @@ from concept_linker.ranking.describing import FEATURES
 from concept_linker.ranking.ranker import settled
 from concept_linker.trees import Trees
 
-from .folds import KEPT, Examples, left
+from .folds import KEPT, Examples, remaining
 
 _ROUNDS = {"by_string": 300, "in_its_place": 80}
 _SETTINGS = {
@@ -105,7 +105,7 @@ def _thinned(cases: Cases) -> Cases:
     place, own = (cases.features[:, FEATURES.index(name)] for name in ("place", "candidates"))
     kept = np.random.default_rng(1).random(len(place)) < _OF_THE_COMMONEST
     kept |= cases.right | (place < own)
-    sizes = left(cases.sizes, kept)
+    sizes = remaining(cases.sizes, kept)
     return Cases(cases.features[kept], cases.right[kept], sizes, cases.weights)
 
 
