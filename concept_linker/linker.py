@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
+from operator import itemgetter
 from os import PathLike
 from typing import Annotated, Any, NamedTuple
 
@@ -15,11 +17,12 @@ from concept_linker.errors import InputError, SettingsError
 from concept_linker.garbage import no_collection
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
-from concept_linker.mentions.abbreviations import Definition, expand, find_abbreviations
+from concept_linker.mentions.abbreviations import expand
 from concept_linker.mentions.choosing import open_detector
 from concept_linker.mentions.detector import READ_TOGETHER, MentionDetector, Span, TellsGroups
 from concept_linker.mentions.negation import negated
 from concept_linker.mentions.noise import without_noise
+from concept_linker.passages import Caption, Passage, read_caption, together
 from concept_linker.ranking.explaining import Explanation
 from concept_linker.ranking.priors import PRIORS
 from concept_linker.ranking.ranker import Query, Ranker
@@ -29,12 +32,16 @@ from concept_linker.resources import model_path
 __all__ = ["ConceptLinker", "LinkerSettings", "link"]
 
 
-class _Prepared(NamedTuple):
-    """A text, where its mentions are, and what its short forms stand for."""
+class _Found(NamedTuple):
+    """Something found in a passage.
 
-    text: str
-    spans: list[Span]
-    definitions: tuple[Definition, ...]
+    Args:
+        span: where it is in the passage.
+        long_form: what it abbreviates, or ``None``.
+    """
+
+    span: Span
+    long_form: str | None
 
 
 class LinkerSettings(BaseModel):
@@ -143,15 +150,19 @@ class ConceptLinker:
             raise SettingsError(f"batch_size is {batch_size!r}, wanted a whole number from 1 on")
         if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
             raise InputError(f"texts are {type(texts).__name__}, wanted an iterable of str")
-        stream = iter(texts)
-        number = 0
-        while batch := list(itertools.islice(stream, min(batch_size, READ_TOGETHER))):
-            good = list(itertools.takewhile(lambda text: isinstance(text, str), batch))
-            found = zip(good, self._detector.detect_many(good), strict=True)
-            yield from self._link([self._spans_of(text, spans) for text, spans in found])
-            number += len(good)
-            if len(good) < len(batch):
-                raise InputError(_no_text(batch[len(good)], number))
+        bad: list[str] = []
+
+        def good() -> Iterator[str]:
+            for number, text in enumerate(texts):
+                if not isinstance(text, str):
+                    bad.append(_no_text(text, number))
+                    return
+                yield text
+
+        for batch in together(good(), min(batch_size, READ_TOGETHER)):
+            yield from self._link([read_caption(text) for text in batch])
+        if bad:
+            raise InputError(bad[0])
 
     def link_spans(self, text: str, spans: Iterable[tuple[int, int]]) -> Annotation:
         """Links mentions that are given.
@@ -192,73 +203,92 @@ class ConceptLinker:
         """
         if not isinstance(text, str):
             raise InputError(_no_text(text))
-        [spans] = self._detector.detect_many([text])
-        prepared = self._spans_of(text, spans)
-        queries = self._queries([prepared])
-        explained = zip(prepared.spans, queries, self._ranker.explain(queries), strict=True)
-        found = []
-        for (start, end, _, chance), query, answer in explained:
+        passages = read_caption(text).passages
+        found = self._find(passages)
+        queries = self._queries(passages, found)
+        where = [
+            (passage, one.span)
+            for passage, some in zip(passages, found, strict=True)
+            for one in some
+        ]
+        explained = zip(where, queries, self._ranker.explain(queries), strict=True)
+        explanations = []
+        for (passage, span), query, answer in explained:
             if answer is not None:
+                start, end = passage.to_given(span.start, span.end)
                 best, second, reasons = answer
-                two = _as_found(best, chance), _as_found(second, chance) if second else None
-                found.append(Explanation(text[start:end], query.string, *two, reasons))
-        return found
+                best = _as_found(best, span.chance)
+                second = _as_found(second, span.chance) if second else None
+                words = text[start:end]
+                explanations.append(Explanation(words, query.string, best, second, reasons))
+        return explanations
 
-    def _spans_of(self, text: str, spans: Sequence[Span]) -> _Prepared:
-        """Detected spans without noise, with those of short forms that no detector knows."""
-        definitions = find_abbreviations(text)
-        kept = without_noise(text, spans)
-        if definitions:
-            short = {place for definition in definitions for place in definition.occurrences}
-            kept = [span for span in spans if span in kept or span[:2] in short]
-            kept += _short_forms(definitions, kept)
-            kept.sort()
-        return _Prepared(text, kept, definitions)
+    def _link(self, captions: Sequence[Caption]) -> Iterator[Annotation]:
+        passages = (passage for caption in captions for passage in caption.passages)
+        linked = itertools.chain.from_iterable(map(self._linked, together(passages)))
+        for caption in captions:
+            own = itertools.islice(linked, len(caption.passages))
+            yield _annotation(caption, list(itertools.chain.from_iterable(own)))
 
-    def _queries(self, prepared: Sequence[_Prepared]) -> list[Query]:
-        queries = []
-        for number, ((text, spans, definitions), groups) in enumerate(
-            zip(prepared, self._groups(prepared), strict=True)
-        ):
-            for (start, end, *_), chances in zip(spans, groups, strict=True):
-                long = expand(text, start, end, definitions) if definitions else None
-                string, (left, right) = long or text[start:end], beside(text, start, end)
-                queries.append(Query(string, left, right, chances, number))
-        return queries
-
-    def _link(self, prepared: Sequence[_Prepared]) -> list[Annotation]:
-        queries = self._queries(prepared)
+    def _linked(self, passages: Sequence[Passage]) -> list[list[Mention]]:
+        """The mentions of each passage."""
+        found = self._find(passages)
+        queries = self._queries(passages, found)
         with no_collection():
-            ranked = iter(zip(queries, self._ranker.rank_many(queries), strict=True))
+            ranked = iter(self._ranker.rank_many(queries))
             return [
-                Annotation(
-                    text,
-                    tuple(
-                        self._mention(text, span, *next(ranked), negated=is_absent)
-                        for span, is_absent in zip(spans, negated(text, spans), strict=True)
-                    ),
-                )
-                for text, spans, _ in prepared
+                [
+                    self._mention(passage, one, next(ranked), negated=is_absent)
+                    for one, is_absent in zip(
+                        some, negated(passage.text, [one.span for one in some]), strict=True
+                    )
+                ]
+                for passage, some in zip(passages, found, strict=True)
             ]
 
-    def _groups(self, prepared: Sequence[_Prepared]) -> Iterable[Iterable[Any]]:
-        """For each span of each text the chances of the semantic groups, if the detector knows."""
+    def _find(self, passages: Sequence[Passage]) -> list[list[_Found]]:
+        """What is to be linked in each passage."""
+        unread = [passage.text for passage in passages if passage.spans is None]
+        detected = iter(self._detector.detect_many(unread))
+        found = []
+        for passage in passages:
+            if passage.spans is None:
+                spans = _mentioned(passage, next(detected))
+            else:
+                spans = [Span(*span) for span in passage.spans]
+            found.append([_Found(span, _long_form(passage, span)) for span in spans])
+        return found
+
+    def _queries(
+        self, passages: Sequence[Passage], found: Sequence[Sequence[_Found]]
+    ) -> list[Query]:
+        queries = []
+        groups = self._groups(passages, found)
+        for number, (passage, some, own) in enumerate(zip(passages, found, groups, strict=True)):
+            for ((start, end, *_), long_form), chances in zip(some, own, strict=True):
+                string = long_form or passage.text[start:end]
+                queries.append(Query(string, *beside(passage.text, start, end), chances, number))
+        return queries
+
+    def _groups(
+        self, passages: Sequence[Passage], found: Sequence[Sequence[_Found]]
+    ) -> Iterable[Iterable[Any]]:
+        """For each span of each passage the chances of the groups, if the detector knows."""
         if not isinstance(self._detector, TellsGroups):
-            return ([None] * len(spans) for _, spans, _ in prepared)
-        texts, spans, _ = zip(*prepared, strict=True) if prepared else ((), (), ())
-        return self._detector.groups_many(texts, [[span[:2] for span in some] for some in spans])
+            return ([None] * len(some) for some in found)
+        spans = [[one.span[:2] for one in some] for some in found]
+        return self._detector.groups_many([passage.text for passage in passages], spans)
 
     def _mention(
         self,
-        text: str,
-        span: Span,
-        query: Query,
+        passage: Passage,
+        found: _Found,
         candidates: tuple[Candidate, ...],
         *,
         negated: bool,
     ) -> Mention:
-        start, end, label, chance = span
-        words = text[start:end]
+        start, end, label, chance = found.span
+        start, end = passage.to_given(start, end)
         if chance < 1.0:
             candidates = tuple(_as_found(one, chance) for one in candidates)
         if self.settings.threshold:
@@ -269,37 +299,72 @@ class ConceptLinker:
         return Mention(
             start=start,
             end=end,
-            text=words,
+            text=passage.source[start:end],
             label=label or _group(best),
-            long_form=None if query.string == words else query.string,
+            long_form=found.long_form,
             negated=negated,
             best=best,
             candidates=candidates,
         )
 
 
-def _given(text: Any, spans: Any) -> _Prepared:
+def _annotation(caption: Caption, mentions: Sequence[Mention]) -> Annotation:
+    """The mentions of a caption; those that were given in the order in which they were."""
+    if caption.given is None:
+        return Annotation(caption.text, tuple(mentions))
+    numbers = itertools.chain.from_iterable(one.numbers for one in caption.passages)
+    ordered = sorted(zip(numbers, mentions, strict=True), key=itemgetter(0))
+    return Annotation(
+        caption.text,
+        tuple(
+            replace(mention, start=start, end=end, text=caption.text[start:end])
+            for (_, mention), (start, end) in zip(ordered, caption.given, strict=True)
+        ),
+    )
+
+
+def _given(text: Any, spans: Any) -> Caption:
     if not isinstance(text, str):
         raise InputError(_no_text(text))
     if not isinstance(spans, Iterable):
         raise InputError(f"spans are {type(spans).__name__}, wanted (start, end) pairs")
     checked = [_checked_span(span, text) for span in spans]
-    return _Prepared(text, checked, find_abbreviations(text))
+    return read_caption(text, tuple((span.start, span.end) for span in checked))
 
 
-def _short_forms(definitions: Sequence[Definition], spans: Sequence[Span]) -> list[Span]:
+def _mentioned(passage: Passage, detected: Sequence[Span]) -> list[Span]:
+    """Detected spans without noise, with those of short forms that no detector knows."""
+    kept = without_noise(passage.text, detected)
+    if passage.definitions:
+        short = {place for one in passage.definitions for place in one.occurrences}
+        chosen = set(kept)
+        kept = [span for span in detected if span in chosen or span[:2] in short]
+        kept += _short_forms(passage, kept)
+        kept.sort()
+    return kept
+
+
+def _long_form(passage: Passage, span: Span) -> str | None:
+    if not passage.definitions:
+        return None
+    return expand(passage.text, span.start, span.end, passage.definitions)
+
+
+def _short_forms(passage: Passage, spans: Sequence[Span]) -> list[Span]:
     """The short forms that no span touches, where the long form was found to be a mention."""
-    taken = [(start, end) for start, end, *_ in spans]
+    taken = bytearray(len(passage.text))
+    for span in spans:
+        taken[span.start : span.end] = b"\1" * (span.end - span.start)
     found = []
-    for definition in definitions:
+    for definition in passage.definitions:
         begin, stop = definition.long_start, definition.long_end
-        for start, end, label, chance in spans:
-            if start < stop and end > begin:
-                for first, last in definition.occurrences:
-                    if all(last <= start or first >= end for start, end in taken):
-                        found.append(Span(first, last, label, chance))
-                        taken.append((first, last))
-                break
+        meant = next((one for one in spans if one.start < stop and one.end > begin), None)
+        if meant is None:
+            continue
+        for first, last in definition.occurrences:
+            if not any(taken[first:last]):
+                found.append(meant._replace(start=first, end=last))
+                taken[first:last] = b"\1" * (last - first)
     return found
 
 

@@ -8,7 +8,8 @@ the dictionary can match captions token by token.  The steps, in order:
     subscript ones too), and single Greek letters; everything else separates.  ``IL-6``,
     ``IL6`` and ``IL 6`` give the same tokens, ``TNF-α`` and ``TNF alpha`` too.
 2.  A possessive ``'s`` goes.
-3.  Unicode NFKD, combining marks off, case folded; Greek letters are spelled out.
+3.  Unicode NFKD, combining and invisible marks off, case folded; Greek letters, and those used for
+    them (``ɣ``, ``IL-1ß``), are spelled out.
 4.  A token in capitals of at most five letters is a symbol and is folded no further
     (``RAS`` is not the plural of ``RA``); with a small ``s`` behind it, that is its plural.
 5.  Inflection: English and Latin plurals to the singular (``biopsies``, ``vertebrae``,
@@ -28,10 +29,13 @@ import re
 import unicodedata
 from functools import lru_cache
 
-__all__ = ["TOKEN", "case_agrees", "fold", "is_symbol", "key", "keys"]
+__all__ = ["INVISIBLE", "TOKEN", "case_agrees", "fold", "is_symbol", "key", "keys", "with_greek"]
 
 _DIGITS = r"\d²³¹⁰⁴-⁹₀-₉"
-_MARKS = "\u00ad\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u200c\u200d\u20d0-\u20ff\ufe20-\ufe2f"
+#: Characters that nobody sees, as a class of a regular expression: soft hyphen, blanks without
+#: width, marks of direction, byte order mark.
+INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
+_MARKS = rf"{INVISIBLE}\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
 _GREEK = r"µ\u0370-\u03ff\u1f00-\u1fff"
 _LETTER = rf"[^\W_{_DIGITS}{_GREEK}]"
 
@@ -48,6 +52,10 @@ _GREEK_NAMES = dict(
         strict=True,
     )
 )
+
+# Letters that are used for Greek ones; ß only where no small letter makes a German word of it.
+_FOR_GREEK = {"ɣ": "γ", "ɑ": "α", "∆": "Δ", "∝": "α", "ß": "β"}
+_LOOKS_GREEK = re.compile(r"[ɣɑ∆]|(?<=[\w-])∝|(?<![^\W\dA-Z_])ß(?![^\W\dA-Z_])")
 
 _SPELLED_OUT = {"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE"}
 
@@ -154,12 +162,23 @@ def _american(word: str) -> str:
     return word
 
 
+def with_greek(text: str) -> str:
+    """The text with Greek letters where others stand for them, one for one.
+
+    >>> with_greek("interferon-ɣ, IL-1ß, ß-catenin, Straße")
+    'interferon-γ, IL-1β, β-catenin, Straße'
+    """
+    return _LOOKS_GREEK.sub(lambda found: _FOR_GREEK[found[0]], text)
+
+
 def key(text: str) -> str:
     """The key of a text as it reads, without inversion: folded tokens, one blank between.
 
     >>> key("Alzheimer's  diseases"), key("TNF-α"), key("IL6"), key("(+/-)")
     ('alzheimer disease', 'tnf alpha', 'il 6', '')
     """
+    if not text.isascii():
+        text = with_greek(text)
     return " ".join(filter(None, map(_fold, TOKEN.findall(text))))
 
 

@@ -1,0 +1,180 @@
+"""A caption as the linker reads it: plain text, cut into passages so that none is too long.
+
+Memory grows with what is worked on together.  A caption is one passage; a longer text is cut where
+a sentence, or at least a word, ends, and each passage is read and linked by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import NamedTuple, TypeVar
+
+from concept_linker.mentions.abbreviations import Definition, find_abbreviations
+from concept_linker.mentions.detector import READ_TOGETHER
+from concept_linker.mentions.plain_text import PlainText, plain_text
+
+__all__ = ["Caption", "Passage", "read_caption", "together"]
+
+#: The most characters of a passage, but for given spans that are longer.
+LONGEST_PASSAGE = 8_000
+#: The most characters that are worked on together: 256 captions of the usual length and more.
+CHARACTERS_TOGETHER = 1 << 16
+
+_SENTENCE = re.compile(r"[.!?;][)\]]?\s|\n")
+_Sized = TypeVar("_Sized", str, "Passage")
+
+
+class Passage(NamedTuple):
+    """A stretch of a caption that is read at once; all places in it are its own.
+
+    Args:
+        text: its plain text.
+        begin: where it begins in the plain text of the caption.
+        plain, source: the whole caption, as it is read and as it was given.
+        definitions: what short forms mean in it.
+        spans: those that are to be linked; ``None`` where they are to be found.
+        numbers: which of the caption's spans these are.
+    """
+
+    text: str
+    begin: int
+    plain: PlainText
+    source: str
+    definitions: tuple[Definition, ...]
+    spans: tuple[tuple[int, int], ...] | None = None
+    numbers: tuple[int, ...] = ()
+
+    @property
+    def characters(self) -> int:
+        """How long it is."""
+        return len(self.text)
+
+    def to_given(self, start: int, end: int) -> tuple[int, int]:
+        """Where a span of it is in the text that was given."""
+        return self.plain.to_given(start + self.begin, end + self.begin)
+
+
+class Caption(NamedTuple):
+    """A text to link.
+
+    Args:
+        text: the text, as it was given.
+        passages: what it is cut into.
+        given: the spans that are to be linked; ``None`` where they are to be found.
+    """
+
+    text: str
+    passages: tuple[Passage, ...]
+    given: tuple[tuple[int, int], ...] | None = None
+
+
+def read_caption(text: str, given: tuple[tuple[int, int], ...] | None = None) -> Caption:
+    """Reads a text.
+
+    Args:
+        text: the text.
+        given: the spans that are to be linked, if they are known; they may overlap.
+    """
+    plain = plain_text(text)
+    spans = [plain.from_given(*span) for span in given or ()]
+    definitions = find_abbreviations(plain.text)
+    if len(plain.text) <= LONGEST_PASSAGE:
+        known = None if given is None else tuple(spans)
+        whole = Passage(plain.text, 0, plain, text, definitions, known, tuple(range(len(spans))))
+        return Caption(text, (whole,), given)
+    cuts = _cuts(plain.text, _merged(spans))
+    own = [_Own([], [], []) for _ in cuts[1:]]
+    for definition in definitions:
+        for place in definition.occurrences:
+            own[bisect_right(cuts, place[0]) - 1].occurrences.append((definition, place))
+    for number, span in enumerate(spans):
+        there = own[min(bisect_right(cuts, span[0]), len(own)) - 1]
+        there.numbers.append(number)
+        there.spans.append(span)
+    passages = (
+        Passage(
+            plain.text[begin:end],
+            begin,
+            plain,
+            text,
+            _moved(some.occurrences, begin),
+            None if given is None else tuple((a - begin, b - begin) for a, b in some.spans),
+            tuple(some.numbers),
+        )
+        for (begin, end), some in zip(pairwise(cuts), own, strict=True)
+    )
+    return Caption(text, tuple(passages), given)
+
+
+class _Own(NamedTuple):
+    """What is in a passage, in places of the whole text."""
+
+    occurrences: list[tuple[Definition, tuple[int, int]]]
+    numbers: list[int]
+    spans: list[tuple[int, int]]
+
+
+def _moved(
+    occurrences: Iterable[tuple[Definition, tuple[int, int]]], begin: int
+) -> tuple[Definition, ...]:
+    """The definitions of what occurs in a passage, with its own places."""
+    places: dict[Definition, list[tuple[int, int]]] = {}
+    for definition, (start, end) in occurrences:
+        places.setdefault(definition, []).append((start - begin, end - begin))
+    return tuple(
+        one._replace(
+            long_start=one.long_start - begin, long_end=one.long_end - begin, occurrences=tuple(at)
+        )
+        for one, at in places.items()
+    )
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The stretches that spans cover, in order."""
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted(spans):
+        if merged and start < merged[-1][1]:
+            merged[-1] = merged[-1][0], max(merged[-1][1], end)
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _cuts(text: str, covered: list[tuple[int, int]]) -> list[int]:
+    """Where passages begin, and the last ends; none cuts what is covered."""
+    cuts = [0]
+    while len(text) - cuts[-1] > LONGEST_PASSAGE:
+        least, most = cuts[-1] + LONGEST_PASSAGE // 2, cuts[-1] + LONGEST_PASSAGE
+        sentences = [found.end() for found in _SENTENCE.finditer(text, least, most)]
+        cut = sentences[-1] if sentences else text.rfind(" ", least, most) + 1 or most
+        at = bisect_right(covered, (cut,)) - 1
+        if at >= 0 and covered[at][0] < cut < covered[at][1]:
+            start, end = covered[at]
+            cut = start if start > cuts[-1] else end
+        cuts.append(cut)
+    return [*cuts, len(text)] if cuts[-1] < len(text) else cuts
+
+
+def together(texts: Iterable[_Sized], most: int = READ_TOGETHER) -> Iterator[list[_Sized]]:
+    """Texts, as they come, in batches that bound the memory.
+
+    Args:
+        texts: texts or passages.
+        most: how many a batch has at most.
+
+    >>> [len(batch) for batch in together(["a", "b", "c"], 2)]
+    [2, 1]
+    """
+    batch: list[_Sized] = []
+    size = 0
+    for text in texts:
+        batch.append(text)
+        size += text.characters if isinstance(text, Passage) else len(text)
+        if len(batch) == most or size >= CHARACTERS_TOGETHER:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
