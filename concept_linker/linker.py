@@ -19,6 +19,7 @@ from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
 from concept_linker.mentions.abbreviations import expand
 from concept_linker.mentions.choosing import open_detector
+from concept_linker.mentions.cues import without_cues
 from concept_linker.mentions.detector import READ_TOGETHER, MentionDetector, Span, TellsGroups
 from concept_linker.mentions.negation import negated
 from concept_linker.mentions.noise import without_noise
@@ -253,7 +254,9 @@ class ConceptLinker:
         found = []
         for passage in passages:
             if passage.spans is None:
-                spans = _mentioned(passage, next(detected))
+                spans = _mentioned(
+                    passage, list(without_cues(passage.text, next(detected), self.kb.find))
+                )
             else:
                 spans = [Span(*span) for span in passage.spans]
             found.append([_Found(span, _long_form(passage, span)) for span in spans])

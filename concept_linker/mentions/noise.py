@@ -1,8 +1,8 @@
 """Stretches of a caption that are about the picture, not in it: no mentions, whoever found them.
 
-Panel letters and ranges, arrows and their colours, scale bars, magnifications, numbers with their
-units, statistics, references to figures, dates and addresses.  Words that may be either are judged
-by what stands around them: "bar" beside a scale, "left" before "panel", "blue" in a legend,
+Panel letters and ranges, arrows and their colours, scale bars, magnifications, numbers and units
+(``mg L−1``), statistics, references to figures, dates and addresses.  Words that may be either are
+judged by what stands around them: "bar" beside a scale, "left" before "panel", "blue" in a legend,
 "SD" behind "±".  Stains, tests (ANOVA) and everything else that has a name of its own are kept,
 and so is time ("3 months"), which corpora annotate.
 """
@@ -45,6 +45,15 @@ _UNIT = (
     r"(?:[µμnmck]?m[²³23]?|[µμmcd]?[lL]|[µμnmk]?g|mmHg|[kM]?Hz|kVp?|mAs?|[µμnm]?M|kDa|°\s?C|Gy|%|T|"
     r"msec|sec|ms)"
 )
+# Of a unit with an exponent: "mg L−1", "U mL⁻¹", "m s−2".  A hyphen may be something else ("L-1"),
+# so it counts only behind a number or another unit.
+_BASE_UNIT = (
+    r"(?:[µμnmcdk]?(?:m|g|L|l|s|mol|M|U|J|W|V|A|N|Pa|Bq|Ci|Gy|Sv|Hz|Da)|IU|CFU|cfu|kcal|cal|min|hr?|"
+    r"da?y?|days?|wk|weeks?|yr|years?|ha|cells?|K|°\s?C|ppm|pixels?)"
+)
+_POWER = r"(?:\s?[−⁻]\s?[1-4¹²³⁴])"
+_TIMES = r"(?:\s?[·⋅×*/.]\s?|\s)"  # never empty: "mmmm" must not have many readings
+_PER = rf"(?:{_BASE_UNIT}[23²³]?{_TIMES})*{_BASE_UNIT}{_POWER}(?:{_TIMES}{_BASE_UNIT}{_POWER}?)*"
 
 _ALWAYS = re.compile(
     rf"""
@@ -56,6 +65,7 @@ _ALWAYS = re.compile(
     | (?:{_SIDE})\s(?:{_PLACE}|images?|half|halves)
     | n\s?=\s?\d+ | [pq](?:[-\s]values?)?\s?[<>=≤≥]\s?\.?\d[\d.e×-]*
     | {_MONTH}\s(?:\d{{1,2}}(?:st|nd|rd|th)?,?\s)?\d{{4}} | \d{{1,2}}\s{_MONTH}(?:\s\d{{4}})?
+    | (?-i:{_PER})
     | [a-z] | \W+
     """,
     re.I | re.X,
@@ -94,6 +104,11 @@ _CONTEXTS = tuple(
         (r"\d\s$", _MONTH, ""),
         ("", _MONTH, r"\s\d"),
         (r"\d\s?$", _UNIT, r"(?!\w)"),
+        (rf"(?:\d|\b{_BASE_UNIT})\s?$", rf"(?-i:{_BASE_UNIT}-[1-4])", r"(?!\w)"),
+        (rf"\b{_BASE_UNIT}\s?/\s?$", rf"(?-i:{_BASE_UNIT}[23²³]?)", r"(?!\w)"),
+        (r"\d\s?$", rf"(?-i:{_BASE_UNIT}(?:\s?/\s?{_BASE_UNIT}[23²³]?)+)", r"(?!\w)"),
+        # "L" and "m" of "mg L−1", "m−2": what stands before an exponent
+        ("", rf"(?-i:{_BASE_UNIT})", rf"{_POWER}(?!\w)"),
     )
 )
 
