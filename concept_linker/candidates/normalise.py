@@ -29,13 +29,13 @@ import re
 import unicodedata
 from functools import lru_cache
 
-__all__ = ["INVISIBLE", "TOKEN", "case_agrees", "fold", "is_symbol", "key", "keys", "with_greek"]
+__all__ = ["TOKEN", "case_agrees", "fold", "is_symbol", "key", "keys", "with_greek"]
 
 _DIGITS = r"\d²³¹⁰⁴-⁹₀-₉"
-#: Characters that nobody sees, as a class of a regular expression: soft hyphen, blanks without
-#: width, marks of direction, byte order mark.
-INVISIBLE = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
-_MARKS = rf"{INVISIBLE}\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+_MARKS = (
+    "\u00ad\u200b-\u200d\u2060\ufeff"  # invisible
+    "\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+)
 _GREEK = r"µ\u0370-\u03ff\u1f00-\u1fff"
 _LETTER = rf"[^\W_{_DIGITS}{_GREEK}]"
 

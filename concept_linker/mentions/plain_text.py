@@ -26,24 +26,26 @@ from functools import lru_cache
 from itertools import repeat
 from typing import NamedTuple
 
-from concept_linker.candidates.normalise import INVISIBLE, with_greek
+from concept_linker.candidates.normalise import with_greek
 from concept_linker.resources import model_path
 
 __all__ = ["PlainText", "plain_text"]
 
 _LETTER = r"[^\W\d_]"
 _HYPHEN = "-\u2010\u2011"
+# Soft hyphen, blanks without width, marks of direction, byte order mark.
+_INVISIBLES = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 _SOFT_HYPHEN = "\N{SOFT HYPHEN}"
 
 _BROKEN = re.compile(
-    rf"(?<={_LETTER})[{_HYPHEN}{_SOFT_HYPHEN}][{INVISIBLE}]*[^\S\n\r]*(?:\r\n?|\n)\s*(?={_LETTER})"
+    rf"(?<={_LETTER})[{_HYPHEN}{_SOFT_HYPHEN}][{_INVISIBLES}]*[^\S\n\r]*(?:\r\n?|\n)\s*(?={_LETTER})"
 )
 # The longest part of a word that is looked up.
 _PART = 40
 _BEFORE = re.compile(rf"{_LETTER}+$")
 _BEHIND = re.compile(rf"{_LETTER}+")
-_INVISIBLE = re.compile(f"[{INVISIBLE}]")
-_COMPATIBLE = re.compile(rf"[{INVISIBLE}]+|[\ufb00-\ufb06\U0001d400-\U0001d7ff]")
+_INVISIBLE = re.compile(f"[{_INVISIBLES}]")
+_COMPATIBLE = re.compile(rf"[{_INVISIBLES}]+|[\ufb00-\ufb06\U0001d400-\U0001d7ff]")
 _WHITE = re.compile(r"\s{2,}|[^\S ]")
 _PARAGRAPH = re.compile(r"(?:\r\n?|[\n\u2029])[^\S\n\r\u2029]*[\n\r\u2029]")
 _UNSPACED = re.compile(

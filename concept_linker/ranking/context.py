@@ -216,7 +216,9 @@ def certainty(numbers, shares, features, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def conclude(numbers, features, sizes, temperature, weights, concepts, order, scores):  # type: ignore[no-untyped-def]
+def conclude(  # type: ignore[no-untyped-def]
+    numbers, features, sizes, temperature, weights, known, concepts, order, scores
+):
     """The probability of each candidate, and the order of those of each mention.
 
     Args:
@@ -224,21 +226,27 @@ def conclude(numbers, features, sizes, temperature, weights, concepts, order, sc
         features: of shape (candidates, :data:`IN_PLACE`).
         sizes: how many candidates each mention has.
         temperature, weights: see :class:`Calibration`.
+        known: for each mention the probability that its best candidate is right, NaN where the
+            calibration is to tell.
         concepts: the row of each candidate's concept; it decides between equals.
         order: filled in: places of the candidates, best first, mention by mention.
         scores: filled in: their probabilities, in that order.
     """
     begin = 0
     row = np.empty(weights.size)
-    for size in sizes:
+    for mention in range(sizes.size):
+        size = sizes[mention]
         own = numbers[begin : begin + size]
         if size:
             shares = np.exp((own - own.max()) / temperature)
             shares /= shares.sum()
-            certainty(own, shares, features[begin : begin + size], row)
             top = shares.max()
             equals = (shares == top).sum()
-            best = min(1.0 / (1.0 + np.exp(-(row * weights).sum())), 1.0 / equals)
+            best = known[mention]
+            if np.isnan(best):
+                certainty(own, shares, features[begin : begin + size], row)
+                best = 1.0 / (1.0 + np.exp(-(row * weights).sum()))
+            best = min(best, 1.0 / equals)
             # The others keep their distance from the best, if they may: all add up to 1 at most.
             other_part, left = best / top, 1.0 - equals * top
             if left > 0.0:

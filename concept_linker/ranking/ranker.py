@@ -42,12 +42,15 @@ from concept_linker.ranking.explaining import Reason, parts, reasons
 from concept_linker.ranking.gathering import WORDS
 from concept_linker.ranking.pool import Pooling
 from concept_linker.ranking.priors import Priors
+from concept_linker.ranking.short_forms import EVIDENCE, is_short_form, short_form_evidence
 from concept_linker.trees import Trees
 
-__all__ = ["BY_STRING", "ENCODER", "IN_ITS_PLACE", "Query", "Ranker", "settled"]
+__all__ = ["BY_STRING", "ENCODER", "IN_ITS_PLACE", "SHORT_FORMS", "Query", "Ranker", "settled"]
 
-#: The folders of the trees of both stages and of the encoder, in that of a ranker.
-BY_STRING, IN_ITS_PLACE, ENCODER = "by_string", "in_its_place", "encoder"
+#: The folders of the trees of both stages, of those that judge short forms, and of the encoder, in
+#: that of a ranker.
+BY_STRING, IN_ITS_PLACE, SHORT_FORMS = "by_string", "in_its_place", "short_forms"
+ENCODER = "encoder"
 
 #: Where the first stage gives the best candidate more than this share, its place is not looked at.
 SETTLED = 0.9
@@ -111,7 +114,8 @@ class Ranker:
         priors: what was learned.
         encoder: the vectors of words.
         by_string, in_its_place: the trees of both stages.
-        calibration: the probabilities.
+        short_forms: the trees that say how likely the best candidate of a short form is right.
+        calibration: the probabilities of all others.
         most: how many candidates a mention keeps.
     """
 
@@ -122,6 +126,7 @@ class Ranker:
         encoder: Encoder,
         by_string: Trees,
         in_its_place: Trees,
+        short_forms: Trees,
         calibration: Calibration,
         *,
         most: int,
@@ -129,6 +134,7 @@ class Ranker:
         self._kb = kb
         self._by_string = by_string
         self._in_its_place = in_its_place
+        self._short_forms = short_forms
         self._calibration = calibration
         self._most = most
         self._pooling = Pooling(kb, priors, encoder, most=most)
@@ -155,8 +161,8 @@ class Ranker:
             InputError: one of them is not there, or is of another version.
         """
         try:
-            by_string, in_its_place = (
-                Trees.open(folder / stage) for stage in (BY_STRING, IN_ITS_PLACE)
+            by_string, in_its_place, short_forms = (
+                Trees.open(folder / stage) for stage in (BY_STRING, IN_ITS_PLACE, SHORT_FORMS)
             )
             calibration = Calibration.open(folder / "calibration.json")
         except OSError as error:
@@ -164,6 +170,7 @@ class Ranker:
         for stage, trees, columns in (
             (BY_STRING, by_string, FEATURES),
             (IN_ITS_PLACE, in_its_place, IN_PLACE),
+            (SHORT_FORMS, short_forms, EVIDENCE),
         ):
             if trees.features.max() >= len(columns):
                 raise InputError(
@@ -171,7 +178,7 @@ class Ranker:
                     f"wanted {len(columns)} at most: train it anew"
                 )
         learned = Priors.open(priors), Encoder.open(folder / ENCODER)
-        ranker = cls(kb, *learned, by_string, in_its_place, calibration, most=most)
+        ranker = cls(kb, *learned, by_string, in_its_place, short_forms, calibration, most=most)
         ranker._opened = partial(Ranker.open, most=most), (kb, folder, priors)
         return ranker
 
@@ -191,8 +198,10 @@ class Ranker:
             answers = self._answers
             missing = [n for n in dict.fromkeys(numbers[sure].tolist()) if n not in answers]
             alone = self._placed([Query("")] * len(missing), np.array(missing, np.int64))
-            answers.update(zip(missing, self._answered(alone), strict=True))
-            others = iter(self._answered(self._placed(queries, numbers, ~sure)))
+            none_short = np.zeros(len(missing), np.bool_)
+            answers.update(zip(missing, self._answered(alone, none_short), strict=True))
+            placed = self._placed(queries, numbers, ~sure)
+            others = iter(self._answered(placed, self._is_short[numbers[~sure]]))
             return [
                 answers[number] if is_sure else next(others)
                 for number, is_sure in zip(numbers.tolist(), sure.tolist(), strict=True)
@@ -236,12 +245,23 @@ class Ranker:
         own = [pool.concepts.tolist().index(one) for one in placed.concepts[both].tolist()]
         return reasons(parts(self._by_string, FEATURES, pool.features[own]), second)
 
-    def _answered(self, placed: _Placed) -> list[tuple[Candidate, ...]]:
-        """The candidates as values, the best first."""
+    def _answered(
+        self, placed: _Placed, is_short: NDArray[np.bool_]
+    ) -> list[tuple[Candidate, ...]]:
+        """The candidates as values, the best first.
+
+        Args:
+            placed: the candidates of some mentions.
+            is_short: which mentions are short forms.
+        """
         concepts, rows, features, sizes = placed
         odds = self._in_its_place.odds(features)
+        known = np.full(len(sizes), np.nan)
+        if is_short.any():
+            evidence = self._evidence(odds, placed)[is_short]
+            known[is_short] = 1.0 / (1.0 + np.exp(-self._short_forms.odds(evidence)))
         order, scores = np.empty(len(odds), np.int64), np.empty(len(odds))
-        conclude(odds, features, sizes, *self._calibration, concepts, order, scores)
+        conclude(odds, features, sizes, *self._calibration, known, concepts, order, scores)
         kept = np.minimum(sizes, self._most)
         best = spread(np.cumsum(sizes) - sizes, kept)
         heads, types, new = self._heads, self._types, tuple.__new__
@@ -253,6 +273,36 @@ class Ranker:
         ]
         ends = list(itertools.accumulate(kept.tolist(), initial=0))
         return [tuple(found[begin:end]) for begin, end in itertools.pairwise(ends)]
+
+    def _evidence(self, odds: NDArray[np.float64], placed: _Placed) -> NDArray[np.float32]:
+        """What is known of the best candidate of each mention, one row each."""
+        evidence = np.zeros((len(placed.sizes), len(EVIDENCE)), np.float32)
+        temperature = self._calibration.temperature
+        short_form_evidence(odds, placed.features, placed.sizes, temperature, evidence)
+        return evidence
+
+    def short_forms(self, queries: Sequence[Query]) -> list[tuple[str, NDArray[np.float32]] | None]:
+        """For each query that is a short form its best concept and what is known of it.
+
+        That is what the trees that judge short forms learn from; ``None`` for other queries, and
+        for those without candidates.
+        """
+        with self._lock:
+            numbers = self._learn([query.string for query in queries])
+            asked = self._is_short[numbers]
+            placed = self._placed(queries, numbers, asked)
+            odds = self._in_its_place.odds(placed.features)
+            evidence = self._evidence(odds, placed)
+            found: list[tuple[str, NDArray[np.float32]] | None] = [None] * len(queries)
+            begin = 0
+            for at, size, row in zip(
+                np.flatnonzero(asked).tolist(), placed.sizes.tolist(), evidence, strict=True
+            ):
+                if size:
+                    best = placed.concepts[begin + int(odds[begin : begin + size].argmax())]
+                    found[at] = self._kb.head(int(best))[0], row
+                begin += size
+            return found
 
     def _brought(self, row: int, score: float) -> Candidate:
         """A candidate that another string has brought: it is not among the string's own best."""
@@ -314,7 +364,10 @@ class Ranker:
         new = slice(known, known + len(missing))
         self._begins[new] = begin + np.cumsum(sizes) - sizes
         self._sizes[new], self._words[new] = sizes, words
-        self._settled[new] = settled(self._shelf, self._begins[new], sizes)
+        # What a short form means its place decides.
+        self._is_short[new] = [is_short_form(string) for string in missing]
+        known_by_string = settled(self._shelf, self._begins[new], sizes)
+        self._settled[new] = known_by_string & ~self._is_short[new]
         self._used = end
         self._number_of.update(zip(missing, itertools.count(known), strict=False))
 
@@ -337,7 +390,7 @@ class Ranker:
         self._number_of: dict[str, int] = {}
         self._begins, self._sizes = np.zeros(strings, np.int64), np.zeros(strings, np.int64)
         self._words = np.zeros((strings, 2, WORDS + 1), np.uint64)
-        self._settled = np.zeros(strings, np.bool_)
+        self._settled, self._is_short = np.zeros(strings, np.bool_), np.zeros(strings, np.bool_)
         # The answers of strings that are settled.
         self._answers: dict[int, tuple[Candidate, ...]] = {}
         self._heads: list[tuple[str, str, str, float]] = []

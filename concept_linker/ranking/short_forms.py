@@ -1,0 +1,59 @@
+"""How likely the best candidate of a short form is right.
+
+``CTPA`` is a gene's alias, ``RA`` a disease, ``SWI`` a protein complex: a short form that its text
+does not explain is mostly known in another sense than the one meant, however well the string fits.
+So its probability comes from trees of its own, learned on the short forms of captions alone
+(``models/ranker/short_forms.py``): they see what the string says, the company it keeps, and which
+semantic groups the place allows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from concept_linker.candidates.normalise import is_symbol
+from concept_linker.ranking.context import IN_PLACE
+
+__all__ = ["EVIDENCE", "is_short_form", "short_form_evidence"]
+
+#: What is known of the best candidate: what the second stage sees of it and says of it.
+EVIDENCE = (*IN_PLACE, "place_number", "place_share", "candidates_in_place")
+
+_LONGEST = 6
+_SEEN = len(IN_PLACE)
+
+
+def is_short_form(string: str) -> bool:
+    """Whether a string looks like a short form, so that its letters say little.
+
+    >>> [is_short_form(string) for string in ("CTPA", "LCx", "SNPs", "lesion", "p53", "L")]
+    [True, True, True, False, True, False]
+    """
+    return len(string) <= _LONGEST and is_symbol(string) and len(string) > 1
+
+
+@njit(cache=True, nogil=True)
+def short_form_evidence(numbers, features, sizes, temperature, out):  # type: ignore[no-untyped-def]
+    """Fills in :data:`EVIDENCE` of the best candidate of each mention.
+
+    Args:
+        numbers: what the trees of the second stage say, one mention after the other.
+        features: of shape (candidates, :data:`~.context.IN_PLACE`).
+        sizes: how many candidates each mention has; of one that has none the row is left.
+        temperature: see :class:`~.context.Calibration`.
+        out: float32 of shape (mentions, :data:`EVIDENCE`).
+    """
+    begin = 0
+    for mention in range(sizes.size):
+        own = numbers[begin : begin + sizes[mention]]
+        if own.size:
+            best = np.argmax(own)
+            total = 0.0
+            for number in own:
+                total += np.exp((number - own[best]) / temperature)
+            out[mention, :_SEEN] = features[begin + best]
+            out[mention, _SEEN] = own[best]
+            out[mention, _SEEN + 1] = 1.0 / total
+            out[mention, _SEEN + 2] = own.size
+        begin += sizes[mention]
