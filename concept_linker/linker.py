@@ -8,21 +8,20 @@ from dataclasses import replace
 from functools import lru_cache
 from operator import itemgetter
 from os import PathLike
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from concept_linker.annotation import Annotation, Candidate, Mention
 from concept_linker.errors import InputError, SettingsError
+from concept_linker.finding import Found, MentionFinder
 from concept_linker.garbage import no_collection
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
-from concept_linker.mentions.abbreviations import expand
 from concept_linker.mentions.choosing import open_detector
-from concept_linker.mentions.cues import without_cues
 from concept_linker.mentions.detector import READ_TOGETHER, MentionDetector, Span, TellsGroups
 from concept_linker.mentions.negation import negated
-from concept_linker.mentions.noise import without_noise
+from concept_linker.mentions.numerals import other_numerals
 from concept_linker.passages import Caption, Passage, read_caption, together
 from concept_linker.ranking.explaining import Explanation
 from concept_linker.ranking.priors import PRIORS
@@ -33,16 +32,8 @@ from concept_linker.resources import model_path
 __all__ = ["ConceptLinker", "LinkerSettings", "link"]
 
 
-class _Found(NamedTuple):
-    """Something found in a passage.
-
-    Args:
-        span: where it is in the passage.
-        long_form: what it abbreviates, or ``None``.
-    """
-
-    span: Span
-    long_form: str | None
+# A name inside a mention that has no concept is taken from this score on.
+_SURE_INSIDE = 0.5
 
 
 class LinkerSettings(BaseModel):
@@ -83,7 +74,9 @@ class ConceptLinker:
         self.kb = kb
         self.settings = settings or LinkerSettings()
         self._detector = detector
+        self._finder = MentionFinder(kb, detector)
         self._ranker = ranker
+        self._spelling = lru_cache(maxsize=1 << 14)(self._spell)
 
     @classmethod
     def load(
@@ -205,7 +198,7 @@ class ConceptLinker:
         if not isinstance(text, str):
             raise InputError(_no_text(text))
         passages = read_caption(text).passages
-        found = self._find(passages)
+        found = self._finder.find(passages)
         queries = self._queries(passages, found)
         where = [
             (passage, one.span)
@@ -232,8 +225,37 @@ class ConceptLinker:
             yield _annotation(caption, list(itertools.chain.from_iterable(own)))
 
     def _linked(self, passages: Sequence[Passage]) -> list[list[Mention]]:
-        """The mentions of each passage."""
-        found = self._find(passages)
+        """The mentions of each passage.
+
+        Where a mention has no good concept, the names inside it are tried.
+        """
+        found = self._finder.find(passages)
+        mentions = self._ranked(passages, found)
+        unlinked = [
+            [
+                one.span
+                for one, mention in zip(some, own, strict=True)
+                if passage.spans is None and mention.best is None and one.long_form is None
+            ]
+            for passage, some, own in zip(passages, found, mentions, strict=True)
+        ]
+        inner = self._finder.inside(passages, unlinked)
+        again = []
+        for some, spans, names in zip(found, unlinked, inner, strict=True):
+            instead = {span: own for span, own in zip(spans, names, strict=True) if own}
+            parts = [instead.get(one.span, [one]) for one in some] if instead else []
+            again.append(list(itertools.chain.from_iterable(parts)))
+        if not any(again):
+            return mentions
+        retried = self._ranked(passages, again)
+        return [
+            _with_inner(own, some) if some else own
+            for own, some in zip(mentions, retried, strict=True)
+        ]
+
+    def _ranked(
+        self, passages: Sequence[Passage], found: Sequence[Sequence[Found]]
+    ) -> list[list[Mention]]:
         queries = self._queries(passages, found)
         with no_collection():
             ranked = iter(self._ranker.rank_many(queries))
@@ -247,34 +269,25 @@ class ConceptLinker:
                 for passage, some in zip(passages, found, strict=True)
             ]
 
-    def _find(self, passages: Sequence[Passage]) -> list[list[_Found]]:
-        """What is to be linked in each passage."""
-        unread = [passage.text for passage in passages if passage.spans is None]
-        detected = iter(self._detector.detect_many(unread))
-        found = []
-        for passage in passages:
-            if passage.spans is None:
-                spans = _mentioned(
-                    passage, list(without_cues(passage.text, next(detected), self.kb.find))
-                )
-            else:
-                spans = [Span(*span) for span in passage.spans]
-            found.append([_Found(span, _long_form(passage, span)) for span in spans])
-        return found
-
     def _queries(
-        self, passages: Sequence[Passage], found: Sequence[Sequence[_Found]]
+        self, passages: Sequence[Passage], found: Sequence[Sequence[Found]]
     ) -> list[Query]:
         queries = []
         groups = self._groups(passages, found)
         for number, (passage, some, own) in enumerate(zip(passages, found, groups, strict=True)):
             for ((start, end, *_), long_form), chances in zip(some, own, strict=True):
-                string = long_form or passage.text[start:end]
+                string = self._spelling(long_form or passage.text[start:end])
                 queries.append(Query(string, *beside(passage.text, start, end), chances, number))
         return queries
 
+    def _spell(self, string: str) -> str:
+        """A string as the base writes it, where that differs in the numeral only."""
+        if self.kb.find(string):
+            return string
+        return next((one for one in other_numerals(string) if self.kb.find(one)), string)
+
     def _groups(
-        self, passages: Sequence[Passage], found: Sequence[Sequence[_Found]]
+        self, passages: Sequence[Passage], found: Sequence[Sequence[Found]]
     ) -> Iterable[Iterable[Any]]:
         """For each span of each passage the chances of the groups, if the detector knows."""
         if not isinstance(self._detector, TellsGroups):
@@ -285,7 +298,7 @@ class ConceptLinker:
     def _mention(
         self,
         passage: Passage,
-        found: _Found,
+        found: Found,
         candidates: tuple[Candidate, ...],
         *,
         negated: bool,
@@ -326,6 +339,20 @@ def _annotation(caption: Caption, mentions: Sequence[Mention]) -> Annotation:
     )
 
 
+def _with_inner(mentions: Sequence[Mention], retried: Sequence[Mention]) -> list[Mention]:
+    """Mentions, with those inside an unlinked one in its place where they are surely linked."""
+    sure = [one for one in retried if one.best is not None and one.best.score >= _SURE_INSIDE]
+    kept = []
+    for mention in mentions:
+        inside = [
+            one
+            for one in sure
+            if mention.best is None and mention.start <= one.start and one.end <= mention.end
+        ]
+        kept += inside or [mention]
+    return kept
+
+
 def _given(text: Any, spans: Any) -> Caption:
     if not isinstance(text, str):
         raise InputError(_no_text(text))
@@ -333,42 +360,6 @@ def _given(text: Any, spans: Any) -> Caption:
         raise InputError(f"spans are {type(spans).__name__}, wanted (start, end) pairs")
     checked = [_checked_span(span, text) for span in spans]
     return read_caption(text, tuple((span.start, span.end) for span in checked))
-
-
-def _mentioned(passage: Passage, detected: Sequence[Span]) -> list[Span]:
-    """Detected spans without noise, with those of short forms that no detector knows."""
-    kept = without_noise(passage.text, detected)
-    if passage.definitions:
-        short = {place for one in passage.definitions for place in one.occurrences}
-        chosen = set(kept)
-        kept = [span for span in detected if span in chosen or span[:2] in short]
-        kept += _short_forms(passage, kept)
-        kept.sort()
-    return kept
-
-
-def _long_form(passage: Passage, span: Span) -> str | None:
-    if not passage.definitions:
-        return None
-    return expand(passage.text, span.start, span.end, passage.definitions)
-
-
-def _short_forms(passage: Passage, spans: Sequence[Span]) -> list[Span]:
-    """The short forms that no span touches, where the long form was found to be a mention."""
-    taken = bytearray(len(passage.text))
-    for span in spans:
-        taken[span.start : span.end] = b"\1" * (span.end - span.start)
-    found = []
-    for definition in passage.definitions:
-        begin, stop = definition.long_start, definition.long_end
-        meant = next((one for one in spans if one.start < stop and one.end > begin), None)
-        if meant is None:
-            continue
-        for first, last in definition.occurrences:
-            if not any(taken[first:last]):
-                found.append(meant._replace(start=first, end=last))
-                taken[first:last] = b"\1" * (last - first)
-    return found
 
 
 def _as_found(candidate: Candidate, chance: float) -> Candidate:

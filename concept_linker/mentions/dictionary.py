@@ -62,12 +62,12 @@ class DictionaryDetector:
         return self._detect([text])[0]
 
     def _detect(self, texts: list[str]) -> list[list[Span]]:
-        from concept_linker.mentions.matching import find_runs, select_longest
+        from concept_linker.mentions.matching import closed, find_runs, select_longest
         from concept_linker.mentions.tokens import cut
 
         tokens = cut(texts)
         found = find_runs(tokens, self._kb.index.table)
-        starts, ends = tokens.starts[found[:, 0]], tokens.ends[found[:, 1]]
+        starts, ends = tokens.starts[found[:, 0]], closed(tokens, found)
         numbers = np.searchsorted(tokens.text_starts, starts, side="right") - 1
         shouted = np.fromiter((is_shouted(text) for text in texts), np.bool_, len(texts))
         text, accepts = tokens.text, self._accepts

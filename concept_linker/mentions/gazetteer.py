@@ -24,7 +24,7 @@ from concept_linker.knowledge_base.identity import NameKind
 from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
 from concept_linker.mentions.detector import GROUPS
 from concept_linker.mentions.guards import everyday_words, is_worded
-from concept_linker.mentions.matching import find_runs, hash_table, select_longest
+from concept_linker.mentions.matching import closed, find_runs, hash_table, select_longest
 from concept_linker.mentions.tokens import Tokens, cut
 
 __all__ = ["Features", "Gazetteer", "Memory", "Names", "Runs", "without_groups"]
@@ -269,7 +269,7 @@ class Gazetteer:
 
     def _runs(self, tokens: Tokens, memory: Recalls) -> Runs:
         found = find_runs(tokens, self._table, self.memory.table)
-        starts, ends = tokens.starts[found[:, 0]], tokens.ends[found[:, 1]]
+        starts, ends = tokens.starts[found[:, 0]], closed(tokens, found)
         # Only what begins and ends with a word: "5 mg" in "2.5 mg" does not.
         first = np.searchsorted(tokens.word_starts, starts, side="right") - 1
         last = np.searchsorted(tokens.word_ends, ends)

@@ -30,11 +30,14 @@ from concept_linker.mentions.evidence import LEAST_CHANCE, gather
 from concept_linker.mentions.guards import everyday_words, is_shouted
 from concept_linker.mentions.ner import Reader, likeliest_groups, spans_of
 from concept_linker.mentions.ner_decoding import choose, presence
+from concept_linker.mentions.passed_over import passed_over
 from concept_linker.resources import model_path
 from concept_linker.trees import Trees
 
 __all__ = ["HybridDetector"]
 
+# How often a name that was passed over is a mention, as counted in annotated captions.
+_OF_A_NAME = 0.8
 _LEAD = re.compile(
     r"""(?:(?P<look>left|right|bilateral|(?:hyper|hypo|iso)(?:intense|dense|echoic|attenuating))
         |(?P<weighting>T[12]\*?[-\ ]weighted))\ """,
@@ -78,6 +81,11 @@ class HybridDetector:
             first, last = first[chosen], last[chosen]
             place = np.flatnonzero(likely)[chosen]
             here = presence(candidates.first, candidates.last, chances, place)
+            stays, named = passed_over(reading.features, first, last)
+            runs = reading.features.runs
+            first = np.concatenate([first[stays], runs.first[named]])
+            last = np.concatenate([last[stays], runs.last[named]])
+            here = np.concatenate([here[stays], np.full(named.size, _OF_A_NAME)])
             groups = likeliest_groups(reading, first, last)
             found_in = spans_of(reading.features.tokens, first, last, groups, here)
             for text, spans in zip(batch, found_in, strict=True):

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from concept_linker.candidates.grams import hash_bytes, table_find
 from concept_linker.mentions.tokens import Tokens
 
-__all__ = ["find_runs", "select_longest"]
+__all__ = ["closed", "find_runs", "select_longest"]
 
 #: More words than this no name in running text has; it bounds the work on a long caption.
 LONGEST_RUN = 12
@@ -66,6 +66,30 @@ def find_runs(
         if number <= found.shape[0]:
             return found[:number]
         found = np.empty((number, 4), np.int64)
+
+
+def closed(tokens: Tokens, found: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Where runs end: behind the bracket that closes one opened in them, ``vitamin B(12)``.
+
+    Args:
+        tokens: the texts.
+        found: rows of first and last token.
+    """
+    ends = tokens.ends[found[:, 1]]
+    _close(tokens.points, tokens.starts[found[:, 0]], ends)
+    return ends
+
+
+@njit(cache=True, nogil=True)
+def _close(points, starts, ends):  # type: ignore[no-untyped-def]
+    for i in range(starts.size):
+        end = ends[i]
+        if end < points.size and points[end] == 41:
+            depth = 0
+            for at in range(starts[i], end):
+                depth += (points[at] == 40) - (points[at] == 41)
+            if depth == 1:
+                ends[i] = end + 1
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -29,6 +29,8 @@ _WORD, _LETTER, _DIGIT, _GREEK, _MARK, _DECIMAL, _SPACE, _BREAK = (1 << i for i 
 _BLOCK = 256
 # What only says which way to write is no word.
 _DIRECTIONS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# So many marks may be between two tokens of a name if no blank is: "Na(+)/K".
+_TIGHT = 5
 _BREAKS = frozenset('()[]{};:!?|"“”<>=≥≤±~*†‡§¶•…\n')
 
 
@@ -206,7 +208,10 @@ def _set_bounds(points, classes, tokens, opens, closes, joins):  # type: ignore[
         end, start = tokens[i, 1], tokens[i + 1, 0]
         if end == start or points[end] == 95:
             closes[i] = opens[i + 1] = 0
-        if start - end > 3:
+        blanks = False
+        for at in range(end, start):
+            blanks = blanks or classes[at] & _SPACE != 0
+        if start - end > (3 if blanks else _TIGHT):
             joins[i] = 0
         for at in range(end, start):
             point, last = points[at], at + 1 == start
@@ -215,8 +220,9 @@ def _set_bounds(points, classes, tokens, opens, closes, joins):  # type: ignore[
             comma_follows = not last and point == 44 and points[at + 1] == 44
             mark = point == 46 or point == 44
             dash = point == 45 or point == 47 or point == 0x2013 or point == 0x2014
+            bracket = point == 40 or point == 41
             if (
-                classes[at] & _BREAK
+                (classes[at] & _BREAK and (blanks or not bracket))
                 or (mark and (blank_follows or comma_follows))
                 or (dash and (blank_follows or blank_before))
             ):

@@ -281,7 +281,9 @@ class Ranker:
         short_form_evidence(odds, placed.features, placed.sizes, temperature, evidence)
         return evidence
 
-    def short_forms(self, queries: Sequence[Query]) -> list[tuple[str, NDArray[np.float32]] | None]:
+    def short_form_cases(
+        self, queries: Sequence[Query]
+    ) -> list[tuple[str, NDArray[np.float32]] | None]:
         """For each query that is a short form its best concept and what is known of it.
 
         That is what the trees that judge short forms learn from; ``None`` for other queries, and

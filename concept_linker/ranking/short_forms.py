@@ -9,6 +9,8 @@ semantic groups the place allows.
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 from numba import njit
 
@@ -20,17 +22,17 @@ __all__ = ["EVIDENCE", "is_short_form", "short_form_evidence"]
 #: What is known of the best candidate: what the second stage sees of it and says of it.
 EVIDENCE = (*IN_PLACE, "place_number", "place_share", "candidates_in_place")
 
-_LONGEST = 6
+_WRITTEN = re.compile(r"\w[\w/-]{1,5}")
 _SEEN = len(IN_PLACE)
 
 
 def is_short_form(string: str) -> bool:
     """Whether a string looks like a short form, so that its letters say little.
 
-    >>> [is_short_form(string) for string in ("CTPA", "LCx", "SNPs", "lesion", "p53", "L")]
-    [True, True, True, False, True, False]
+    >>> [is_short_form(string) for string in ("CTPA", "LCx", "SNPs", "lesion", "Ca(2+)", "L")]
+    [True, True, True, False, False, False]
     """
-    return len(string) <= _LONGEST and is_symbol(string) and len(string) > 1
+    return _WRITTEN.fullmatch(string) is not None and is_symbol(string)
 
 
 @njit(cache=True, nogil=True)

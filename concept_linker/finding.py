@@ -1,0 +1,122 @@
+"""What is to be linked in a caption: what the detector finds, by the rules of text.
+
+Any detector is taken at its word only so far: noise goes, and so do the negation cues in a mention;
+short forms that the caption explains are added, and numerals that belong to a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from concept_linker.knowledge_base.base import KnowledgeBase
+from concept_linker.mentions.abbreviations import expand
+from concept_linker.mentions.cues import without_cues
+from concept_linker.mentions.detector import MentionDetector, Span
+from concept_linker.mentions.noise import without_noise
+from concept_linker.mentions.numerals import with_numerals
+from concept_linker.mentions.passed_over import InnerNames
+from concept_linker.passages import Passage
+
+__all__ = ["Found", "MentionFinder"]
+
+
+class Found(NamedTuple):
+    """Something found in a passage.
+
+    Args:
+        span: where it is in the passage.
+        long_form: what it abbreviates, or ``None``.
+    """
+
+    span: Span
+    long_form: str | None
+
+
+class MentionFinder:
+    """Finds what is to be linked.
+
+    Args:
+        kb: the base.
+        detector: what finds mentions.
+    """
+
+    def __init__(self, kb: KnowledgeBase, detector: MentionDetector) -> None:
+        self._kb = kb
+        self._detector = detector
+        self._inner = InnerNames(kb)
+
+    def find(self, passages: Sequence[Passage]) -> list[list[Found]]:
+        """What is to be linked in each passage, in reading order, or as it was given."""
+        unread = [passage.text for passage in passages if passage.spans is None]
+        detected = iter(self._detector.detect_many(unread))
+        found = []
+        for passage in passages:
+            if passage.spans is None:
+                spans = self._by_rules(passage, next(detected))
+            else:
+                spans = [Span(*span) for span in passage.spans]
+            found.append([Found(span, _long_form(passage, span)) for span in spans])
+        return found
+
+    def inside(
+        self, passages: Sequence[Passage], spans: Sequence[Sequence[Span]]
+    ) -> list[list[list[Found]]]:
+        """The names inside mentions that name nothing as a whole.
+
+        Args:
+            passages: some passages.
+            spans: for each passage its mentions.
+        """
+        strings = [
+            passage.text[span.start : span.end]
+            for passage, some in zip(passages, spans, strict=True)
+            for span in some
+        ]
+        names = iter(self._inner.find(strings))
+        return [
+            [
+                [
+                    Found(span._replace(start=span.start + start, end=span.start + end), None)
+                    for start, end in next(names)
+                ]
+                for span in some
+            ]
+            for some in spans
+        ]
+
+    def _by_rules(self, passage: Passage, detected: Sequence[Span]) -> list[Span]:
+        text, is_name = passage.text, self._kb.find
+        spans = list(with_numerals(text, without_cues(text, detected, is_name), is_name))
+        kept = without_noise(text, spans)
+        if passage.definitions:
+            short = {place for one in passage.definitions for place in one.occurrences}
+            chosen = set(kept)
+            kept = [span for span in spans if span in chosen or span[:2] in short]
+            kept += _short_forms(passage, kept)
+            kept.sort()
+        return kept
+
+
+def _long_form(passage: Passage, span: Span) -> str | None:
+    if not passage.definitions:
+        return None
+    return expand(passage.text, span.start, span.end, passage.definitions)
+
+
+def _short_forms(passage: Passage, spans: Sequence[Span]) -> list[Span]:
+    """The short forms that no span touches, where the long form was found to be a mention."""
+    taken = bytearray(len(passage.text))
+    for span in spans:
+        taken[span.start : span.end] = b"\1" * (span.end - span.start)
+    found = []
+    for definition in passage.definitions:
+        begin, stop = definition.long_start, definition.long_end
+        meant = next((one for one in spans if one.start < stop and one.end > begin), None)
+        if meant is None:
+            continue
+        for first, last in definition.occurrences:
+            if not any(taken[first:last]):
+                found.append(meant._replace(start=first, end=last))
+                taken[first:last] = b"\1" * (last - first)
+    return found
