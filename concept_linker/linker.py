@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from os import PathLike
 from typing import Annotated, Any, NamedTuple
 
@@ -15,9 +15,18 @@ from concept_linker.errors import InputError, SettingsError
 from concept_linker.garbage import no_collection
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
+from concept_linker.locks import Lock
 from concept_linker.mentions.abbreviations import Definition, expand, find_abbreviations
 from concept_linker.mentions.choosing import open_detector
-from concept_linker.mentions.detector import READ_TOGETHER, MentionDetector, Span, TellsGroups
+from concept_linker.mentions.detector import (
+    READ_TOGETHER,
+    GroupsOf,
+    MentionDetector,
+    Read,
+    ReadsOnce,
+    Span,
+    TellsGroups,
+)
 from concept_linker.mentions.negation import negated
 from concept_linker.mentions.noise import without_noise
 from concept_linker.ranking.explaining import Explanation
@@ -56,7 +65,8 @@ class LinkerSettings(BaseModel):
 class ConceptLinker:
     """Finds the mentions of a text and links each to a concept.
 
-    Made by :meth:`load`.  Deterministic: the same text gives the same annotation.
+    Made by :meth:`load`.  Deterministic: the same text gives the same annotation.  Threads may
+    share one.
 
     Args:
         kb: the knowledge base.
@@ -147,8 +157,10 @@ class ConceptLinker:
         number = 0
         while batch := list(itertools.islice(stream, min(batch_size, READ_TOGETHER))):
             good = list(itertools.takewhile(lambda text: isinstance(text, str), batch))
-            found = zip(good, self._detector.detect_many(good), strict=True)
-            yield from self._link([self._spans_of(text, spans) for text, spans in found])
+            read = self._read(good)
+            found = zip(good, read.spans, strict=True)
+            prepared = [self._spans_of(text, spans) for text, spans in found]
+            yield from self._link(prepared, read.groups)
             number += len(good)
             if len(good) < len(batch):
                 raise InputError(_no_text(batch[len(good)], number))
@@ -180,7 +192,8 @@ class ConceptLinker:
         """
         stream = iter(documents)
         while batch := list(itertools.islice(stream, 64)):
-            yield from self._link([_given(text, spans) for text, spans in batch])
+            prepared = [_given(text, spans) for text, spans in batch]
+            yield from self._link(prepared, self._groups_of([text for text, *_ in prepared]))
 
     def explain(self, text: str) -> list[Explanation]:
         """Why each mention of a text has its concept: what puts the best candidate before the next.
@@ -192,9 +205,9 @@ class ConceptLinker:
         """
         if not isinstance(text, str):
             raise InputError(_no_text(text))
-        [spans] = self._detector.detect_many([text])
-        prepared = self._spans_of(text, spans)
-        queries = self._queries([prepared])
+        read = self._read([text])
+        prepared = self._spans_of(text, *read.spans)
+        queries = self._queries([prepared], read.groups)
         explained = zip(prepared.spans, queries, self._ranker.explain(queries), strict=True)
         found = []
         for (start, end, _, chance), query, answer in explained:
@@ -215,19 +228,32 @@ class ConceptLinker:
             kept.sort()
         return _Prepared(text, kept, definitions)
 
-    def _queries(self, prepared: Sequence[_Prepared]) -> list[Query]:
+    def _read(self, texts: Sequence[str]) -> Read:
+        """What the detector reads in texts."""
+        if isinstance(self._detector, ReadsOnce):
+            return self._detector.read(texts)
+        return Read(list(self._detector.detect_many(texts)), self._groups_of(texts))
+
+    def _groups_of(self, texts: Sequence[str]) -> GroupsOf:
+        """For spans of texts the chances of the semantic groups, if the detector knows."""
+        if isinstance(self._detector, TellsGroups):
+            return partial(self._detector.groups_many, texts)
+        return lambda spans: [[None] * len(some) for some in spans]
+
+    def _queries(self, prepared: Sequence[_Prepared], groups: GroupsOf) -> list[Query]:
         queries = []
-        for number, ((text, spans, definitions), groups) in enumerate(
-            zip(prepared, self._groups(prepared), strict=True)
+        told = groups([[span[:2] for span in spans] for _, spans, _ in prepared])
+        for number, ((text, spans, definitions), of_spans) in enumerate(
+            zip(prepared, told, strict=True)
         ):
-            for (start, end, *_), chances in zip(spans, groups, strict=True):
+            for (start, end, *_), chances in zip(spans, of_spans, strict=True):
                 long = expand(text, start, end, definitions) if definitions else None
                 string, (left, right) = long or text[start:end], beside(text, start, end)
                 queries.append(Query(string, left, right, chances, number))
         return queries
 
-    def _link(self, prepared: Sequence[_Prepared]) -> list[Annotation]:
-        queries = self._queries(prepared)
+    def _link(self, prepared: Sequence[_Prepared], groups: GroupsOf) -> list[Annotation]:
+        queries = self._queries(prepared, groups)
         with no_collection():
             ranked = iter(zip(queries, self._ranker.rank_many(queries), strict=True))
             return [
@@ -240,13 +266,6 @@ class ConceptLinker:
                 )
                 for text, spans, _ in prepared
             ]
-
-    def _groups(self, prepared: Sequence[_Prepared]) -> Iterable[Iterable[Any]]:
-        """For each span of each text the chances of the semantic groups, if the detector knows."""
-        if not isinstance(self._detector, TellsGroups):
-            return ([None] * len(spans) for _, spans, _ in prepared)
-        texts, spans, _ = zip(*prepared, strict=True) if prepared else ((), (), ())
-        return self._detector.groups_many(texts, [[span[:2] for span in some] for some in spans])
 
     def _mention(
         self,
@@ -339,9 +358,17 @@ def _checked_span(span: Any, text: str) -> Span:
     return Span(int(start), int(end))
 
 
+_loading = Lock()
+
+
 @lru_cache(maxsize=1)
-def _default() -> ConceptLinker:
+def _loaded() -> ConceptLinker:
     return ConceptLinker.load()
+
+
+def _default() -> ConceptLinker:
+    with _loading:  # once, though several threads ask
+        return _loaded()
 
 
 def link(text: str) -> Annotation:
