@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from concept_linker.compiling import njit
 from concept_linker.errors import ConceptLinkerError
 from concept_linker.locks import Lock
 from concept_linker.mentions.gazetteer import Features

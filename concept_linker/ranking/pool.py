@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from concept_linker.candidates.normalise import case_agrees, key
+from concept_linker.compiling import njit
 from concept_linker.knowledge_base.base import KnowledgeBase, Nearest
 from concept_linker.knowledge_base.identity import NameKind
 from concept_linker.locks import Lock
