@@ -162,6 +162,8 @@ class TimedDetector:
         self._detect = clock.timed("detection", lambda texts: list(detector.detect_many(texts)))
         if hasattr(detector, "groups_many"):
             self.groups_many = clock.timed("detection", detector.groups_many)
+        if hasattr(detector, "read"):
+            self.read = clock.timed("detection", detector.read)
 
     def detect_many(self, texts: Iterable[str]) -> Iterator[Any]:
         """See ``MentionDetector``."""

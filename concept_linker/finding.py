@@ -7,12 +7,20 @@ short forms that the caption explains are added, and numerals that belong to a n
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.mentions.abbreviations import expand
 from concept_linker.mentions.cues import without_cues
-from concept_linker.mentions.detector import MentionDetector, Span
+from concept_linker.mentions.detector import (
+    GroupsOf,
+    MentionDetector,
+    Read,
+    ReadsOnce,
+    Span,
+    TellsGroups,
+)
 from concept_linker.mentions.noise import without_noise
 from concept_linker.mentions.numerals import with_numerals
 from concept_linker.mentions.passed_over import InnerNames
@@ -46,18 +54,35 @@ class MentionFinder:
         self._detector = detector
         self._inner = InnerNames(kb)
 
-    def find(self, passages: Sequence[Passage]) -> list[list[Found]]:
-        """What is to be linked in each passage, in reading order, or as it was given."""
-        unread = [passage.text for passage in passages if passage.spans is None]
-        detected = iter(self._detector.detect_many(unread))
-        found = []
-        for passage in passages:
-            if passage.spans is None:
-                spans = self._by_rules(passage, next(detected))
-            else:
-                spans = [Span(*span) for span in passage.spans]
-            found.append([Found(span, _long_form(passage, span)) for span in spans])
-        return found
+    def find(self, passages: Sequence[Passage]) -> tuple[list[list[Found]], GroupsOf]:
+        """What is to be linked in each passage, and what tells the semantic groups of spans there.
+
+        In reading order; if spans are given, these and as they are.
+        """
+        texts = [passage.text for passage in passages]
+        if all(passage.spans is not None for passage in passages):
+            groups = self._groups_of(texts)
+            spans = [[Span(*one) for one in passage.spans or ()] for passage in passages]
+        else:
+            detected, groups = self._read(texts)
+            spans = list(map(self._by_rules, passages, detected))
+        found = [
+            [Found(span, _long_form(passage, span)) for span in some]
+            for passage, some in zip(passages, spans, strict=True)
+        ]
+        return found, groups
+
+    def _read(self, texts: Sequence[str]) -> Read:
+        """What the detector reads in texts."""
+        if isinstance(self._detector, ReadsOnce):
+            return self._detector.read(texts)
+        return Read(list(self._detector.detect_many(texts)), self._groups_of(texts))
+
+    def _groups_of(self, texts: Sequence[str]) -> GroupsOf:
+        """For spans of texts the chances of the semantic groups, if the detector knows."""
+        if isinstance(self._detector, TellsGroups):
+            return partial(self._detector.groups_many, texts)
+        return lambda spans: [[None] * len(some) for some in spans]
 
     def inside(
         self, passages: Sequence[Passage], spans: Sequence[Sequence[Span]]

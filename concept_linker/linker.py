@@ -18,8 +18,9 @@ from concept_linker.finding import Found, MentionFinder
 from concept_linker.garbage import no_collection
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
+from concept_linker.locks import Lock
 from concept_linker.mentions.choosing import open_detector
-from concept_linker.mentions.detector import READ_TOGETHER, MentionDetector, Span, TellsGroups
+from concept_linker.mentions.detector import READ_TOGETHER, GroupsOf, MentionDetector, Span
 from concept_linker.mentions.negation import negated
 from concept_linker.mentions.numerals import other_numerals
 from concept_linker.passages import Caption, Passage, read_caption, together
@@ -55,7 +56,8 @@ class LinkerSettings(BaseModel):
 class ConceptLinker:
     """Finds the mentions of a text and links each to a concept.
 
-    Made by :meth:`load`.  Deterministic: the same text gives the same annotation.
+    Made by :meth:`load`.  Deterministic: the same text gives the same annotation.  Threads may
+    share one.
 
     Args:
         kb: the knowledge base.
@@ -198,8 +200,8 @@ class ConceptLinker:
         if not isinstance(text, str):
             raise InputError(_no_text(text))
         passages = read_caption(text).passages
-        found = self._finder.find(passages)
-        queries = self._queries(passages, found)
+        found, groups = self._finder.find(passages)
+        queries = self._queries(passages, found, groups)
         where = [
             (passage, one.span)
             for passage, some in zip(passages, found, strict=True)
@@ -229,8 +231,8 @@ class ConceptLinker:
 
         Where a mention has no good concept, the names inside it are tried.
         """
-        found = self._finder.find(passages)
-        mentions = self._ranked(passages, found)
+        found, groups = self._finder.find(passages)
+        mentions = self._ranked(passages, found, groups)
         unlinked = [
             [
                 one.span
@@ -247,16 +249,16 @@ class ConceptLinker:
             again.append(list(itertools.chain.from_iterable(parts)))
         if not any(again):
             return mentions
-        retried = self._ranked(passages, again)
+        retried = self._ranked(passages, again, groups)
         return [
             _with_inner(own, some) if some else own
             for own, some in zip(mentions, retried, strict=True)
         ]
 
     def _ranked(
-        self, passages: Sequence[Passage], found: Sequence[Sequence[Found]]
+        self, passages: Sequence[Passage], found: Sequence[Sequence[Found]], groups: GroupsOf
     ) -> list[list[Mention]]:
-        queries = self._queries(passages, found)
+        queries = self._queries(passages, found, groups)
         with no_collection():
             ranked = iter(self._ranker.rank_many(queries))
             return [
@@ -270,11 +272,11 @@ class ConceptLinker:
             ]
 
     def _queries(
-        self, passages: Sequence[Passage], found: Sequence[Sequence[Found]]
+        self, passages: Sequence[Passage], found: Sequence[Sequence[Found]], groups: GroupsOf
     ) -> list[Query]:
         queries = []
-        groups = self._groups(passages, found)
-        for number, (passage, some, own) in enumerate(zip(passages, found, groups, strict=True)):
+        told = groups([[one.span[:2] for one in some] for some in found])
+        for number, (passage, some, own) in enumerate(zip(passages, found, told, strict=True)):
             for ((start, end, *_), long_form), chances in zip(some, own, strict=True):
                 string = self._spelling(long_form or passage.text[start:end])
                 queries.append(Query(string, *beside(passage.text, start, end), chances, number))
@@ -285,15 +287,6 @@ class ConceptLinker:
         if self.kb.find(string):
             return string
         return next((one for one in other_numerals(string) if self.kb.find(one)), string)
-
-    def _groups(
-        self, passages: Sequence[Passage], found: Sequence[Sequence[Found]]
-    ) -> Iterable[Iterable[Any]]:
-        """For each span of each passage the chances of the groups, if the detector knows."""
-        if not isinstance(self._detector, TellsGroups):
-            return ([None] * len(some) for some in found)
-        spans = [[one.span[:2] for one in some] for some in found]
-        return self._detector.groups_many([passage.text for passage in passages], spans)
 
     def _mention(
         self,
@@ -398,9 +391,17 @@ def _checked_span(span: Any, text: str) -> Span:
     return Span(int(start), int(end))
 
 
+_loading = Lock()
+
+
 @lru_cache(maxsize=1)
-def _default() -> ConceptLinker:
+def _loaded() -> ConceptLinker:
     return ConceptLinker.load()
+
+
+def _default() -> ConceptLinker:
+    with _loading:  # once, though several threads ask
+        return _loaded()
 
 
 def link(text: str) -> Annotation:

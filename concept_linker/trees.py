@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from concept_linker.compiling import njit
 
 __all__ = ["LEADING", "OPENING", "Trees"]
 

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from numba import njit
 from numpy.typing import NDArray
+
+from concept_linker.compiling import njit
 
 __all__ = ["Best", "Names", "offer"]
 

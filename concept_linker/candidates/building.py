@@ -7,7 +7,6 @@ number them and weigh the keys, write the postings and the signatures.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from concept_linker.candidates.grams import (
@@ -18,6 +17,7 @@ from concept_linker.candidates.grams import (
     table_find,
     table_size,
 )
+from concept_linker.compiling import njit
 
 __all__ = [
     "bits_from",

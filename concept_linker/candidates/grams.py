@@ -8,7 +8,8 @@ three code points of 21 bits.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from concept_linker.compiling import njit
 
 __all__ = [
     "EMPTY",

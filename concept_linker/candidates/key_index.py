@@ -229,7 +229,7 @@ class KeyIndex:
         shape = (len(queries), k)
         best = Best(np.empty(shape, np.uint32), np.empty(shape, np.uint32), np.empty(shape))
         counts, exact = np.empty(len(queries), np.int64), np.empty(len(keys), np.int64)
-        search_many(  # type: ignore[call-arg]
+        search_many(
             *self._prepared(),
             _read_only(np.frombuffer(b"".join(keys), np.uint8)),
             _begins([len(key) for key in keys]),

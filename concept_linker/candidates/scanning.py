@@ -13,10 +13,10 @@ of the query's common grams gets those that it has, by table.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from concept_linker.candidates.best import offer
 from concept_linker.candidates.vectors import SLACK
+from concept_linker.compiling import njit
 
 __all__ = ["BLOCK", "COMMON", "RANGE", "scan"]
 

@@ -30,7 +30,6 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from concept_linker.candidates.best import Best, offer
@@ -38,6 +37,7 @@ from concept_linker.candidates.grams import find, gram_id, gram_set, shell_sort
 from concept_linker.candidates.prefetch import fetch
 from concept_linker.candidates.scanning import scan
 from concept_linker.candidates.vectors import SLACK
+from concept_linker.compiling import njit
 
 __all__ = ["CLASSES", "MARKS", "SIGNATURE", "Scratch", "search_many"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from concept_linker.compiling import njit
 from concept_linker.mentions.gazetteer import UNKNOWN, shares
 from concept_linker.mentions.ner import Reading
 from concept_linker.mentions.ner_decoding import LONGEST

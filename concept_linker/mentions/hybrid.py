@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from concept_linker.candidates.grams import key_hash
 from concept_linker.candidates.normalise import key
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.mentions.detector import READ_TOGETHER, Span
+from concept_linker.mentions.detector import READ_TOGETHER, Read, Span, SpansOfTexts
 from concept_linker.mentions.evidence import LEAST_CHANCE, gather
 from concept_linker.mentions.guards import everyday_words, is_shouted
-from concept_linker.mentions.ner import Reader, likeliest_groups, spans_of
+from concept_linker.mentions.ner import Reader, groups_of, likeliest_groups, spans_of
 from concept_linker.mentions.ner_decoding import choose, presence
 from concept_linker.mentions.passed_over import passed_over
 from concept_linker.resources import model_path
@@ -71,32 +71,40 @@ class HybridDetector:
         """See :class:`~concept_linker.mentions.detector.MentionDetector`."""
         stream = iter(texts)
         while batch := list(itertools.islice(stream, READ_TOGETHER)):
-            reading = self._reader.read(batch, LEAST_CHANCE)
-            candidates = gather(reading)
-            chances = self._trees.chances(candidates.evidence)
-            likely = chances >= self.threshold
-            first, last = candidates.first[likely], candidates.last[likely]
-            gains = chances[likely] - (self.threshold - 1e-3)
-            chosen = choose(first, last, gains, reading.places.size)
-            first, last = first[chosen], last[chosen]
-            place = np.flatnonzero(likely)[chosen]
-            here = presence(candidates.first, candidates.last, chances, place)
-            stays, named = passed_over(reading.features, first, last)
-            runs = reading.features.runs
-            first = np.concatenate([first[stays], runs.first[named]])
-            last = np.concatenate([last[stays], runs.last[named]])
-            here = np.concatenate([here[stays], np.full(named.size, _OF_A_NAME)])
-            groups = likeliest_groups(reading, first, last)
-            found_in = spans_of(reading.features.tokens, first, last, groups, here)
-            for text, spans in zip(batch, found_in, strict=True):
-                found = [
-                    Span(span.start + begin, span.start + end, span.label, span.chance)
-                    for span in spans
-                    for begin, end in self._pieces(text[span.start : span.end])
-                ]
-                if is_shouted(text):  # the network has never read a text in capitals
-                    found = [s for s in found if key(text[s.start : s.end]) not in self._everyday]
-                yield found
+            yield from self.read(batch).spans
+
+    def read(self, texts: Sequence[str]) -> Read:
+        """See :class:`~concept_linker.mentions.detector.ReadsOnce`."""
+        reading = self._reader.read(texts, LEAST_CHANCE)
+        candidates = gather(reading)
+        chances = self._trees.chances(candidates.evidence)
+        likely = chances >= self.threshold
+        first, last = candidates.first[likely], candidates.last[likely]
+        gains = chances[likely] - (self.threshold - 1e-3)
+        chosen = choose(first, last, gains, reading.places.size)
+        first, last = first[chosen], last[chosen]
+        place = np.flatnonzero(likely)[chosen]
+        here = presence(candidates.first, candidates.last, chances, place)
+        stays, named = passed_over(reading.features, first, last)
+        runs = reading.features.runs
+        first = np.concatenate([first[stays], runs.first[named]])
+        last = np.concatenate([last[stays], runs.last[named]])
+        here = np.concatenate([here[stays], np.full(named.size, _OF_A_NAME)])
+        groups = likeliest_groups(reading, first, last)
+        spans = spans_of(reading.features.tokens, first, last, groups, here)
+        found = [self._whittled(text, some) for text, some in zip(texts, spans, strict=True)]
+        return Read(found, partial(groups_of, reading))
+
+    def _whittled(self, text: str, spans: Sequence[Span]) -> list[Span]:
+        """The spans of a text, without what only says where or how it is seen."""
+        found = [
+            Span(span.start + begin, span.start + end, span.label, span.chance)
+            for span in spans
+            for begin, end in self._pieces(text[span.start : span.end])
+        ]
+        if is_shouted(text):  # the network has never read a text in capitals
+            found = [s for s in found if key(text[s.start : s.end]) not in self._everyday]
+        return found
 
     def _cut(self, words: str) -> tuple[tuple[int, int], ...]:
         """What of a mention is left without what only says where or how it is seen."""
@@ -115,8 +123,6 @@ class HybridDetector:
         """:meth:`groups_many` for one text."""
         return self._reader.groups([text], [spans])[0]
 
-    def groups_many(
-        self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
-    ) -> list[NDArray[np.float64]]:
+    def groups_many(self, texts: Sequence[str], spans: SpansOfTexts) -> list[NDArray[np.float64]]:
         """See :meth:`~concept_linker.mentions.ner.NerDetector.groups_many`."""
         return self._reader.groups(texts, spans)

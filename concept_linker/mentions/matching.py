@@ -7,10 +7,10 @@ runs that start at a token are looked up by hashing on from it.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from concept_linker.candidates.grams import hash_bytes, table_find
+from concept_linker.compiling import njit
 from concept_linker.mentions.tokens import Tokens
 
 __all__ = ["closed", "find_runs", "select_longest"]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.mentions.detector import GROUPS, READ_TOGETHER, Span
+from concept_linker.mentions.detector import GROUPS, READ_TOGETHER, Read, Span, SpansOfTexts
 from concept_linker.mentions.gazetteer import Features, Gazetteer, Memory
 from concept_linker.mentions.ner_decoding import (
     are_sound,
@@ -54,7 +54,7 @@ class Reading(NamedTuple):
 
 
 class Reader:
-    """The network with all that it needs.
+    """The network with all that it needs.  Threads may share it.
 
     Args:
         kb: the base that gives the names.
@@ -64,7 +64,6 @@ class Reader:
         folder = model_path("mention_ner") / "weights"
         self.gazetteer = Gazetteer(kb, Memory.open(folder))
         self.network = Network.open(folder)
-        self._last: tuple[list[str], Reading] = ([], self.read([], 1.0))
         self.options = json.loads((folder / "decoding.json").read_text(encoding="utf-8"))
 
     def read(self, texts: Sequence[str], least: float) -> Reading:
@@ -74,23 +73,14 @@ class Reader:
             texts: the texts.
             least: the least probability of a span that is worth a thought.
         """
-        reading = read(self.gazetteer.find(texts), self.network, least)
-        self._last = (list(texts), reading)
-        return reading
+        return read(self.gazetteer.find(texts), self.network, least)
 
-    def groups(
-        self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
-    ) -> list[NDArray[np.float64]]:
-        """See :meth:`NerDetector.groups_many`; texts that were read last are not read again."""
-        known, reading = self._last
-        if known != list(texts):
-            reading = read(self.gazetteer.find(texts), self.network, 1.0)
-        return groups_of(reading, spans)
+    def groups(self, texts: Sequence[str], spans: SpansOfTexts) -> list[NDArray[np.float64]]:
+        """See :meth:`NerDetector.groups_many`."""
+        return groups_of(self.read(texts, 1.0), spans)
 
 
-def groups_of(
-    reading: Reading, spans: Sequence[Sequence[tuple[int, int]]]
-) -> list[NDArray[np.float64]]:
+def groups_of(reading: Reading, spans: SpansOfTexts) -> list[NDArray[np.float64]]:
     """The probabilities of the groups of spans of texts that were read; see ``groups_many``."""
     tokens = reading.features.tokens
     bounds = np.array(
@@ -154,28 +144,29 @@ class NerDetector:
         """See :class:`~concept_linker.mentions.detector.MentionDetector`."""
         stream = iter(texts)
         while batch := list(itertools.islice(stream, READ_TOGETHER)):
-            reading = self._reader.read(batch, self.threshold)
-            gains = reading.chances - (self.threshold - 1e-3)
-            size = reading.places.size
-            chosen = choose(reading.first, reading.last, gains.astype(np.float64), size)
-            yield from spans_of(
-                reading.features.tokens,
-                reading.first[chosen],
-                reading.last[chosen],
-                reading.groups[chosen],
-                presence(reading.first, reading.last, reading.chances, chosen),
-            )
+            yield from self.read(batch).spans
+
+    def read(self, texts: Sequence[str]) -> Read:
+        """See :class:`~concept_linker.mentions.detector.ReadsOnce`."""
+        reading = self._reader.read(texts, self.threshold)
+        gains = reading.chances - (self.threshold - 1e-3)
+        size = reading.places.size
+        chosen = choose(reading.first, reading.last, gains.astype(np.float64), size)
+        found = spans_of(
+            reading.features.tokens,
+            reading.first[chosen],
+            reading.last[chosen],
+            reading.groups[chosen],
+            presence(reading.first, reading.last, reading.chances, chosen),
+        )
+        return Read(found, partial(groups_of, reading))
 
     def groups(self, text: str, spans: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
         """:meth:`groups_many` for one text."""
         return self._reader.groups([text], [spans])[0]
 
-    def groups_many(
-        self, texts: Sequence[str], spans: Sequence[Sequence[tuple[int, int]]]
-    ) -> list[NDArray[np.float64]]:
+    def groups_many(self, texts: Sequence[str], spans: SpansOfTexts) -> list[NDArray[np.float64]]:
         """The probabilities of the groups of given spans, if they are mentions.
-
-        Costs next to nothing for the texts, at most 256, in which mentions were found last.
 
         Args:
             texts: the texts.

@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from concept_linker.compiling import njit
 
 __all__ = ["LONGEST", "are_sound", "chain", "choose", "group_chances", "presence", "spans_of_texts"]
 

@@ -3,9 +3,9 @@
 Trained in ``models/mention_ner``, where the same network is written with its gradient.  What a
 word's own letters give does not depend on its neighbours, so it is computed once a word and kept.
 
-In what order a matrix product adds depends on the row's place among the others.  So that a text
-has the same scores alone as among others, both factors are rounded to binary fractions, so few of
-them that the sums are exact in single precision.
+In what order a matrix product adds depends on who computes it.  So that a text has the same scores
+on every machine, both factors are rounded to binary fractions, so few of them that the sums are
+exact in single precision.
 """
 
 from __future__ import annotations
@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from concept_linker.compiling import njit
 from concept_linker.errors import ConceptLinkerError
+from concept_linker.locks import Lock
 from concept_linker.mentions.gazetteer import Features
 from concept_linker.mentions.ner_words import SLOTS, word_rows
+from concept_linker.mentions.products import packed, product, room
 
 __all__ = ["FORMAT", "Network", "parameter_shapes"]
 
@@ -72,8 +74,33 @@ def parameter_shapes(
     return shapes | {"out": (width, tags), "out_bias": (tags,)}
 
 
+class _Known:
+    """Words whose own part is known, each in a row; for threads that share a network.
+
+    It only grows.  A row is written before its word is told, and never again after that: so what
+    was told stays right, and who reads needs no lock.
+
+    Args:
+        columns: of a row.
+    """
+
+    def __init__(self, columns: int) -> None:
+        self.rows: dict[str, int] = {}
+        self.own: Floats = np.empty((1024, columns), np.float32)
+
+    def add(self, words: Sequence[str], own: Floats) -> None:
+        """Adds words that are not there yet; for one thread at a time."""
+        begin, end = len(self.rows), len(self.rows) + len(words)
+        if end > len(self.own):
+            grown = np.empty((max(end, 2 * len(self.own)), self.own.shape[1]), np.float32)
+            grown[:begin] = self.own[:begin]
+            self.own = grown
+        self.own[begin:end] = own
+        self.rows.update(zip(words, range(begin, end), strict=True))
+
+
 class Network:
-    """The network, for use only.
+    """The network, for use only.  Threads may share it.
 
     Args:
         parameters: by name, see :func:`parameter_shapes`.
@@ -83,13 +110,13 @@ class Network:
     def __init__(self, parameters: Mapping[str, NDArray[Any]], reaches: Sequence[int]) -> None:
         self._p = {name: np.ascontiguousarray(one, np.float32) for name, one in parameters.items()}
         for name in ("mix", "out", *(f"weight{i}" for i in range(len(reaches)))):
-            self._p[name] = np.rint(self._p[name] * _WEIGHT_STEPS) / _WEIGHT_STEPS
+            self._p[name] = packed(np.rint(self._p[name] * _WEIGHT_STEPS) / _WEIGHT_STEPS)
         self._reaches = tuple(reaches)
         self.gap = max(self._reaches)
         self.width = self._p["gain"].size
         self.tags = self._p["out_bias"].size
-        self._words: dict[str, int] = {}
-        self._own = np.empty((1024, PIECES * self.width), np.float32)
+        self._known = _Known(PIECES * self.width)
+        self._lock = Lock()
 
     @classmethod
     def open(cls, folder: Path) -> Network:
@@ -126,19 +153,20 @@ class Network:
         places = np.arange(tokens.word_starts.size) + self.gap * (tokens.word_texts + 1)
         scores = np.zeros((places.size + self.gap * tokens.text_starts.size, self.tags), np.float32)
         if places.size:
-            types = self._types(tokens)
+            own, types = self._types(tokens)
             # Whole texts only, so that no window is cut.
             cuts = [0]
             ends = np.flatnonzero(np.diff(tokens.word_texts)) + 1
             for end in [*ends.tolist(), places.size]:
                 if end - cuts[-1] >= _BLOCK or end == places.size:
-                    self._score(features, types, places, cuts[-1], end, scores)
+                    self._score(features, own, types, places, cuts[-1], end, scores)
                     cuts.append(end)
         return scores, places
 
     def _score(
         self,
         features: Features,
+        own: Floats,
         types: NDArray[np.int64],
         places: NDArray[np.int64],
         begin: int,
@@ -151,7 +179,7 @@ class Network:
         x = np.zeros((high - low, width), np.float32)
         at = places[begin:end] - low
         _embed(
-            self._own,
+            own,
             types[begin:end],
             at,
             features.names[begin:end],
@@ -165,35 +193,40 @@ class Network:
             p["shift"],
             x,
         )
-        beside = np.empty((at.size, 3 * width), np.float32)
-        pre = np.empty((at.size, PIECES * width), np.float32)
+        beside = np.zeros((room(at.size), 3 * width), np.float32)
         for i, reach in enumerate(self._reaches):
             _window(x, at, reach, beside)
-            np.matmul(beside, p[f"weight{i}"], out=pre)
+            pre = _times(beside, p[f"weight{i}"])
             _add_layer(pre, at, p[f"bias{i}"], p[f"gain{i}"], p[f"shift{i}"], x)
-        top = np.rint(x[at] * _INPUT_STEPS) / _INPUT_STEPS
-        scores[places[begin:end]] = top @ p["out"] + p["out_bias"]
+        top = np.zeros((len(beside), width), np.float32)
+        top[: at.size] = np.rint(x[at] * _INPUT_STEPS) / _INPUT_STEPS
+        scores[places[begin:end]] = _times(top, p["out"])[: at.size, : self.tags] + p["out_bias"]
 
-    def _types(self, tokens: Any) -> NDArray[np.int64]:
-        """The row of each word in what is kept."""
-        text, words = tokens.text, self._words
+    def _types(self, tokens: Any) -> tuple[Floats, NDArray[np.int64]]:
+        """What letters give of the words that are known, and the row of each word there."""
+        text = tokens.text
         bounds = zip(tokens.word_starts.tolist(), tokens.word_ends.tolist(), strict=True)
-        given = [text[start:end] for start, end in bounds]
-        new = [word for word in dict.fromkeys(given) if word not in words]
-        if new:
-            if len(words) + len(new) > _KEPT_WORDS:
-                words.clear()
-                new = list(dict.fromkeys(given))
-            size = len(words) + len(new)
-            if size > len(self._own):
-                grown = np.empty((max(size, 2 * len(self._own)), self._own.shape[1]), np.float32)
-                grown[: len(words)] = self._own[: len(words)]
-                self._own = grown
+        words = [text[start:end] for start, end in bounds]
+        known = self._known
+        rows = list(map(known.rows.get, words))
+        if None in rows:
+            known = self._learn(words)
+            rows = list(map(known.rows.get, words))
+        # Not before the rows were told: it may have grown meanwhile.
+        return known.own, np.array(rows, np.int64)
+
+    def _learn(self, words: Sequence[str]) -> _Known:
+        """Where all of some words are known."""
+        with self._lock:
+            known = self._known
+            new = [word for word in dict.fromkeys(words) if word not in known.rows]
+            if len(known.rows) + len(new) > _KEPT_WORDS:  # others may still read the full one
+                known, new = _Known(known.own.shape[1]), list(dict.fromkeys(words))
             for begin in range(0, len(new), _BLOCK):
                 some = new[begin : begin + _BLOCK]
-                self._own[len(words) : len(words) + len(some)] = self._own_parts(some)
-                words.update(zip(some, range(len(words), len(words) + len(some)), strict=True))
-        return np.fromiter(map(words.__getitem__, given), np.int64, len(given))
+                known.add(some, self._own_parts(some))
+            self._known = known
+            return known
 
     def _own_parts(self, words: Sequence[str]) -> Floats:
         """What the letters of each word give before the first layer."""
@@ -202,16 +235,23 @@ class Network:
         sizes = np.fromiter(map(len, lists), np.int64, len(lists))
         rows = np.fromiter((row for one in lists for row in one), np.int64, int(sizes.sum()))
         begins = np.concatenate([[0], np.cumsum(sizes)])
-        slots = np.empty((len(lists), table.shape[1]), np.float32)
+        slots = np.zeros((room(len(words)) * SLOTS, table.shape[1]), np.float32)
         _mean_rows(table, rows, begins, slots)
         slots = np.rint(slots * _LETTER_STEPS) / _LETTER_STEPS
-        own: Floats = slots.reshape(len(words), -1) @ self._p["mix"]
-        return own
+        own = _times(slots.reshape(-1, SLOTS * table.shape[1]), self._p["mix"])
+        return own[: len(words), : PIECES * self.width]
+
+
+def _times(left: Floats, right: Floats) -> Floats:
+    """A product; see :func:`~concept_linker.mentions.products.product`."""
+    out = np.empty((len(left), right.shape[0] * right.shape[2]), np.float32)
+    product(left, right, out)
+    return out
 
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _mean_rows(table, rows, begins, out):  # type: ignore[no-untyped-def]
-    for i in range(out.shape[0]):
+    for i in range(begins.size - 1):
         for k in range(out.shape[1]):
             out[i, k] = 0
         weight = np.float32(1.0 / (begins[i + 1] - begins[i]))

@@ -15,10 +15,10 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from concept_linker.candidates.normalise import TOKEN, fold
+from concept_linker.compiling import njit
 
 __all__ = ["Tokens", "cut"]
 

@@ -11,9 +11,9 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from concept_linker.compiling import njit
 from concept_linker.ranking.context import COMPANY, IN_PLACE, KEPT, Shelf, see
 from concept_linker.ranking.gathering import Learned
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from concept_linker.candidates.grams import hash_bytes
+from concept_linker.compiling import njit
 from concept_linker.errors import InputError
 from concept_linker.ranking.describing import FEATURES, speaks
 

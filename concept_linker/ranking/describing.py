@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from concept_linker.candidates.grams import hash_bytes
+from concept_linker.compiling import njit
 from concept_linker.ranking.encoder import nearness
 from concept_linker.ranking.gathering import MOST_WORDS, pairs_of, stem_end
 

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from concept_linker.candidates.grams import hash_bytes
+from concept_linker.compiling import njit
 from concept_linker.errors import InputError
 
 __all__ = ["FEATURES_OF_A_NAME", "ROWS", "SIZE", "Encoder", "Meanings", "features_of", "nearness"]

@@ -12,10 +12,10 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from concept_linker.candidates.grams import hash_bytes, table_find
+from concept_linker.compiling import njit
 from concept_linker.ranking.priors import STEM, Table
 
 __all__ = [

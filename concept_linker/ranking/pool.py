@@ -11,12 +11,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from concept_linker.candidates.normalise import case_agrees, key
+from concept_linker.compiling import njit
 from concept_linker.knowledge_base.base import KnowledgeBase, Nearest
 from concept_linker.knowledge_base.identity import NameKind
+from concept_linker.locks import Lock
 from concept_linker.ranking.describing import FEATURES, describe
 from concept_linker.ranking.encoder import Encoder, Meanings
 from concept_linker.ranking.gathering import (
@@ -66,7 +67,7 @@ class Pools(NamedTuple):
 
 
 class Pooling:
-    """Makes the pools of strings.
+    """Makes the pools of strings.  Threads may share it.
 
     Args:
         kb: where the candidates are.
@@ -84,8 +85,13 @@ class Pooling:
         self.base, self.learned = columns(kb, priors, common=None if self.far else _COMMON)
         self._more = MOST_MORE + self.learned.commonest.size
         self._encoder = Encoder._make(map(_plain, encoder))
+        self._lock = Lock()
+        self._begin()
+
+    def _begin(self) -> None:
+        """What compiled code writes into, which is for one thread at a time."""
         self._meanings = Meanings.empty(len(self.base.key_begins) - 1)
-        self._counts = np.zeros(max(len(priors.ids), 1), np.uint32)
+        self._counts = np.zeros(self.learned.totals.size, np.uint32)
 
     def pools(self, strings: Sequence[str]) -> Pools:
         """The pool of each string, which are distinct."""
@@ -110,22 +116,26 @@ class Pooling:
         )
         data, begins = np.frombuffer(b"".join(keyed), np.uint8), np.cumsum([0, *map(len, keyed)])
         word_hashes(data, begins, pools.words)
-        count = _pool_many(
-            data,
-            begins,
-            near.counts,
-            np.array(near.concepts, np.int64),
-            np.array(near.names, np.int64),
-            np.array(near.similarities, np.float64),
-            self._agreeing(strings, near),
-            seen,
-            self.base,
-            self.learned,
-            self._encoder,
-            self._meanings,
-            self._counts,
-            pools,
-        )
+        agreeing = self._agreeing(strings, near)
+        with self._lock as is_torn:
+            if is_torn:
+                self._begin()
+            count = _pool_many(
+                data,
+                begins,
+                near.counts,
+                np.array(near.concepts, np.int64),
+                np.array(near.names, np.int64),
+                np.array(near.similarities, np.float64),
+                agreeing,
+                seen,
+                self.base,
+                self.learned,
+                self._encoder,
+                self._meanings,
+                self._counts,
+                pools,
+            )
         return Pools._make([pools.sizes, *(column[:count] for column in pools[1:-1]), pools.words])
 
     def _near(self, strings: Sequence[str]) -> Nearest:

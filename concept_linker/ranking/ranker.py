@@ -12,8 +12,7 @@ right, a logistic function tells by its share and by what speaks for it.
 from __future__ import annotations
 
 import itertools
-import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -24,11 +23,11 @@ from numpy.typing import NDArray
 from concept_linker.annotation import Candidate
 from concept_linker.errors import InputError
 from concept_linker.knowledge_base.base import KnowledgeBase
+from concept_linker.locks import Lock
 from concept_linker.mentions.detector import GROUPS
 from concept_linker.ranking.company import gathered, passages, seen
 from concept_linker.ranking.context import (
     IN_PLACE,
-    SHARE,
     Calibration,
     Shelf,
     conclude,
@@ -39,26 +38,18 @@ from concept_linker.ranking.context import (
 from concept_linker.ranking.describing import FEATURES
 from concept_linker.ranking.encoder import Encoder
 from concept_linker.ranking.explaining import Reason, parts, reasons
-from concept_linker.ranking.gathering import WORDS
 from concept_linker.ranking.pool import Pooling
 from concept_linker.ranking.priors import Priors
-from concept_linker.ranking.short_forms import EVIDENCE, is_short_form, short_form_evidence
+from concept_linker.ranking.remembering import Ranked, Remembered
+from concept_linker.ranking.short_forms import EVIDENCE, short_form_evidence
 from concept_linker.trees import Trees
 
-__all__ = ["BY_STRING", "ENCODER", "IN_ITS_PLACE", "SHORT_FORMS", "Query", "Ranker", "settled"]
+__all__ = ["BY_STRING", "ENCODER", "IN_ITS_PLACE", "SHORT_FORMS", "Query", "Ranker"]
 
 #: The folders of the trees of both stages, of those that judge short forms, and of the encoder, in
 #: that of a ranker.
 BY_STRING, IN_ITS_PLACE, SHORT_FORMS = "by_string", "in_its_place", "short_forms"
 ENCODER = "encoder"
-
-#: Where the first stage gives the best candidate more than this share, its place is not looked at.
-SETTLED = 0.9
-
-# A candidate on the shelf takes some 200 bytes, its name and id as much.
-_ROOM = 1 << 18
-# For so many strings there is room in any case.
-_NUMBERS = 1 << 10
 
 
 class Query(NamedTuple):
@@ -107,7 +98,7 @@ class _Placed(NamedTuple):
 
 
 class Ranker:
-    """Ranks the candidates of mentions.
+    """Ranks the candidates of mentions.  Threads may share it.
 
     Args:
         kb: the base they are in.
@@ -142,10 +133,8 @@ class Ranker:
         self._kept = 2 * most if self._pooling.far else most
         self._opened: tuple[Any, ...] | None = None
         self._group_of = group_numbers(priors.type_ids, GROUPS)
-        self._lock = threading.Lock()
-        self._shelf: Shelf
-        self._used: int
-        self._clear()
+        self._lock = Lock()
+        self._known = Remembered(0, self._kept)
 
     @classmethod
     def open(cls, kb: KnowledgeBase, folder: Path, priors: Path, *, most: int) -> Ranker:
@@ -192,20 +181,18 @@ class Ranker:
 
         Equal scores are ordered by the higher similarity, then by the lower concept id.
         """
-        with self._lock:
-            numbers = self._learn([query.string for query in queries])
-            sure = self._settled[numbers]
-            answers = self._answers
-            missing = [n for n in dict.fromkeys(numbers[sure].tolist()) if n not in answers]
-            alone = self._placed([Query("")] * len(missing), np.array(missing, np.int64))
-            none_short = np.zeros(len(missing), np.bool_)
-            answers.update(zip(missing, self._answered(alone, none_short), strict=True))
-            placed = self._placed(queries, numbers, ~sure)
-            others = iter(self._answered(placed, self._is_short[numbers[~sure]]))
-            return [
-                answers[number] if is_sure else next(others)
-                for number, is_sure in zip(numbers.tolist(), sure.tolist(), strict=True)
-            ]
+        known, numbers = self._learn([query.string for query in queries])
+        sure, answers = known.settled[numbers], known.answers
+        missing = [n for n in dict.fromkeys(numbers[sure].tolist()) if n not in answers]
+        alone = self._placed(known, [Query("")] * len(missing), np.array(missing, np.int64))
+        none_short = np.zeros(len(missing), np.bool_)
+        answers.update(zip(missing, self._answered(known, alone, none_short), strict=True))
+        placed = self._placed(known, queries, numbers, ~sure)
+        others = iter(self._answered(known, placed, known.is_short[numbers[~sure]]))
+        return [
+            answers[number] if is_sure else next(others)
+            for number, is_sure in zip(numbers.tolist(), sure.tolist(), strict=True)
+        ]
 
     def explain(
         self, queries: Sequence[Query]
@@ -215,25 +202,24 @@ class Ranker:
         ``None`` for a string that has no candidate.
         """
         found = self.rank_many(queries)
-        with self._lock:
-            numbers = self._learn([query.string for query in queries])
-            sure = self._settled[numbers]
-            alone = self._placed([Query("")] * len(queries), numbers)
-            places = np.cumsum(~sure) - 1
-            together = self._placed(queries, numbers, ~sure)
-            explained: list[tuple[Candidate, Candidate | None, tuple[Reason, ...]] | None] = []
-            for i, (query, answer) in enumerate(zip(queries, found, strict=True)):
-                placed, place = (alone, i) if sure[i] else (together, int(places[i]))
-                why = self._reasons(query.string, placed.of(place), answer) if answer else ()
-                second = answer[1] if len(answer) > 1 else None
-                explained.append((answer[0], second, why) if answer else None)
-            return explained
+        known, numbers = self._learn([query.string for query in queries])
+        sure = known.settled[numbers]
+        alone = self._placed(known, [Query("")] * len(queries), numbers)
+        places = np.cumsum(~sure) - 1
+        together = self._placed(known, queries, numbers, ~sure)
+        explained: list[tuple[Candidate, Candidate | None, tuple[Reason, ...]] | None] = []
+        for i, (query, answer) in enumerate(zip(queries, found, strict=True)):
+            placed, place = (alone, i) if sure[i] else (together, int(places[i]))
+            why = self._reasons(known, query.string, placed.of(place), answer) if answer else ()
+            second = answer[1] if len(answer) > 1 else None
+            explained.append((answer[0], second, why) if answer else None)
+        return explained
 
     def _reasons(
-        self, string: str, placed: _Placed, answer: tuple[Candidate, ...]
+        self, known: Remembered, string: str, placed: _Placed, answer: tuple[Candidate, ...]
     ) -> tuple[Reason, ...]:
         """What puts the best candidate of a string before the second."""
-        ids = [self._heads[max(row, ~row)][0] for row in placed.rows.tolist()]
+        ids = [known.heads[max(row, ~row)][0] for row in placed.rows.tolist()]
         both = [ids.index(one.concept_id) for one in answer[:2]]
         if len(both) < 2:
             return ()
@@ -246,29 +232,30 @@ class Ranker:
         return reasons(parts(self._by_string, FEATURES, pool.features[own]), second)
 
     def _answered(
-        self, placed: _Placed, is_short: NDArray[np.bool_]
+        self, known: Remembered, placed: _Placed, is_short: NDArray[np.bool_]
     ) -> list[tuple[Candidate, ...]]:
         """The candidates as values, the best first.
 
         Args:
+            known: where the strings are known.
             placed: the candidates of some mentions.
             is_short: which mentions are short forms.
         """
         concepts, rows, features, sizes = placed
         odds = self._in_its_place.odds(features)
-        known = np.full(len(sizes), np.nan)
+        sure = np.full(len(sizes), np.nan)
         if is_short.any():
             evidence = self._evidence(odds, placed)[is_short]
-            known[is_short] = 1.0 / (1.0 + np.exp(-self._short_forms.odds(evidence)))
+            sure[is_short] = 1.0 / (1.0 + np.exp(-self._short_forms.odds(evidence)))
         order, scores = np.empty(len(odds), np.int64), np.empty(len(odds))
-        conclude(odds, features, sizes, *self._calibration, known, concepts, order, scores)
+        conclude(odds, features, sizes, *self._calibration, sure, concepts, order, scores)
         kept = np.minimum(sizes, self._most)
         best = spread(np.cumsum(sizes) - sizes, kept)
-        heads, types, new = self._heads, self._types, tuple.__new__
+        heads, types, new = known.heads, known.types, tuple.__new__
         found = [
             new(Candidate, (*heads[row], score, types[row]))
             if row >= 0
-            else self._brought(~row, score)
+            else _brought(known, ~row, score)
             for row, score in zip(rows[order[best]].tolist(), scores[best].tolist(), strict=True)
         ]
         ends = list(itertools.accumulate(kept.tolist(), initial=0))
@@ -289,30 +276,23 @@ class Ranker:
         That is what the trees that judge short forms learn from; ``None`` for other queries, and
         for those without candidates.
         """
-        with self._lock:
-            numbers = self._learn([query.string for query in queries])
-            asked = self._is_short[numbers]
-            placed = self._placed(queries, numbers, asked)
-            odds = self._in_its_place.odds(placed.features)
-            evidence = self._evidence(odds, placed)
-            found: list[tuple[str, NDArray[np.float32]] | None] = [None] * len(queries)
-            begin = 0
-            for at, size, row in zip(
-                np.flatnonzero(asked).tolist(), placed.sizes.tolist(), evidence, strict=True
-            ):
-                if size:
-                    best = placed.concepts[begin + int(odds[begin : begin + size].argmax())]
-                    found[at] = self._kb.head(int(best))[0], row
-                begin += size
-            return found
-
-    def _brought(self, row: int, score: float) -> Candidate:
-        """A candidate that another string has brought: it is not among the string's own best."""
-        concept_id, name, _, _ = self._heads[row]
-        return Candidate(concept_id, name, name, 0.0, score, self._types[row])
+        known, numbers = self._learn([query.string for query in queries])
+        asked = known.is_short[numbers]
+        placed = self._placed(known, queries, numbers, asked)
+        odds = self._in_its_place.odds(placed.features)
+        rows = zip(placed.sizes.tolist(), self._evidence(odds, placed), strict=True)
+        found: list[tuple[str, NDArray[np.float32]] | None] = [None] * len(queries)
+        begin = 0
+        for at, (size, row) in zip(np.flatnonzero(asked).tolist(), rows, strict=True):
+            if size:
+                best = placed.concepts[begin + int(odds[begin : begin + size].argmax())]
+                found[at] = self._kb.head(int(best))[0], row
+            begin += size
+        return found
 
     def _placed(
         self,
+        known: Remembered,
         queries: Sequence[Query],
         numbers: NDArray[np.int64],
         asked: NDArray[np.bool_] | None = None,
@@ -322,7 +302,7 @@ class Ranker:
             asked = np.ones(len(queries), np.bool_)
         bounds = passages([query.text for query in queries])
         met = gathered(
-            numbers, bounds, asked, self._begins, self._sizes, self._words, self._shelf, self._kept
+            numbers, bounds, asked, known.begins, known.sizes, known.words, known.shelf, self._kept
         )
         wanted = list(itertools.compress(queries, asked.tolist()))
         groups = np.full((len(wanted), len(GROUPS)), -1.0, np.float32)
@@ -335,77 +315,40 @@ class Ranker:
         rows = spread(begins, sizes)
         return _Placed(met.concepts[rows], met.rows[rows], features, sizes)
 
-    def _learn(self, strings: Sequence[str]) -> NDArray[np.int64]:
-        """Puts the candidates of strings on the shelf; returns the number of each string."""
-        distinct = list(dict.fromkeys(strings))
-        missing = [string for string in distinct if string not in self._number_of]
-        if missing:
-            self._put(missing, distinct)
-        return np.array([self._number_of[string] for string in strings], np.int64)
+    def _learn(self, strings: Sequence[str]) -> tuple[Remembered, NDArray[np.int64]]:
+        """Where all of some strings are known, and their numbers there."""
+        known = self._known
+        numbers = known.numbers(strings)
+        if numbers is None:
+            known = self._remember(list(dict.fromkeys(strings)))
+            numbers = known.numbers(strings)
+        assert numbers is not None
+        return known, numbers
 
-    def _put(self, missing: Sequence[str], wanted: Sequence[str]) -> None:
-        """Puts strings on the shelf; where it is full, it is cleared for all that are wanted."""
-        shelf, sizes, words = self._ranked(missing)
-        known, begin = len(self._number_of), self._used
-        rows_left, numbers_left = len(self._shelf.concepts) - begin, len(self._begins) - known
-        if len(shelf.concepts) > rows_left or len(missing) > numbers_left:
-            self._clear(room=max(_ROOM, len(wanted) * self._kept))
-            missing, known, begin = wanted, 0, 0
-            shelf, sizes, words = self._ranked(missing)
-        end = begin + len(shelf.concepts)
-        pairs: Iterable[tuple[Any, Any]] = zip(self._shelf, shelf, strict=True)
-        for column, values in pairs:
-            column[begin:end] = values
-        ids, names, types, aliases = self._kb.words_of(
-            shelf.concepts.tolist(), shelf.names.tolist()
-        )
-        similarities = shelf.similarities.tolist()
-        # What an interrupted call has left behind is written over.
-        self._heads[begin:] = zip(ids, names, aliases, similarities, strict=True)
-        self._types[begin:] = types
-        new = slice(known, known + len(missing))
-        self._begins[new] = begin + np.cumsum(sizes) - sizes
-        self._sizes[new], self._words[new] = sizes, words
-        # What a short form means its place decides.
-        self._is_short[new] = [is_short_form(string) for string in missing]
-        known_by_string = settled(self._shelf, self._begins[new], sizes)
-        self._settled[new] = known_by_string & ~self._is_short[new]
-        self._used = end
-        self._number_of.update(zip(missing, itertools.count(known), strict=False))
+    def _remember(self, wanted: list[str]) -> Remembered:
+        """Where all strings are known that are wanted, and distinct."""
+        with self._lock:
+            known = self._known
+            missing = [string for string in wanted if string not in known]
+            ranked = self._ranked(missing)
+            if not known.has_room(ranked):  # others may still read the full one
+                known, missing = Remembered(len(wanted), self._kept), wanted
+                ranked = self._ranked(missing)
+            known.add(missing, ranked, self._kb)
+            self._known = known
+            return known
 
-    def _ranked(
-        self, strings: Sequence[str]
-    ) -> tuple[Shelf, NDArray[np.int64], NDArray[np.uint64]]:
-        """The best candidates of strings by the first stage, how many of each, and its words."""
+    def _ranked(self, strings: Sequence[str]) -> Ranked:
+        """The best candidates of strings by the first stage."""
         pools = self._pooling.pools(strings)
         numbers = self._by_string.ranks(pools.features, pools.sizes)
         shelf = Shelf.empty(min(len(strings) * self._kept, len(numbers)))
         sizes = np.empty(len(strings), np.int64)
         count = keep(pools, numbers, self._kept, shelf, sizes)
-        return Shelf._make([column[:count] for column in shelf]), sizes, pools.words
-
-    def _clear(self, room: int = _ROOM) -> None:
-        self._shelf = Shelf.empty(room)
-        self._used = 0
-        # Each string has a number, and by that its candidates on the shelf, and its words.
-        strings = max(room // self._kept, _NUMBERS)
-        self._number_of: dict[str, int] = {}
-        self._begins, self._sizes = np.zeros(strings, np.int64), np.zeros(strings, np.int64)
-        self._words = np.zeros((strings, 2, WORDS + 1), np.uint64)
-        self._settled, self._is_short = np.zeros(strings, np.bool_), np.zeros(strings, np.bool_)
-        # The answers of strings that are settled.
-        self._answers: dict[int, tuple[Candidate, ...]] = {}
-        self._heads: list[tuple[str, str, str, float]] = []
-        self._types: list[tuple[str, ...]] = []
+        return Ranked(Shelf._make([column[:count] for column in shelf]), sizes, pools.words)
 
 
-def settled(shelf: Shelf, begins: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Of which strings the answer is kept: the string alone says it, or nothing is to be chosen.
-
-    Args:
-        shelf: the candidates of strings, the best first.
-        begins, sizes: where those of each string are.
-    """
-    best = np.minimum(begins, len(shelf.concepts) - 1)
-    sure: NDArray[np.bool_] = shelf.features[best, SHARE] > SETTLED
-    return sure | (sizes < 2)
+def _brought(known: Remembered, row: int, score: float) -> Candidate:
+    """A candidate that another string has brought: it is not among the string's own best."""
+    concept_id, name, _, _ = known.heads[row]
+    return Candidate(concept_id, name, name, 0.0, score, known.types[row])

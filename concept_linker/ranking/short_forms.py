@@ -12,9 +12,9 @@ from __future__ import annotations
 import re
 
 import numpy as np
-from numba import njit
 
 from concept_linker.candidates.normalise import is_symbol
+from concept_linker.compiling import njit
 from concept_linker.ranking.context import IN_PLACE
 
 __all__ = ["EVIDENCE", "is_short_form", "short_form_evidence"]

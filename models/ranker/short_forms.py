@@ -95,8 +95,8 @@ def gathered(gold: list[Any]) -> Cases:
 def _of_caption(linker: ConceptLinker, caption: Any) -> Iterator[tuple[NDArray[np.float32], bool]]:
     required = [mention for mention in caption["mentions"] if not mention["optional"]]
     passages = read_caption(caption["caption"]).passages
-    found = linker._finder.find(passages)
-    queries = linker._queries(passages, found)
+    found, groups = linker._finder.find(passages)
+    queries = linker._queries(passages, found, groups)
     places = [
         passage.to_given(one.span.start, one.span.end)
         for passage, some in zip(passages, found, strict=True)

@@ -21,7 +21,7 @@ from concept_linker.ranking.context import (
     spread,
 )
 from concept_linker.ranking.describing import FEATURES
-from concept_linker.ranking.ranker import settled
+from concept_linker.ranking.remembering import settled
 from concept_linker.trees import Trees
 
 from .folds import KEPT, Examples, remaining

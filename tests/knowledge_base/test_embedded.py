@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -45,6 +46,7 @@ def small() -> MergedTables:
 def compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A small base in the place of the one that ships, and an empty cache."""
     monkeypatch.setenv(CACHE, str(tmp_path / "cache"))
+    monkeypatch.setenv("CONCEPT_LINKER_TEMPORARY", "")
     monkeypatch.setattr(embedded, "model_path", lambda name: tmp_path / name)
     save_compiled(small(), tmp_path / "open_kb" / "compiled")
     return tmp_path / "open_kb" / "compiled"
@@ -141,11 +143,27 @@ def test_a_derived_folder_that_lost_a_file_is_derived_again(compiled: Path, take
 
 
 def test_a_cache_that_cannot_be_written(
-    compiled: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    compiled: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    file = tmp_path / "file"
+    """What is derived goes to a temporary folder; where there is none either, that is an error."""
+    file, temporary = tmp_path / "file", tmp_path / "temporary"
     file.write_text("")
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     monkeypatch.setenv(CACHE, str(file / "cache"))
+    kb = KnowledgeBase.open("open", quiet=True)
+    assert "B:1" in kb
+    assert kb.path.is_relative_to(temporary)
+    [warning] = caplog.messages
+    assert warning.startswith(f"{file}/cache/open-3-")
+    assert "set CONCEPT_LINKER_CACHE to a folder that can be written" in warning
+    assert KnowledgeBase.open("open", quiet=True).path == kb.path
+    assert len(caplog.messages) == 1
+
+    shutil.rmtree(temporary)
     with pytest.raises(KnowledgeBaseError, match="cannot be written") as caught:
         KnowledgeBase.open("open", quiet=True)
     assert str(caught.value).endswith("set CONCEPT_LINKER_CACHE to a folder that can")

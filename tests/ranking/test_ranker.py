@@ -100,10 +100,14 @@ def test_scores(kb: KnowledgeBase, folder: Path, queries: list[Query]) -> None:
     assert pickle.loads(pickle.dumps(one)).rank_many(queries) == together  # noqa: S301
 
 
-def test_a_full_shelf_is_emptied(kb: KnowledgeBase, folder: Path) -> None:
+def test_a_full_shelf_is_emptied(
+    kb: KnowledgeBase, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What was ranked before stays what it was, when there is room for one batch only."""
-    fresh, full = ranker(kb, folder), ranker(kb, folder)
-    full._clear(room=30)
+    fresh = ranker(kb, folder)
+    monkeypatch.setattr("concept_linker.ranking.remembering._ROOM", 30)
+    monkeypatch.setattr("concept_linker.ranking.remembering._NUMBERS", 1)
+    full = ranker(kb, folder)
     queries = [Query(name, "the") for _, name, _, _ in ROWS]
     for query in [*queries, *reversed(queries)]:
         assert full.rank_many([query]) == fresh.rank_many([query])
@@ -116,7 +120,7 @@ def test_groups_move_scores(
     kb: KnowledgeBase, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disorder is likelier where the network sees a disorder than where it sees a phenomenon."""
-    monkeypatch.setattr("concept_linker.ranking.ranker.SETTLED", 2.0)
+    monkeypatch.setattr("concept_linker.ranking.remembering.SETTLED", 2.0)
     one = ranker(kb, folder)
     scores = []
     for group in ("DISO", "PHEN"):

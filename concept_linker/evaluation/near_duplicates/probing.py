@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from concept_linker.compiling import njit
 
 __all__ = ["bits", "probe", "scan"]
 

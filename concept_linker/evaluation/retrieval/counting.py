@@ -11,7 +11,8 @@ computed again is gone through once more.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
+
+from concept_linker.compiling import njit
 
 __all__ = ["count_columns", "count_rows"]
 

@@ -14,9 +14,9 @@ from __future__ import annotations
 from typing import Final, Literal
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from concept_linker.compiling import njit
 from concept_linker.evaluation.retrieval.ranks import Ranks
 
 __all__ = ["CUTOFFS", "MEASURES", "Order", "lower_median", "mean_measures", "per_query"]
