@@ -7,8 +7,7 @@ wrapped at 60 columns must read like the one that was not.  Step by step:
     (``T2-⏎weighted``).  A list of words tells which of the two it is (``models/dictionary``).
 2.  Invisible characters go: zero-width blanks, soft hyphens, marks of direction, byte order marks.
     Ligatures and mathematical letters become plain ones (``ﬁbrosis``, ``TNF-𝛼``).
-3.  White space of any kind and length is one blank; an empty line between paragraphs is one line
-    break.
+3.  White space of any kind and length is one blank; an empty line between paragraphs stays.
 4.  Letters that are used for Greek ones become them (``interferon-ɣ``, ``IL-1ß``).
 5.  A blank that is missing beside a mark is put there: ``kidney;liver``, ``edema+pneumothorax``,
     ``MRI(brain)``, ``lung_cancer``.
@@ -38,8 +37,10 @@ _INVISIBLES = "\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff"
 _SOFT_HYPHEN = "\N{SOFT HYPHEN}"
 
 _BROKEN = re.compile(
-    rf"(?<={_LETTER})[{_HYPHEN}{_SOFT_HYPHEN}][{_INVISIBLES}]*[^\S\n\r]*(?:\r\n?|\n)\s*(?={_LETTER})"
+    rf"(?<=[^\W_])[{_HYPHEN}{_SOFT_HYPHEN}][{_INVISIBLES}]*[^\S\n\r]*(?:\r\n?|\n)\s*(?=[^\W_])"
 )
+# What follows the hyphen of a part: "pre- and postoperative".
+_BETWEEN_PARTS = frozenset({"and", "or", "to", "versus"})
 # The longest part of a word that is looked up.
 _PART = 40
 _BEFORE = re.compile(rf"{_LETTER}+$")
@@ -47,10 +48,11 @@ _BEHIND = re.compile(rf"{_LETTER}+")
 _INVISIBLE = re.compile(f"[{_INVISIBLES}]")
 _COMPATIBLE = re.compile(rf"[{_INVISIBLES}]+|[\ufb00-\ufb06\U0001d400-\U0001d7ff]")
 _WHITE = re.compile(r"\s{2,}|[^\S ]")
-_PARAGRAPH = re.compile(r"(?:\r\n?|[\n\u2029])[^\S\n\r\u2029]*[\n\r\u2029]")
+_PARAGRAPH = re.compile(r"(?:\r\n|\r(?!\n)|[\n\u2029])[^\S\n\r\u2029]*[\n\r\u2029]")
 _UNSPACED = re.compile(
     rf"""
-    (?P<behind>(?<={_LETTER}{{2}})[;,:](?={_LETTER}{{3}}) | (?<=[a-z]{{3}})\.(?=[A-Z]?[a-z]{{3}}))
+    (?P<behind>(?<={_LETTER}{{2}})[;,:](?={_LETTER}{{3}})
+        | (?<=[a-z]{{3}})\.(?=[A-Z][a-z]|[a-z]{{3}}))
     | (?P<around>(?<=[a-z]{{3}})(?<!with)(?<!and)[+&/](?=[a-z]{{3}}))
     | (?P<before>(?<={_LETTER}{{2}})(?<!poly)(?<!bis)(?<!tris)[(\[](?={_LETTER}{{3}}))
     | (?P<after>(?<={_LETTER}{{3}})[)\]](?={_LETTER}{{3}}))
@@ -156,6 +158,8 @@ def _joined(found: re.Match[str]) -> str:
     if hyphen == _SOFT_HYPHEN or before is None or behind is None:
         return "" if hyphen == _SOFT_HYPHEN else hyphen
     first, second = before[0].lower(), behind[0].lower()
+    if second in _BETWEEN_PARTS:
+        return hyphen + " "
     words = _words()
     broken = behind[0].islower() and (first + second in words or second not in words)
     return "" if broken else hyphen
@@ -173,7 +177,7 @@ def _compatible(found: re.Match[str]) -> str:
 
 
 def _blank(found: re.Match[str]) -> str:
-    return "\n" if _PARAGRAPH.search(found[0]) else " "
+    return "\n\n" if _PARAGRAPH.search(found[0]) else " "
 
 
 def _spaced(found: re.Match[str]) -> str:
