@@ -13,9 +13,10 @@ from contextlib import nullcontext
 from errno import EMFILE, ENFILE, ENOMEM
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from concept_linker.errors import ImageError, SettingsError
 
@@ -114,16 +115,17 @@ def _wide(image: Picture) -> Picture | None:
 
     if image.mode[0] not in "IF":
         return None
-    values = np.asarray(image)
-    values = values.astype(np.float32 if values.itemsize <= 2 else np.float64)
-    finite = np.isfinite(values)
+    sixteen = image.mode.startswith("I;16")
+    values: NDArray[Any] = np.asarray(image).astype(np.float32 if sixteen else np.float64)
+    finite = np.isfinite(values) if image.mode == "F" else np.True_
     low = values.min(where=finite, initial=np.inf)
     span = values.max(where=finite, initial=-np.inf) - low
     if not (np.isfinite(span) and span > 0):
         return Image.new("F", image.size)
     values -= low
     values /= span
-    values[~finite] = 0.0
+    if image.mode == "F":
+        values[~finite] = 0.0
     return Image.fromarray(values.astype(np.float32, copy=False))
 
 

@@ -92,6 +92,7 @@ def test_two_encoders(run: Run, arrays: list[str]) -> None:
         (["--like", "conceptclip", "--groups", __file__], "knows no --groups"),
         (["--triplets", "gone.jsonl"], "gone.jsonl"),
         (["--groups", "gone.csv"], "gone.csv"),
+        (["--image-folder", "nowhere"], "--image-folder nowhere: wanted a folder"),
     ],
 )
 def test_called_so_that_it_cannot_work(
