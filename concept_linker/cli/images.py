@@ -49,7 +49,7 @@ def hash_command(
     """Write the perceptual hash of every image, with all paths of a hash.
 
     Images that are all one grey have no hash; the column Flat is 1. Images that cannot be read are
-    listed in CSV.unreadable.csv, and the exit status is 1.
+    listed in CSV.unreadable.csv, and the exit status is 1; so it is where rows of RECORDS are bad.
 
     Examples:
 
@@ -58,7 +58,8 @@ def hash_command(
     """
     from concept_linker.evaluation.near_duplicates import hashing
 
-    paths = hashing.images_in(images) if triplets is None else _paths(images, triplets)
+    refused: list[int] = []
+    paths = hashing.images_in(images) if triplets is None else _paths(images, triplets, refused)
     listed = output.with_name(output.name + ".unreadable.csv")
     flat: list[str] = []
 
@@ -85,6 +86,7 @@ def hash_command(
                 "flat": len(flat),
                 "unreadable": len(bad),
                 "unreadable_list": str(listed) if bad else None,
+                "bad_rows": len(refused),
             }
         )
     else:
@@ -94,14 +96,19 @@ def hash_command(
         note(f"{counted(len(flat), 'image')} all one grey, without a hash: {some}")
     if bad:
         note(f"{counted(len(bad), 'image')} cannot be read: listed in {listed}")
+    if refused:
+        rows = counted(len(refused), "bad row")
+        note(f"{rows} left out; `concept-linker records validate` says why")
+    if bad or refused:
         raise typer.Exit(1)
 
 
-def _paths(images: Path, triplets: Path) -> list[str]:
+def _paths(images: Path, triplets: Path, refused: list[int]) -> list[str]:
     from concept_linker.evaluation.pairs import read_pairs
     from concept_linker.images.files import check_folder
 
-    paths = list(dict.fromkeys(pair.image for pair in read_pairs(triplets)))
+    pairs = read_pairs(triplets, lambda row, why: refused.append(row))
+    paths = list(dict.fromkeys(pair.image for pair in pairs))
     check_folder(images, paths, option="FOLDER")
     return paths
 

@@ -161,6 +161,19 @@ def test_flat_images_and_old_files_are_told(run: Run, tmp_path: Path) -> None:
     assert f"{old}: does not mark flat images" in done.err
 
 
+def test_bad_rows_are_counted(run: Run, triplets: Path, tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="needs the extra images")
+    pytest.importorskip("imagehash", reason="needs the extra images")
+    for line in triplets.read_text().splitlines():
+        path = tmp_path / json.loads(line)["image"]
+        path.parent.mkdir(exist_ok=True)
+        image.linear_gradient("L").resize((8, 8)).save(path)
+    triplets.write_text("{\n" + triplets.read_text())
+    done = run("images", "hash", tmp_path, "--triplets", triplets, "-o", tmp_path / "h.csv", "-q")
+    assert done.status == 1
+    assert done.err.startswith("1 bad row left out;")
+
+
 def test_folders_without_images(run: Run, triplets: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for arguments, message in (
