@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from concept_linker.errors import InputError
+from concept_linker.images.files import check_folder
 from concept_linker.quarantine import Quarantine
 from concept_linker.triplets.checking import PROVENANCE, Breach, Checker, Rules, form_of
 from concept_linker.triplets.lines import BadRow, Progress
@@ -150,9 +151,12 @@ def rewrite(
 
     Raises:
         SourceError: the input is damaged as a whole.
-        SettingsError: the output's ending is none that is known.
+        SettingsError: the output's ending is none that is known, or the folder has none of the
+            images.
         OSError: something cannot be read or written; what was there before still is.
     """
+    if images is not None:
+        check_folder(images, (row["image"] for row in _good_rows(path)))
     form = _form_of_file(path)
     rules = job.rules if job.rules.form else replace(job.rules, form=form)
     checker = Checker(rules)
