@@ -1,11 +1,14 @@
 """What is to be linked in a caption: what the detector finds, by the rules of text.
 
 Any detector is taken at its word only so far: noise goes, and so do the negation cues in a mention;
-short forms that the caption explains are added, and numerals that belong to a name.
+short forms that the caption explains are added, and numerals that belong to a name.  A short form
+that is not explained stands for another mention that has its initials, if there is one: ``RA`` for
+the right atrium.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
@@ -27,6 +30,8 @@ from concept_linker.mentions.passed_over import InnerNames
 from concept_linker.passages import Passage
 
 __all__ = ["Found", "MentionFinder"]
+
+_PARTS = re.compile(r"[^\W_]+")
 
 
 class Found(NamedTuple):
@@ -66,11 +71,7 @@ class MentionFinder:
         else:
             detected, groups = self._read(texts)
             spans = list(map(self._by_rules, passages, detected))
-        found = [
-            [Found(span, _long_form(passage, span)) for span in some]
-            for passage, some in zip(passages, spans, strict=True)
-        ]
-        return found, groups
+        return list(map(_with_long_forms, passages, spans)), groups
 
     def _read(self, texts: Sequence[str]) -> Read:
         """What the detector reads in texts."""
@@ -123,10 +124,23 @@ class MentionFinder:
         return kept
 
 
-def _long_form(passage: Passage, span: Span) -> str | None:
-    if not passage.definitions:
-        return None
-    return expand(passage.text, span.start, span.end, passage.definitions)
+def _with_long_forms(passage: Passage, spans: Sequence[Span]) -> list[Found]:
+    """Spans with what they abbreviate: as the caption explains or another mention spells out."""
+    text, definitions = passage.text, passage.definitions
+    spelled: dict[str, str] = {}
+    for span in spans:
+        words = text[span.start : span.end]
+        if " " in words and words[1:].islower():
+            initials = "".join(part[0] for part in _PARTS.findall(words)).upper()
+            spelled.setdefault(initials, words)
+    found = []
+    for span in spans:
+        words = text[span.start : span.end]
+        long = expand(text, span.start, span.end, definitions) if definitions else None
+        if long is None and spelled and words.isupper() and len(words) > 1:
+            long = spelled.get(words)
+        found.append(Found(span, long))
+    return found
 
 
 def _short_forms(passage: Passage, spans: Sequence[Span]) -> list[Span]:
