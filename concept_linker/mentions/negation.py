@@ -58,7 +58,10 @@ _BEHIND = frozenset({"behind", "answer"})
 _OR = re.compile(r"\b(?:or|nor|and/or)\b")
 _AND = re.compile(r"\b(?:and|or|nor|and/or)\b|&")
 _MANY = re.compile(r"\b(?:are|were|have)")
-_OF_EVIDENCE = re.compile(rf"\b(?:{EVIDENCE})\sof$")
+_OF_EVIDENCE = re.compile(
+    rf"\b(?:(?:{EVIDENCE})\sof|(?:tests?|testing|stain(?:s|ing)?|cultures?|assays?|screen(?:s|ing)?|"
+    r"search|work-?up|serology|pcr|smears?|swabs?|examination)\sfor)$"
+)
 _LONGEST_OF_EVIDENCE = 20  # characters
 _PREFIX = re.compile(r"(?<!\w)non[-–‐ ]$")
 _SUFFIX = re.compile(

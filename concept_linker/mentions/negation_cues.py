@@ -21,10 +21,10 @@ EVIDENCE = (
 SEEN = (
     "seen|visuali[sz]ed|visible|identified|detect(?:ed|able)|observed|found|demonstrated|noted|"
     "present|evident|appreciated|apparent|recogni[sz]ed|delineated|revealed|identifiable|"
-    "discern(?:ible|able)|appreciable|palpable|depicted|imaged|noticed|encountered|existent|exist"
+    "discern(?:ible|able)|appreciable|palpable|depicted|imaged|noticed|encountered|existent|exist|located|locali[sz]ed|elicited|occur(?:red)?"
 )
 _BE = (
-    r"(?:(?:is|are|was|were|be|been|has|have|had|can|could|may|might|would|appear(?:s|ed)?|"
+    r"(?:(?:is|are|was|were|be|been|has|have|had|can|could|may|might|would|do|does|did|appear(?:s|ed)?|"
     r"remain(?:s|ed)?|tested|became|becomes?|proved|returned|came\sback|turned\sout)\s(?:to\s)?)"
 )
 _NOT = r"(?:not|cannot|(?:is|are|was|were|has|have|had|do|does|did|could|would|ca|wo|should)n'?t)"
@@ -38,13 +38,13 @@ _SHOWS = (
 _GONE = "disappeared|vanished|subsided|cleared|resolved|excluded|ruled[-\\s]out"
 _LOST = (
     "absent|missing|invisible|unseen|undetect(?:ed|able)|unidentifiable|indiscernible|non-?existent|"
-    "gone|nil|negative(?!\\s(?:for|in\\s|pressure|control|predict|correlat|feedback)\\b)"
+    "gone|nil|lacking(?!\\s\\w)|negative(?!\\s(?:for|pressure|control|predict|correlat|feedback)\\b)"
 )
 # What may follow a word that says something of what stands before it.
 _END = r"(?=\s?(?:[.,;:!?)\]\n]|$))"
 _AFTER = (
     r"(?=\s?(?:[.,;:!?)\]\n]|$)|\s(?:in|on|at|by|with|after|following|and|via|using|within|during|"
-    "over|under|through|as|due|because|since|but|while|without|if|when|for|until|before|prior)\\b)"
+    "over|under|through|as|due|because|since|but|while|without|if|when|until|before|prior)\\b)"
 )
 
 _WORDS = {
@@ -67,8 +67,8 @@ _WORDS = {
                 (?:at|on|in)\s(?:this|these|prior|previous|initial|earlier|other|
                     the\s(?:prior|previous|initial|first|earlier|present|shown)))
             | (?:been\s)?(?:previously|hitherto)\s\w+
-            | only|merely|just|simply|solely|necessarily|certain\w*|sure|known|shown|reported|
-                applicable|to\sscale|always|uncommon\w*|unusual\w*|infrequent\w*|until|before
+            | only|merely|just|simply|solely|necessarily|certain\w*|sure|known|
+                shown(?!\s(?:any|an?|evidence)\b)|reported|applicable|to\sscale|always|uncommon\w*|unusual\w*|infrequent\w*|until|before
             | (?:clearly|well|fully|completely|adequately|entirely|easily|significant\w*)\s\w+
             | (?:due|related|attributable|associated|connected|secondary)\b)
         | (?:presence|present)(?:\s(?:and|or|and/or)\s|/)(?:absence|absent)\b
@@ -76,7 +76,8 @@ _WORDS = {
         | (?:positive|negative)(?:\s(?:and|or|and/or)\s|/)(?:positive|negative)\b
         | (?:with|without)(?:\s(?:and|or|and/or)\s|/)(?:with|without) | whether\sor\snot | if\snot
         | (?:to|tor)\s(?:rule\sout|exclude)
-        | (?:should|must|to|can|may|might|could)\sbe\s(?:excluded|ruled\sout) | (?:BE){0,3}(?:\w+ly\s)?excluded\sfrom\b
+        | (?:should|must|to|can|may|might|could)\sbe\s(?:excluded|ruled\sout)
+        | (?:BE){0,3}(?:\w+ly\s)?excluded\sfrom\b
         | (?:partial|incomplete|near|nearly|almost|near-complete|high|higher|low|spatial|temporal|
             image|lateral|isotropic|angular|energy|\d\S{0,8}|(?:near|nearly|almost)\scomplete)[-\s]
             (?:resolution|disappearance|regression|absence)
@@ -84,38 +85,45 @@ _WORDS = {
             (?:resolved|cleared|subsided|disappeared|regressed)
         """,
     "behind": r"""
-        (?:BE){0,3}(?:NOT|no\slonger)\s(?:(?:yet|been|be|being|longer|actually|anymore|readily|
+        (?!(?:has|have|had)(?:\snot|n'?t)\s(?!been))
+            (?:BE){0,3}(?:NOT|no\slonger|never)\s(?:(?:yet|been|be|being|longer|actually|anymore|readily|
             directly|otherwise|to\sbe|at\sall)\s){0,4}(?:SEEN)\b
         | (?:BE){1,2}(?:(?:also|both|all|now|\w+ly)\s){0,2}(?:LOST)\b
         | absent(?=\s?(?:[,.;:)\]\n]|$)|\s(?:in|on|at|from|and)\b)
         | (?:BE){1,3}(?:(?:now|since|also|almost|been|\w+ly)\s){0,3}(?:GONE)\b
-        | (?:BE){1,2}(?:shown|found|noted|seen)\sto\s(?:have\s|be\s)(?:disappeared|resolved|absent)\b
+        | (?:BE){1,2}(?:shown|found|noted|seen)\sto\s(?:have\s|be\s)
+            (?:disappeared|resolved|absent)\b
         | (?:\w{4,12}ly\s)?(?:disappeared|vanished)\b | (?:completely|totally)\sregressed\b
         | (?:excluded|ruled[-\s]out)AFTER
         | (?:(?:completely|totally|spontaneously|fully)\s)?resolved(?=\s?(?:[.,;:)\]\n]|$)|
             \s(?:after|following|spontaneously|completely|within|without|by|under)\b)
-        | (?:negative|denied|nil|none(?:\s(?:SEEN))?)END
+        | (?:negative|lacking|denied|nil|none(?:\s(?:SEEN))?)END
         """,
     "listed": r"den(?:y|ies|ied|ying|ial\sof)\b",
     "before": r"""
         (?:no|without|nor|neither|w/o)\s(?:any\s|the\s)?(?:\w+\s){0,2}?(?:EVIDENCE)\s
             (?:of|for|to\ssuggest|suggesting|(?:consistent|compatible)\swith|
             (?:suggestive|indicative|suspicious)\s(?:of|for))\b
+        | NOT\s(?:any\s|an?\s)?(?:EVIDENCE)\s(?:of|for)\b
+        | (?:has|have|had)(?:\snot|n'?t)\s(?:shown|revealed|demonstrated|detected|identified|found|
+            developed|had|displayed|disclosed|produced|undergone|received)\s(?=\w)
+        | nil\b
         | no\b(?![-.]) | without\b | w/o\b | neither\b | nor\b | never\b
         | nothing\sto\ssuggest | none\sof
         | (?:absence|lack|disappearance|resolution|vanishing|non-?visuali[sz]ation)\sof\b
             (?:\s(?:the\s)?(?:EVIDENCE)\sof\b)?
         | (?:complete|interval|total)\s(?:clear(?:ing|ance)|regression)\sof\b
-        | lack(?:s|ing|ed)\b | devoid\sof | free\s(?:of|from)\b | clear\sof\b
+        | lack(?:s|ing|ed)\b | devoid\sof | free\s(?:of|from)\b | clear(?:ed)?\sof\b
         | instead\sof | rather\sthan
-        | (?:ruled|ruling|rules)\sout | (?<=\w\s)exclud(?:ed|es)\s(?!the\s)(?=\w)
+        | (?:ruled|ruling|rules)\sout(?:\sfor\b)? | (?<=\w\s)exclud(?:ed|es)\s(?!the\s)(?=\w)
         | NOT\s(?:(?:clearly|actually|to)\s)?(?:SHOWS)\b
         | not\s(?:(?:suggestive|suspicious|indicative|typical|characteristic)\s(?:of|for)|
             (?:consistent|compatible|accompanied)\s(?:with|by))\b
         | not\s(?:show|reveal|demonstrat|contain|exhibit|hav|display|involv|includ|requir|allow|
             permit|suggest)\w*(?:\s(?:any\s)?(?:EVIDENCE)\sof\b)?
         | (?:fail(?:s|ed|ing|ure)?|unable|inability|impossible|not\spossible)\sto\s(?:SHOWS)\b
-        | (?:be|been|is|are|was|were|easily|commonly|often)\s(?:mistaken|misinterpreted|misdiagnosed)\s(?:for|as)\b
+        | (?:be|been|is|are|was|were|easily|commonly|often)\s
+            (?:mistaken|misinterpreted|misdiagnosed)\s(?:for|as)\b
         | no\slonger\b
         | absent\b(?!\s(?:or|and)\b) | missing\s(?!from|in|on|at|or|and|data|values?)(?=\w)
         | resolved\s(?!after|following|with|by|in|on|at|over|under|within|and|spontan|complet|
@@ -131,7 +139,7 @@ _WORDS = {
     "stop": r"""
         and\s(?=(?:an?|the|there|this|these|that|its|their|his|her|also|only|is|are|was|were|with|
             has|have|then|thus|thereby|so|normal|intact|patent|preserved|correct|similar|comparable|
-            mild|moderate|severe|marked|increased|decreased|reduced|thickened|dilated|enlarged|
+            mild|moderate|severe|marked|increased|decreased|reduced|thickened|dilated|enlarged|restricted|
             multiple|bilateral|small|large|scarce|good|clear|complete|still|irregular|improved|
             shows?|confirm\w*|return|continued|\w+ing|to|of|in|from|\d\S{0,20})\b)
         | (?:but|however|although|though|except|besides|while|whereas|yet|which|who|whose|
@@ -183,13 +191,14 @@ def _compiled() -> re.Pattern[str]:
 def _hint() -> re.Pattern[str]:
     """Grouped by the first letter, which is three times as fast: most texts have no cue."""
     beginnings = r"""
-        no\b not\b nor\b none\b nothing\b non[-–‐\s] non-?visuali non-?existent never\b neither\b nil\b
-        negative\b cannot\b without\b w/o\b free\b clear\sof\b complete\sclear interval\sclear
-        total\sclear cleared\b absen lack devoid fail unable\b inability\b impossible\b unremarkable\b
-        unseen\b undetect unidentif invisible\b indiscern gone\b mistaken\b misinter misdiag rule[sd]\b
-        ruling\b exclude[sd]\b instead\b rather\b missing\b resol regress disappear vanish subsided\b
-        den(?:y|ied|ies|ying|ial)\b isnt\b arent\b wasnt\b werent\b hasnt\b havent\b hadnt\b doesnt\b
-        dont\b didnt\b couldnt\b wouldnt\b cant\b wont\b shouldnt\b ve\b(?<=[-–−]ve)
+        no\b not\b nor\b none\b nothing\b non[-–‐\s] non-?visuali non-?existent never\b neither\b
+        nil\b negative\b cannot\b without\b w/o\b free\b clear\sof\b cleared\b complete\sclear
+        interval\sclear total\sclear absen lack devoid fail unable\b inability\b impossible\b
+        unremarkable\b unseen\b undetect unidentif invisible\b indiscern gone\b mistaken\b misinter
+        misdiag rule[sd]\b ruling\b exclude[sd]\b instead\b rather\b missing\b resol regress
+        disappear vanish subsided\b den(?:y|ied|ies|ying|ial)\b isnt\b arent\b wasnt\b werent\b
+        hasnt\b havent\b hadnt\b doesnt\b dont\b didnt\b couldnt\b wouldnt\b cant\b wont\b
+        shouldnt\b ve\b(?<=[-–−]ve)
         """.split()
     letters = sorted({word[0] for word in beginnings})
     groups = "|".join(
