@@ -14,7 +14,7 @@ from functools import partial
 from typing import NamedTuple
 
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.mentions.abbreviations import expand
+from concept_linker.mentions.abbreviations import expander
 from concept_linker.mentions.cues import without_cues
 from concept_linker.mentions.detector import (
     GroupsOf,
@@ -27,6 +27,7 @@ from concept_linker.mentions.detector import (
 from concept_linker.mentions.noise import without_noise
 from concept_linker.mentions.numerals import with_numerals
 from concept_linker.mentions.passed_over import InnerNames
+from concept_linker.mentions.short_forms import disagrees
 from concept_linker.passages import Passage
 
 __all__ = ["Found", "MentionFinder"]
@@ -126,19 +127,21 @@ class MentionFinder:
 
 def _with_long_forms(passage: Passage, spans: Sequence[Span]) -> list[Found]:
     """Spans with what they abbreviate: as the caption explains or another mention spells out."""
-    text, definitions = passage.text, passage.definitions
+    text = passage.text
+    write_out = expander(text, passage.definitions)
     spelled: dict[str, str] = {}
     for span in spans:
         words = text[span.start : span.end]
         if " " in words and words[1:].islower():
             initials = "".join(part[0] for part in _PARTS.findall(words)).upper()
-            spelled.setdefault(initials, words)
+            if not disagrees(initials, words):
+                spelled.setdefault(initials, words)
     found = []
     for span in spans:
         words = text[span.start : span.end]
-        long = expand(text, span.start, span.end, definitions) if definitions else None
-        if long is None and spelled and words.isupper() and len(words) > 1:
-            long = spelled.get(words)
+        long = write_out(span.start, span.end)
+        if long is None and words in spelled:
+            long = spelled[words]
         found.append(Found(span, long))
     return found
 

@@ -80,7 +80,10 @@ def read_caption(text: str, given: tuple[tuple[int, int], ...] | None = None) ->
     """
     plain = plain_text(text)
     spans = [plain.from_given(*span) for span in given or ()]
-    definitions = find_abbreviations(plain.text)
+    definitions = tuple(
+        one._replace(long=plain.text[one.long_start : one.long_end])
+        for one in find_abbreviations(plain.with_tabs(text))
+    )
     if len(plain.text) <= LONGEST_PASSAGE:
         known = None if given is None else tuple(spans)
         whole = Passage(plain.text, 0, plain, text, definitions, known, tuple(range(len(spans))))

@@ -18,7 +18,6 @@ BLANKS = (
     "\n",
     "\r\n",
     "\n        ",
-    "\t",
     "\N{NO-BREAK SPACE}",
     "\N{THIN SPACE}",
     " \n",
@@ -87,6 +86,12 @@ def test_texts(
     best = found[words].best
     assert best is not None
     assert (best.concept_id, found[words].negated) == (concept_id, negated)
+
+
+def test_a_legend_in_columns(open_base: KnowledgeBase) -> None:
+    text = "RD of both hands.\nRD\t rheumatic disease\nMTX\t methotrexate"
+    found = {m.text: m.long_form for m in ConceptLinker.load(open_base).link(text)}
+    assert found["RD"] == "rheumatic disease"
 
 
 def test_given_mentions_keep_their_places(open_base: KnowledgeBase) -> None:

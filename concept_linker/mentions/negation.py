@@ -8,143 +8,67 @@ phrases more than sentences:
 *   A cue before ("no", "without", "absence of", "resolution of") reaches to the end of its noun
     phrase: to a preposition ("no mass *in the liver*": the liver is there), a verb, "but", a mark;
     over commas only where an "or" closes the list, over "and" unless something new begins.
-*   A cue behind ("was not seen", "has resolved", "is absent") reaches back to the head of its
-    subject: "the tip of the catheter is not seen" says nothing of the catheter.
+*   "Denies" reaches over commas and "and", too.
+*   A cue behind ("was not seen", "has resolved", "is absent", ": none") reaches back to the head of
+    its subject: "the tip of the catheter is not seen" says nothing of the catheter. A list before
+    "are" or "were" is one subject.
 *   Some only look like cues: "no doubt", "not only", "with and without contrast", "cannot be
     excluded", "not shown".
 *   What stands in a bracket is read by itself, and the text around it as if it were not there.
 
-Negation by a prefix ("non-contrast") is seen only where the mention starts behind it.
+Negation by a prefix ("non-contrast") is seen only where the mention starts behind it. White space
+of any kind and length counts as one blank. The time is linear in the text and in the spans.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from concept_linker.mentions.blanks import SingleBlanks
+from concept_linker.mentions.negation_cues import EVIDENCE, HINT, SCAN, SEEN
 
 __all__ = ["negated"]
 
-_EVIDENCE = (
-    "evidence|signs?|sings|presence|recurrences?|areas?|regions?|focus|foci|features?|suggestions?|"
-    "indications?|manifestations?|findings?|symptoms?|forms?|kinds?|types?|traces?|residue|degree|"
-    "amounts?|cases?|history|possibility|appearances?|development|occurrences?|episodes?|incidence|"
-    "suspicion"
-)
-_SEEN = (
-    "seen|visuali[sz]ed|visible|identified|detect(?:ed|able)|observed|found|demonstrated|noted|"
-    "present|evident|appreciated|apparent|recogni[sz]ed|delineated|revealed|identifiable|"
-    "discern(?:ible|able)|appreciable|palpable|depicted|imaged|noticed|encountered|existent|exist"
-)
-_BE = r"(?:(?:is|are|was|were|be|been|has|have|had|can|could|may|might|would|appears?)\s)"
-_SHOWS = (
-    r"show|reveal|demonstrate|detect|identify|display|exhibit|have(?!\s\w+ed)|contain|find|see|"
-    "visuali[sz]e|"
-    "confirm|disclose|depict|present|develop|suggest|cause|produce|receive|involve|include|use|"
-    "require|need|undergo|induce|manifest|experience|report|form|express|carry|harbou?r|achieve"
-)
 
-# One scan over a clause; at one place the first that fits counts.
-_PARTS = {
-    "pseudo": r"""
-        no\s(?:doubt|mention|images?|more|less|matter|one|longer(?!\s(?:any|SEEN)))\b
-        | no-\w+ | (?<=[:/])no\b | no\.?\s?\d+ | no\.\sof\b
-        | without\s(?!includ|hav|show)\w+ing\s(?:the|an?|any|its|their)\b
-        | (?:cannot|not)\s(?:be\s)?(?:entirely\s|completely\s)?
-            (?:excluded?|ruled?\sout)
-        | not\s(?:only|absent|missing|necessarily|certain\w*|shown|reported|applicable|
-            to\sscale|always|
-            (?:clearly|well|fully|completely|adequately|entirely|easily|significant\w*)\s\w+|
-            (?:due|related|attributable|associated|connected|secondary)\b)
-        | not\s(?:been\s|be\s)?(?:SEEN)\s(?:previously|before|earlier|here|initially|
-            (?:at|on|in)\s(?:this|these|the\s(?:prior|previous|initial|first|earlier)|prior|
-            previous|initial|earlier|other))
-        | presence\s(?:and|or|and/or)\sabsence\b | absence\s(?:and|or)\spresence\b
-        | (?:with|without)(?:\s(?:and|or|and/or)\s|/)(?:with|without) | whether\sor\snot | if\snot
-        | (?:to|tor)\s(?:rule\sout|exclude)
-        | (?:partial|incomplete|near|nearly|almost|near-complete|high|higher|low|spatial|temporal|
-            image|lateral|isotropic|angular|energy|\d\S*|(?:near|nearly|almost)\scomplete)[-\s]
-            (?:resolution|disappearance|regression|absence)
-        """,
-    "behind": r"""
-        BE{0,3}(?:not|no\slonger)\s(?:yet\s|been\s|be\s|being\s|longer\s|actually\s|anymore\s)*
-            (?:SEEN)\b
-        | (?:cannot|could\snot)\sbe\s(?:SEEN)\b
-        | BE{1,2}(?:(?:also|completely|congenitally|totally|both)\s)?(?:absent|missing)\b
-        | absent(?=\s*(?:[,.;:)]|$|in\b|on\b|at\b|from\b|and\b))
-        | BE{1,3}(?:(?:now|almost|completely|totally|fully|spontaneously|gradually|entirely)\s)*
-            (?:resolved|disappeared|vanished|subsided|cleared|excluded|ruled\sout)\b
-        | BE{1,2}(?:shown|found|noted|seen)\sto\s(?:have\s|be\s)(?:disappeared|resolved|absent)\b
-        | (?:(?:completely|totally|spontaneously|fully)\s)?(?:disappeared|vanished)\b
-        """,
-    "before": r"""
-        (?:no|without|nor|neither|w/o)\s(?:any\s|the\s)?(?:\w+\s){0,2}?(?:EVIDENCE)\s(?:of|for)\b
-        | no\sevidence\sto\ssuggest | no\b(?![-.]) | without\b | w/o\b | neither\b | nor\b | never\b
-        | (?:absence|lack|disappearance|resolution|vanishing)\sof\b
-            (?:\s(?:the\s)?(?:EVIDENCE)\sof\b)?
-        | lack(?:s|ing|ed)\b | devoid\sof | free\s(?:of|from)\b | negative\sfor | none\sof
-        | (?:ruled|ruling|rules)\sout | instead\sof | rather\sthan
-        | (?:does|do|did|could|can|would)\s?not\s(?:(?:clearly|actually)\s)?(?:SHOWS)\b
-        | not\s(?:show|reveal|demonstrat|contain|exhibit|hav|display|involv|includ|requir)\w*
-            (?:\s(?:any\s)?(?:EVIDENCE)\sof\b)?
-        | (?:fail(?:s|ed|ing)?|unable)\sto\s(?:SHOWS)\b
-        | absent\b(?!\s(?:or|and)\b) | missing\s(?!from|in|on|at|or|and|data|values?)(?=\w)
-        | resolved\s(?!after|following|with|by|in|on|at|over|under|within|and|spontan|complet|
-            two|three|\d)(?=\w)
-        """,
-    "next": r"not\s(?:\w+ly\s)?(?:a\s|an\s|the\s|any\s)?",
-    "mark": r"[.!?]['’”]?(?=\s|$) | [;:\n] | \s[-–—]\s | —",
-    "stop": r"""
-        and\s(?=(?:an?|the|there|this|these|that|its|their|his|her|also|only|is|are|was|were|with|
-            has|have|then|thus|so|normal|intact|patent|preserved|correct|similar|comparable|
-            mild|moderate|severe|marked|increased|decreased|reduced|multiple|bilateral|small|large|scarce|good|clear|complete|still|
-            irregular|improved|shows?|confirm\w*|return|continued|\w+ing|to|of|in|from|\d\S*)\b)
-        | (?:but|however|although|though|except|besides|while|whereas|yet|which|who|whose|
-            that|where|when|until|unless|because|since|despite|otherwise|therefore|then|
-            apart\sfrom|other\sthan|aside\sfrom|due\sto|secondary\sto|owing\sto|as\swell\sas|
-            consistent\swith|compatible\swith|such\sas|after|before|following|prior\sto)\b
-        | (?:is|are|was|were|has|have|had|can|could|may|did|does|appears?|remains?|became|causing|
-            caused|causes|leading|resulting|mimicking|representing|followed|arising|located|
-            extending|seen|visible|noted|identified|detected|observed|found)\b
-        | (?:show|demonstrat|reveal|indicat|suggest|confirm|display|exhibit|depict|illustrat|
-            report)(?:s|ed|es|ing)?\b
-        """,
-    "place": r"""
-        (?:in|within|inside|on|at|into|onto|to|from|around|along|near|through|throughout|over|
-            under|behind|between|among|above|below|beneath|beyond|during|with|by|for|as|like|per|via|
-            across|against|towards?|outside|adjacent|surrounding|compared|
-            considering|regarding|concerning|affecting|involving)\b
-        | (?<!evidence\s)of\b
-        """,
-    "comma": r",",
-}
+class _Cue(NamedTuple):
+    kind: str
+    start: int
+    end: int
 
 
-def _compiled() -> re.Pattern[str]:
-    parts = []
-    for name, part in _PARTS.items():
-        for word, choices in (("EVIDENCE", _EVIDENCE), ("SEEN", _SEEN), ("SHOWS", _SHOWS)):
-            part = part.replace(word, choices)
-        edge = "" if name in {"mark", "comma"} else r"(?<![\w-])"
-        parts.append(f"(?P<{name}>{edge}(?:{part.replace('BE', _BE)}))")
-    return re.compile("|".join(parts), re.X)
+_Scope = tuple[int, int]
 
-
-_SCAN = _compiled()
-_HINT = re.compile(
-    r"(?<![a-z])(?:n(?:o(?:[tr]|ne)?\b|on[-–‐\s]|ever\b|either\b)|cannot\b|w(?:ithout\b|/o\b)|"
-    r"free\b|negative\b|absen|lack|devoid|fail|unable|rul(?:ed|ing)\b|excluded|instead|rather|missing|"
-    r"resol|disappear|vanish|subsided|cleared)"
-)
+_PLAIN = str.maketrans({**dict.fromkeys("’‘ʼ´`", "'"), "\t": " "})
 # A sentence that ends without a blank behind it.
 _RUN_ON = re.compile(r"[.!?](?=[A-Z])")
+# Nitric oxide.
+_OXIDE = re.compile(
+    r"\bNO(?=[-\s](?:synth|donor|production|releas|level|concentration|generation|scaveng|bioavail|"
+    r"radical|inhal|mediated|dependent|sens|signall?ing|pathway))"
+)
 _ENDS = frozenset({"mark", "stop"})
+_NEGATIVE = frozenset({"negative", "minus"})
+_BEFORE = frozenset({"before", "listed", *_NEGATIVE})
+_BEHIND = frozenset({"behind", "answer"})
 _OR = re.compile(r"\b(?:or|nor|and/or)\b")
-_OF_EVIDENCE = re.compile(rf"\b(?:{_EVIDENCE})\s+of$")
+_AND = re.compile(r"\b(?:and|or|nor|and/or)\b|&")
+_GONE = re.compile(r"\b(?:excluded|ruled\sout|resolved|disappeared|vanished|subsided)\b")
+_MANY = re.compile(r"\b(?:are|were|have)")
+_OF_EVIDENCE = re.compile(
+    rf"\b(?:(?:{EVIDENCE})\sof|(?:tests?|testing|stain(?:s|ing)?|cultures?|assays?|screen(?:s|ing)?|"
+    r"search|work-?up|serology|pcr|smears?|swabs?|examination)\sfor)$"
+)
+_LONGEST_OF_EVIDENCE = 20  # characters
 _PREFIX = re.compile(r"(?<!\w)non[-–‐ ]$")
 _SUFFIX = re.compile(
-    r"[-–‐](?:free|negative)\b|(?:\s?\([^()]*\))?\snegative\b(?!\s(?:control|pressure|for))"
+    r"[-–‐](?:free|negative)\b|(?:\s?\([^()]{0,60}\))?\snegative\b(?!\s(?:control|pressure|for))|"
+    rf"\s?[(\[](?:not\s(?:{SEEN})|absent|negative|none|nil|excluded|ruled\sout|[-–−]ve)[)\]]"
 )
+_WORD = re.compile(r"[\w-]+")
+_SENTENCE = re.compile(r"[.!](?='?”?(?:\s|$))|[;\n]")
 _BRACKET = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 
 
@@ -163,94 +87,226 @@ def negated(text: str, spans: Sequence[tuple[Any, ...]]) -> list[bool]:
     >>> negated(text, [(text.index(word), text.index(word) + len(word)) for word in words])
     [True, True, False, False]
     """
-    if not spans or not _HINT.search(text.lower()):
+    if not spans or not HINT.search(text.lower()):
         return [False] * len(spans)
-    text = _small(text)
+    blanks = SingleBlanks(text)
+    text = _small(blanks.text)
     scopes = _scopes(text)
-    return [
-        any(first <= span[0] < last for first, last in scopes)
-        or bool(_PREFIX.search(text, max(0, span[0] - 5), span[0]))
-        or bool(_SUFFIX.match(text, span[1]))
-        for span in spans
-    ]
+    begins = [first for first, _ in scopes]
+    answers = []
+    for span in spans:
+        start, end = map(blanks.place, span[:2])
+        number = bisect_right(begins, start) - 1
+        answers.append(
+            (number >= 0 and start < scopes[number][1])
+            or bool(_PREFIX.search(text, max(0, start - 5), start))
+            or bool(_SUFFIX.match(text, end))
+        )
+    return answers
 
 
 def _small(text: str) -> str:
-    """The text in small letters, each in its place, which is several times as fast to scan."""
+    """The text in small letters, each in its place, which is several times as fast to scan.
+
+    A sentence that ends without a blank behind it ends with a line break.
+    """
     text = _RUN_ON.sub("\n", text)
+    if "NO" in text:
+        text = _OXIDE.sub("??", text)
     small = text.lower()
     if len(small) != len(text):
         small = "".join(c if len(c) == 1 else "?" for c in map(str.lower, text))
-    return small.replace("\N{NO-BREAK SPACE}", " ")
+    return small.translate(_PLAIN)
 
 
-def _scopes(text: str) -> list[tuple[int, int]]:
-    """The stretches that are negated; those of brackets by themselves."""
+def _scopes(text: str) -> list[_Scope]:
+    """The stretches that are negated, in order and apart; those of brackets by themselves."""
     brackets = [bracket.span() for bracket in _BRACKET.finditer(text)]
     if not brackets:
         return _scopes_of(text)
-    scopes = []
-    outside: list[int] = []  # the places of the characters that are in no bracket
+    inside: list[_Scope] = []
+    pieces: list[_Scope] = []  # of the text that is in no bracket, without blanks before one
     place = 0
     for start, end in brackets:
-        scopes += [(a + start + 1, b + start + 1) for a, b in _scopes_of(text[start + 1 : end - 1])]
-        outside += range(place, place + len(text[place:start].rstrip()))
+        inside += [(a + start + 1, b + start + 1) for a, b in _scopes_of(text[start + 1 : end - 1])]
+        pieces.append((place, place + len(text[place:start].rstrip())))
         place = end
-    outside += range(place, len(text))
-    for first, last in _scopes_of("".join(text[place] for place in outside)):
-        begin, stop = outside[first], outside[last - 1] + 1
-        for start, end in brackets:
-            if begin <= start < stop:
-                scopes.append((begin, start))
-                begin = end
-        scopes.append((begin, stop))
-    return scopes
+    pieces.append((place, len(text)))
+    outside = _scopes_of("".join(text[start:end] for start, end in pieces))
+    return _apart([*inside, *_put_back(outside, pieces)])
 
 
-def _scopes_of(text: str) -> list[tuple[int, int]]:
-    if not _HINT.search(text):
-        return []
-    cues = [(str(cue.lastgroup), *cue.span()) for cue in _SCAN.finditer(text)]
-    scopes = []
-    for number, (kind, start, end) in enumerate(cues):
-        if kind == "before":
+def _put_back(scopes: Sequence[_Scope], pieces: Sequence[_Scope]) -> Iterable[_Scope]:
+    """Scopes in joined pieces of a text, cut where the pieces were joined, in the text's places."""
+    number = 0
+    joined = 0  # where the piece begins in the joined text
+    for first, last in scopes:
+        while True:
+            start, end = pieces[number]
+            stop = joined + end - start
+            if first < stop:
+                begin = start + max(first, joined) - joined
+                # Over a bracket: up to it, with the blanks before.
+                yield begin, (start + last - joined if last <= stop else end)
+            if last <= stop:
+                break
+            joined = stop
+            number += 1
+
+
+def _scopes_of(text: str) -> list[_Scope]:
+    scopes: list[_Scope] = []
+    begin = 0
+    for end in (*(mark.start() for mark in _SENTENCE.finditer(text)), len(text)):
+        if HINT.search(text, begin, end):
+            scopes += _scopes_in(text, begin, end)
+        begin = end
+    return _apart(scopes)
+
+
+def _scopes_in(text: str, begin: int, end: int) -> Iterable[_Scope]:
+    """The scopes in one sentence."""
+    cues = [_Cue(str(cue.lastgroup), *cue.span()) for cue in SCAN.finditer(text, begin, end)]
+    cues.append(_Cue("mark", end, end))
+    closed = {
+        kind: _closed(text, cues, _AND if kind in _NEGATIVE else _OR)
+        for kind in _BEFORE & {cue.kind for cue in cues}
+    }
+    for number, (kind, start, stop) in enumerate(cues):
+        if kind == "listed":
+            yield from _listed(text, cues, number)
+        elif kind in _BEFORE:
             # "no clinical signs of infection": the signs are absent, too.
-            first = start + len(text[start:end].split(maxsplit=1)[0])
-            scopes.append((first, _reach(text, cues[number + 1 :], end)))
-        elif kind == "behind":
-            scopes.append(_subject(text, cues[:number], start))
+            first = start + len(text[start:stop].split(maxsplit=1)[0])
+            yield first, _reach(text, cues, number, closed[kind])
+        elif kind == "whole":
+            yield start, stop
+        elif kind in _BEHIND:
+            yield _subject(text, cues, number, begin)
         elif kind == "next":
-            word = re.compile(r"[\w-]+").match(text, end)
-            scopes.append((end, word.end() if word else end))
-    return [(start, end) for start, end in scopes if start < end]
+            word = _WORD.match(text, stop, end)
+            if word:
+                yield word.span()
 
 
-def _reach(text: str, cues: Sequence[tuple[str, int, int]], start: int) -> int:
-    """Where the scope of a cue before ends."""
-    for number, (kind, first, last) in enumerate(cues):
-        if kind == "stop" and not text[start:first].strip():
-            continue  # "no visible mass"
-        if kind in _ENDS or (kind == "place" and not _OF_EVIDENCE.search(text, start, last)):
-            return first
-        if kind == "comma":
-            clause = next((at for what, at, _ in cues[number:] if what in _ENDS), len(text))
-            if not _OR.search(text, first, clause):
-                return first
-    return len(text)
+def _apart(scopes: Iterable[_Scope]) -> list[_Scope]:
+    """The same stretches in order, those that touch joined."""
+    apart: list[_Scope] = []
+    for start, end in sorted(scopes):
+        if apart and start <= apart[-1][1]:
+            if end > apart[-1][1]:
+                apart[-1] = apart[-1][0], end
+        elif start < end:
+            apart.append((start, end))
+    return apart
 
 
-def _subject(text: str, cues: Sequence[tuple[str, int, int]], end: int) -> tuple[int, int]:
+def _closed(text: str, cues: Sequence[_Cue], closing: re.Pattern[str]) -> frozenset[int]:
+    """The commas (numbers of cues) of lists that a word closes: in the same clause."""
+    if all(cue.kind != "comma" for cue in cues):
+        return frozenset()
+    words = [found.start() for found in closing.finditer(text, cues[0].start, cues[-1].end)]
+    closed = set()
+    clause = closer = -1  # the first of each behind the place that we are at
+    for number in range(len(cues) - 1, -1, -1):
+        kind, start, _ = cues[number]
+        if kind in _ENDS:
+            clause = start
+        elif kind == "comma":
+            while words and words[-1] > start:
+                closer = words.pop()
+            if start < closer < clause:
+                closed.add(number)
+    return frozenset(closed)
+
+
+def _reach(text: str, cues: Sequence[_Cue], number: int, closed: frozenset[int]) -> int:
+    """Where the scope of a cue before ends; where the next begins, which reaches as far."""
+    begin = cues[number].end
+    at = number + 1
+    if cues[at].kind == "stop" and not text[begin : cues[at].start].strip():
+        at += 1  # "no visible mass"
+    while True:
+        kind, start, end = cues[at]
+        if kind in _BEFORE:
+            return end
+        if kind in _ENDS or kind == "answer" or (kind == "comma" and at not in closed):
+            return start
+        if kind == "place" and not _of_evidence(text, begin, end):
+            return start
+        at += 1
+
+
+def _listed(text: str, cues: Sequence[_Cue], number: int) -> Iterable[_Scope]:
+    """All items of a list, each up to its preposition: "denies pain in the chest, fever"."""
+    begin: int | None = cues[number].end
+    for at in range(number + 1, len(cues)):
+        kind, start, end = cues[at]
+        also = kind == "stop" and text.startswith("and ", start)
+        over = kind in _BEFORE or kind == "answer" or (kind in _ENDS and not also)
+        if begin is None:
+            begin = end if also or kind == "comma" else None
+        elif over or (kind == "place" and not _of_evidence(text, begin, end)):
+            yield begin, start
+            begin = None
+        if over:
+            break
+
+
+def _subject(text: str, cues: Sequence[_Cue], number: int, sentence: int) -> _Scope:
     """The head of the subject before a cue: up to its first preposition.
 
     Without an "is" the cue says something of the last noun: "a scar in patients not seen".
     """
-    begin, first = 0, end
+    _, end, last = cues[number]
     short = text.startswith(("not", "no "), end)
-    for kind, start, last in cues:
-        if kind != "place" or (short and not _OF_EVIDENCE.search(text, begin, last)):
-            begin, first = last, end
-        elif not text[begin:start].strip():
-            begin = last  # "as the kidney is absent"
-        elif first == end and not _OF_EVIDENCE.search(text, begin, last):
+    back = number
+    while back and cues[back - 1].kind in {"place", "link"}:
+        back -= 1
+    begin = cues[back - 1].end if back else sentence
+    first = end
+    for _, start, stop in cues[back:number]:
+        if _of_evidence(text, begin, stop):
+            continue
+        if short:
+            begin = stop
+        elif first == end and not text[begin:start].strip():
+            begin = stop  # "as the kidney is absent"
+        elif first == end:
             first = start
+    if back and begin == cues[back - 1].end and _GONE.search(text, end, last):
+        told = _told_before(text, cues, back - 1, sentence)
+        if told and not text[begin:end].strip():
+            return told
+    commas = back
+    while commas and cues[commas - 1].kind == "comma":
+        commas -= 1
+    if (
+        commas < back
+        and first == end
+        and _MANY.search(text, end, last)
+        and _AND.search(text, begin, end)
+        and (not commas or cues[commas - 1].kind in {"mark", "answer"})
+    ):
+        # "Effusion, fracture and air were not seen."
+        begin = cues[commas - 1].end if commas else sentence
     return begin, first
+
+
+def _told_before(text: str, cues: Sequence[_Cue], number: int, sentence: int) -> _Scope | None:
+    """The subject of the verb before "but": "A tumour was suspected but ruled out"."""
+    if cues[number].kind != "stop" or not text.startswith(("but", "and"), cues[number].start):
+        return None
+    verb = None
+    while number and cues[number - 1].kind in {"stop", "place", "link", "next"}:
+        number -= 1
+        if cues[number].kind == "stop":
+            verb = number
+    begin = cues[number - 1].end if number else sentence
+    places = (cue.start for cue in cues[number:verb] if not _of_evidence(text, begin, cue.end))
+    return None if verb is None else (begin, next(places, cues[verb].start))
+
+
+def _of_evidence(text: str, begin: int, end: int) -> bool:
+    """Whether a preposition that ends here is the "of" of "evidence of"."""
+    return bool(_OF_EVIDENCE.search(text, max(begin, end - _LONGEST_OF_EVIDENCE), end))

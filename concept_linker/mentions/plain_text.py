@@ -98,6 +98,20 @@ class PlainText(NamedTuple):
         first = bisect_right(self.ends, start)
         return first, max(first, bisect_left(self.starts, end))
 
+    def with_tabs(self, given: str) -> str:
+        """The text with the tabs that stand for a blank in it, which separate columns of legends.
+
+        Args:
+            given: the text given.
+        """
+        if self.starts is None or self.ends is None or "\t" not in given:
+            return self.text
+        runs = (given[start:end] for start, end in zip(self.starts, self.ends, strict=True))
+        return "".join(
+            "\t" if char == " " and "\t" in run and not {"\n", "\r"} & set(run) else char
+            for char, run in zip(self.text, runs, strict=True)
+        )
+
 
 def plain_text(text: str) -> PlainText:
     r"""Reads a text.
