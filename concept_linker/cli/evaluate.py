@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from concept_linker.cli.console import console, counted, print_json, print_table, printable
+from concept_linker.cli.corpora import SkipBadFlag, quarantine_for, tell_bad
 from concept_linker.cli.options import KB, QuietFlag
 from concept_linker.errors import InputError, SettingsError
 
@@ -78,6 +79,7 @@ def evaluate(
             help="Folder of a finished scispaCy index with its kb.jsonl: measured too.",
         ),
     ] = None,
+    skip_bad: SkipBadFlag = False,
     no_baselines: Annotated[bool, typer.Option("--no-baselines", help="The linker alone.")] = False,
     resamples: Annotated[
         int,
@@ -88,11 +90,16 @@ def evaluate(
 ) -> None:
     """Measure linking accuracy on a gold corpus, beside two baselines.
 
+    The first bad row of a corpus stops it. With --skip-bad it goes on without that mention, line or
+    document: bad rows are in FILE.quarantine.jsonl beside what is written (else in
+    CORPUS.quarantine.jsonl, here), and the exit status is 1 if there was any.
+
     Examples:
 
         concept-linker evaluate dev.pubtator.txt --train train.pubtator.txt --html report.html
         concept-linker evaluate dev.pubtator.txt --kb mesh --json - > figures.json
         concept-linker evaluate full_dev.jsonl.gz --kb umls --subset st21pv --gold-mentions
+        concept-linker evaluate dev.BioC.xml --skip-bad --json figures.json
     """
     from concept_linker.evaluation import report as reporting
     from concept_linker.evaluation.corpora import read_corpus
@@ -104,12 +111,14 @@ def evaluate(
     for path in (None if to_print else json_file, html_file):
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
             raise InputError(f"{path}: cannot be written; wanted a file in a folder that exists")
-    gold = read_corpus(corpus, format)
+    written = (None if to_print else json_file) or html_file or Path(corpus.resolve().name)
+    quarantine, bad_rows = quarantine_for(written, skip_bad=skip_bad)
+    gold = read_corpus(corpus, format, quarantine=quarantine)
     if subset is not None:
         gold = _subset(gold, subset)
     if not len(gold):
         raise InputError(f"{corpus}: no gold mention in it, wanted some to measure against")
-    training = read_corpus(train) if train is not None else None
+    training = read_corpus(train, quarantine=quarantine) if train is not None else None
     base = KnowledgeBase.open(kb, quiet=quiet)
     others = []
     if scispacy is not None:
@@ -136,10 +145,11 @@ def evaluate(
         write_page(found, html_file)
     if to_print:
         print_json(found.to_dict(), indent=1)
-        return
-    if json_file is not None:
-        found.write_json(json_file)
-    _print(found)
+    else:
+        if json_file is not None:
+            found.write_json(json_file)
+        _print(found)
+    tell_bad(quarantine, bad_rows)
 
 
 def _subset(gold: GoldCorpus, flag: str) -> GoldCorpus:

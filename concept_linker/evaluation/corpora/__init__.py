@@ -26,10 +26,11 @@ from pathlib import Path
 
 from concept_linker.errors import SettingsError, SourceError
 from concept_linker.evaluation.gold import GoldCorpus, GoldDocument
+from concept_linker.quarantine import Quarantine
 
 __all__ = ["FORMATS", "corpus_format", "read_corpus"]
 
-#: The formats' names; each is a module of this package with ``read(path) -> documents``.
+#: The formats' names; each is a module of this package with ``read(path, quarantine)``.
 FORMATS = ("pubtator", "bioc_xml", "bioc_json", "brat", "medmentions", "craft", "jsonl")
 
 _PUBTATOR = re.compile(r"[^|\s]+\|[a-z]\|", re.IGNORECASE)
@@ -44,12 +45,19 @@ _KEYS = {
 }
 
 
-def read_corpus(path: str | PathLike[str], format: str | None = None) -> GoldCorpus:
+def read_corpus(
+    path: str | PathLike[str],
+    format: str | None = None,
+    *,
+    quarantine: Quarantine | None = None,
+) -> GoldCorpus:
     """Reads a gold corpus.
 
     Args:
         path: the file, or the folder of BRAT files.
         format: one of :data:`FORMATS`; ``None`` goes by what the file holds.
+        quarantine: takes the mentions, lines and documents that are bad, so that they cost no
+            others; by default the first of them is an error.
 
     Raises:
         SettingsError: there is no such format.
@@ -61,13 +69,17 @@ def read_corpus(path: str | PathLike[str], format: str | None = None) -> GoldCor
     if not path.exists():
         raise SourceError(path, "no such file or folder")
     module = import_module(f"{__name__}.{format or corpus_format(path)}")
-    read: Callable[[Path], tuple[GoldDocument, ...]] = module.read
-    documents = read(path)
+    read: Callable[[Path, Quarantine], tuple[GoldDocument, ...]] = module.read
+    quarantine = quarantine or Quarantine()
+    before = quarantine.count
+    documents = read(path, quarantine)
+    bad = quarantine.count - before
     if not documents:
-        raise SourceError(path, "holds no documents")
+        left = f" but {bad:,} bad ones" if bad else ""
+        raise SourceError(path, f"holds no documents{left}, wanted one or more")
     # The folder too: many corpora call their files train and dev.
     name = "/".join((path.resolve().parent.name, path.name.partition(".")[0]))
-    return GoldCorpus(name, documents)
+    return GoldCorpus(name, documents, bad)
 
 
 def corpus_format(path: Path) -> str:
