@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -136,6 +137,7 @@ def evaluate(
             ConceptLinker.load(base, k=30),
             gold,
             base,
+            base_name=Path(kb).name,
             train=training,
             others=others,
             options=options,
@@ -180,12 +182,13 @@ def _progress(total: int, quiet: bool) -> Iterator[Callable[[str, int], None] | 
 
 def _print(report: Report) -> None:
     train = f", training corpus {report.train}" if report.train else ""
+    bad = f", {counted(report.bad, 'bad row')} left out" if report.bad else ""
     out = console(least=140)
     out.print(
         printable(
             f"{report.corpus}: {counted(report.documents, 'document')}, "
-            f"{counted(report.mentions, 'gold mention')}{train}; "
-            f"base of {counted(report.concepts, 'concept')}"
+            f"{counted(report.mentions, 'gold mention')}{bad}{train}; "
+            f"base {report.base_name} of {counted(report.concepts, 'concept')}"
         ),
         soft_wrap=True,
     )
@@ -196,6 +199,7 @@ def _print(report: Report) -> None:
 
 
 def _print_gold(out: Console, report: Report) -> None:
+    from concept_linker.evaluation.confidence import shown
     from concept_linker.evaluation.ranks import TIE_RULES
     from concept_linker.evaluation.results import KS
 
@@ -211,9 +215,9 @@ def _print_gold(out: Console, report: Report) -> None:
         [
             result.system if rule == TIE_RULES[0] else "",
             rule,
-            *(f"{result.recall_at[rule][k].value:.3f}" for k in KS),
+            *(shown(result.recall_at[rule][k].value) for k in KS),
             _range(result.recall_at[rule][1]),
-            f"{result.recall_at_in_base[rule][1].value:.3f}",
+            shown(result.recall_at_in_base[rule][1].value),
             *(_decisions(result) if rule == TIE_RULES[0] else ("", "", "")),
         ]
         for result in report.gold_mentions
@@ -250,14 +254,18 @@ def _print_gold(out: Console, report: Report) -> None:
 
 def _decisions(result: GoldMentionResult) -> tuple[str, str, str]:
     """The share that is linked, how much of it is right, and the calibration error."""
+    from concept_linker.evaluation.confidence import shown
+
     return (
         f"{result.linked / max(result.mentions, 1):.3f}",
-        f"{result.precision.value:.3f}",
+        shown(result.precision.value),
         f"{result.calibration.error:.3f}" if result.calibration else "",
     )
 
 
 def _print_end_to_end(out: Console, report: Report) -> None:
+    from concept_linker.evaluation.confidence import shown
+
     own = report.end_to_end[0]
     _print_titled(
         out,
@@ -269,7 +277,7 @@ def _print_end_to_end(out: Console, report: Report) -> None:
         [
             measure,
             result.system,
-            *(f"{i.value:.3f}" for i in (prf.precision, prf.recall, prf.f1)),
+            *(shown(i.value) for i in (prf.precision, prf.recall, prf.f1)),
             _range(prf.f1),
         ]
         for measure in own.measures
@@ -284,7 +292,7 @@ def _print_end_to_end(out: Console, report: Report) -> None:
             [
                 f"semantic group: {group.name}",
                 *(f"{count:,}" for count in (group.mentions, group.found, group.right)),
-                f"{group.right / max(group.found, 1):.3f}",
+                shown(group.accuracy),
             ]
             for group in own.groups
         ],
@@ -301,6 +309,8 @@ def _print_titled(out: Console, title: str, text: str) -> None:
 
 def _print_tests(out: Console, measure: str, tests: dict[str, PairedTest]) -> None:
     for name, test in tests.items():
+        if isnan(test.p_value):
+            continue
         low, high = test.difference.low, test.difference.high
         out.print(
             f"against {printable(name)}: {measure} {test.difference.value:+.3f} "
@@ -313,7 +323,7 @@ def _print_counts(out: Console, counts: dict[str, int]) -> None:
 
 
 def _range(interval: Interval) -> str:
-    return f"{interval.low:.3f} to {interval.high:.3f}"
+    return "" if isnan(interval.value) else f"{interval.low:.3f} to {interval.high:.3f}"
 
 
 def _table(out: Console, head: list[str], rows: list[list[str]]) -> None:

@@ -24,7 +24,7 @@ from concept_linker.encoders.encoder import Encoder
 from concept_linker.errors import InputError
 from concept_linker.evaluation.pairs import Pair
 
-__all__ = ["Encoded", "encode"]
+__all__ = ["Encoded", "encode", "encoder_of"]
 
 _RUN: Final = "encoding.json"
 _PARTS: Final = "parts"
@@ -100,6 +100,21 @@ def encode(
     _write(folder / "ids.csv", lambda path: _ids(path, pairs))
     shutil.rmtree(parts)
     return Encoded(folder / "images.npy", folder / "texts.npy", folder / "ids.csv", resumed)
+
+
+def encoder_of(images: Path) -> str:
+    """What the encoder of a file of embeddings is called.
+
+    A run of :func:`encode` says it beside its files; else the file's name has to do, or its
+    folder's where the file is only called ``images``.
+    """
+    try:
+        name = json.loads((images.parent / _RUN).read_text())["encoder"]
+    except (OSError, ValueError, KeyError, TypeError):
+        name = None
+    if isinstance(name, str):
+        return name
+    return images.resolve().parent.name if images.stem == "images" else images.stem
 
 
 def _same_run(folder: Path, run: dict[str, Any]) -> None:

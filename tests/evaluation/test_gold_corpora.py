@@ -84,7 +84,7 @@ PUBTATOR = "1|t|A cold.\n1|a|More.\n1\t2\t6\tcold\tDisease\tD003139\n"
         (PUBTATOR + "1|a|More.\n", "line 4: a passage after mentions"),
         ('{"text": "a", "mentions": 3}\n', "line 1: mentions: Input should be"),
         ('{"text": "a", "mentions": []}\n{"text": "a", "mentions": [{}]}', r"line 2: mentions\.0"),
-        ('{"text": "a", "mentions": [{"ids": []}]}\n', "line 1: mentions.0: a mention without start"),
+        ('{"text": "a", "mentions": [{"ids": []}]}\n', r"line 1: mentions\.0: a mention w"),
         ('{"pmid": "1", "mentions": []}\n', "line 1: neither text nor sentences"),
         ('{"passages": []\n', "line 2: not JSON"),
         ('{"documents": [{"id": "1"}]}', r"documents\.0\.passages: Field required"),
