@@ -17,9 +17,6 @@ from concept_linker.evaluation.gold import GoldDocument
 
 __all__ = ["Marking", "Passage", "document"]
 
-#: More blanks than that between two passages are one: what stood there is left out of the file.
-_GAP = 1000
-
 
 class Marking(NamedTuple):
     """An annotation: where it is as (offset, length), its infons, and its characters."""
@@ -42,17 +39,14 @@ class Passage(NamedTuple):
 
 def document(id: str, passages: Iterable[Passage], bad: Bad) -> GoldDocument:
     """A document of its passages and their annotations; those that do not fit are bad."""
-    text = ""
-    pieces: list[Piece] = []
-    drafts: list[Draft] = []
-    for number, passage in enumerate(sorted(passages, key=lambda one: one.offset)):
-        if pieces:
-            gap = passage.offset - pieces[-1].offset - len(pieces[-1].text)
-            text += " " * (gap if 0 <= gap <= _GAP else 1)
-        pieces.append(Piece(len(text), passage.text, passage.offset))
-        text += passage.text
-        drafts += (_draft(id, number, one) for one in passage.markings)
-    return gold_document(id, text, drafts, bad, pieces)
+    in_order = sorted(passages, key=lambda passage: passage.offset)
+    pieces = [Piece(passage.text, passage.offset) for passage in in_order]
+    drafts = [
+        _draft(id, number, one)
+        for number, passage in enumerate(in_order)
+        for one in passage.markings
+    ]
+    return gold_document(id, pieces, drafts, bad)
 
 
 def _draft(id: str, piece: int, marking: Marking) -> Draft:

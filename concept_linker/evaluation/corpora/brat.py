@@ -13,7 +13,7 @@ from pathlib import Path
 
 from concept_linker.errors import SourceError
 from concept_linker.evaluation.corpora.checks import BadCorpusError, SetAside, bad_rows
-from concept_linker.evaluation.corpora.fitting import Draft, gold_document
+from concept_linker.evaluation.corpora.fitting import Draft, Piece, gold_document
 from concept_linker.evaluation.corpora.ids import gold_ids
 from concept_linker.evaluation.gold import GoldDocument
 from concept_linker.knowledge_base.identity import is_cui
@@ -63,7 +63,7 @@ def _document(file: Path, root: Path, quarantine: Quarantine) -> GoldDocument | 
                 concepts[target] += ids
     drafts = [draft._replace(ids=concepts[name]) for name, draft in bound.items()]
     name = file.relative_to(root).with_suffix("").as_posix()
-    return gold_document(name, text, drafts, bad)
+    return gold_document(name, [Piece(text)], drafts, bad)
 
 
 def _bound(line: str) -> tuple[str, Draft]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from concept_linker.evaluation.corpora.checks import Bad, BadCorpusError
-from concept_linker.evaluation.corpora.fitting import Draft, gold_document
+from concept_linker.evaluation.corpora.fitting import Draft, Piece, gold_document
 from concept_linker.evaluation.corpora.ids import gold_ids
 from concept_linker.evaluation.corpora.json_lines import Model, documents, drafts
 from concept_linker.evaluation.gold import GoldDocument
@@ -44,7 +44,8 @@ def read(path: Path, quarantine: Quarantine) -> tuple[GoldDocument, ...]:
 
 def _document(record: _Caption, number: int, bad: Bad) -> GoldDocument:
     mentions = drafts(record.mentions, _Mention, _mention, bad, number)
-    return gold_document(f"{record.pmid} {record.fig_id}".strip(), record.caption, mentions, bad)
+    id = f"{record.pmid} {record.fig_id}".strip()
+    return gold_document(id, [Piece(record.caption)], mentions, bad)
 
 
 def _mention(record: _Mention) -> Draft:

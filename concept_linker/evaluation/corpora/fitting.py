@@ -25,18 +25,20 @@ __all__ = ["Draft", "Piece", "gold_document"]
 _Span = tuple[int, int]
 
 
+#: More blanks than that between two pieces are one: what stood there is left out of the file.
+_GAP = 1000
+
+
 class Piece(NamedTuple):
     """A stretch of a document's text.
 
     Args:
-        begin: where it begins in the text, in code points.
         text: its characters.
         offset: the offset that the file says it begins at.
     """
 
-    begin: int
     text: str
-    offset: int
+    offset: int = 0
 
 
 class Draft(NamedTuple):
@@ -64,7 +66,7 @@ class Draft(NamedTuple):
 
 
 def gold_document(
-    id: str, text: str, drafts: Sequence[Draft], bad: Bad, pieces: Sequence[Piece] = ()
+    id: str, pieces: Sequence[Piece], drafts: Sequence[Draft], bad: Bad
 ) -> GoldDocument:
     """A document with those of its mentions that lie in the text and fit their characters.
 
@@ -72,27 +74,42 @@ def gold_document(
 
     Args:
         id: the document's.
-        text: its text.
+        pieces: what its text is made of, by offset; blanks stand in between.
         drafts: its mentions as the file has them.
-        bad: takes the others.
-        pieces: what the text is made of, by offset; without them it is one piece.
+        bad: takes those that do not fit.
     """
-    looked = _Text(text, pieces or [Piece(0, text, 0)])
-    way, placed = looked.place(drafts)
+    way, placed = _best_way(pieces, drafts)
     mentions: list[GoldMention] = []
     for draft, one in zip(drafts, placed, strict=True):
         if one is None:
-            problem = looked.problem(draft, way)
-            bad(
-                draft.line,
-                f"{draft.place}: {problem}" if draft.place else problem,
-                row=written(draft.row),
-            )
+            problem = f"{draft.place}: {way.problem(draft)}".removeprefix(": ")
+            bad(draft.line, problem, row=written(draft.row))
             continue
         ids = tuple(dict.fromkeys(draft.ids))
         mentions.append(GoldMention(one.spans, ids, tuple(draft.types), frozenset(draft.flags)))
     mentions.sort(key=lambda mention: (mention.start, -mention.end))
-    return GoldDocument(id, text, tuple(mentions))
+    return GoldDocument(id, way.text, tuple(mentions))
+
+
+def _best_way(
+    pieces: Sequence[Piece], drafts: Sequence[Draft]
+) -> tuple[_Way, list[_Placed | None]]:
+    """The way in which most mentions fit, and what fits by it.
+
+    Of several that in which most have their very characters, then that in which most are in their
+    own piece, then the first.
+    """
+    most, best = (-1, 0, 0), None
+    for way in _ways(pieces):
+        placed = [way.fitting(draft) for draft in drafts]
+        fit = [one for one in placed if one is not None]
+        counts = len(fit), sum(one.exact for one in fit), sum(one.at_home for one in fit)
+        if counts > most:
+            most, best = counts, (way, placed)
+        if min(counts) == len(drafts):
+            break
+    assert best is not None
+    return best
 
 
 class _Placed(NamedTuple):
@@ -101,34 +118,41 @@ class _Placed(NamedTuple):
     Args:
         spans: its parts, in reading order.
         at_home: whether all of them are in the piece that it is written in.
+        exact: whether the text has its very characters there.
     """
 
     spans: tuple[_Span, ...]
     at_home: bool
+    exact: bool = True
 
 
 class _Ruler(NamedTuple):
-    """Where the code points of a piece begin, and where it ends, by what offsets count."""
+    """Where the code points of a piece begin, and where it ends, by what offsets count.
 
-    piece: Piece
+    Args:
+        begin: where the piece begins in the text, in code points.
+        edges: the offset of each code point, and of the end.
+    """
+
+    begin: int
     edges: Sequence[int]
 
     def start(self, offset: int) -> int | None:
         """The code point of the text that begins at an offset."""
         # The last of several: a line end that counts nothing stands before what begins.
         at = bisect_right(self.edges, offset) - 1
-        inside = 0 <= at < len(self.piece.text) and self.edges[at] == offset
-        return self.piece.begin + at if inside else None
+        inside = 0 <= at < len(self.edges) - 1 and self.edges[at] == offset
+        return self.begin + at if inside else None
 
     def end(self, offset: int) -> int | None:
         """Where in the text what ends at an offset ends."""
         at = bisect_left(self.edges, offset)
         inside = 0 < at < len(self.edges) and self.edges[at] == offset
-        return self.piece.begin + at if inside else None
+        return self.begin + at if inside else None
 
 
 class _Way:
-    """One way of counting.
+    """One way of counting, and the text as it lies by it.
 
     Args:
         pieces: of the document.
@@ -141,20 +165,54 @@ class _Way:
     ) -> None:
         self._anew = anew
         self._offsets = [piece.offset for piece in pieces]
-        self._rulers = [
-            _Ruler(
-                piece,
-                range(piece.offset, piece.offset + len(piece.text) + 1)
+        self._rulers: list[_Ruler] = []
+        parts: list[str] = []
+        begin = 0
+        for text, offset in pieces:
+            if self._rulers:
+                gap = offset - self._rulers[-1].edges[-1]
+                parts.append(" " * (gap if 0 <= gap <= _GAP else 1))
+                begin += len(parts[-1])
+            edges = (
+                range(offset, offset + len(text) + 1)
                 if widths is None
-                else list(accumulate(widths(piece.text), initial=piece.offset)),
+                else list(accumulate(widths(text), initial=offset))
             )
-            for piece in pieces
-        ]
+            self._rulers.append(_Ruler(begin, edges))
+            parts.append(text)
+            begin += len(text)
+        self.text = "".join(parts)
 
-    def place(self, draft: Draft) -> _Placed | None:
-        """Where a mention is; ``None`` where some part of it is nowhere."""
+    def fitting(self, draft: Draft) -> _Placed | None:
+        """Where a mention is; ``None`` where it is nowhere, or has other characters there."""
+        placed = self._place(draft)
+        if placed is None or draft.surface is None:
+            return placed
+        found = self._surface(placed)
+        if found == draft.surface:
+            return placed
+        return placed._replace(exact=False) if same_letters(found, draft.surface) else None
+
+    def problem(self, draft: Draft) -> str:
+        """Why a mention does not fit."""
+        if not draft.spans:
+            return "a mention has no span"
+        placed = self._place(draft)
+        if placed is None:
+            first, last = self._rulers[0].edges[0], self._rulers[-1].edges[-1]
+            spans = ", ".join(f"({start}, {end})" for start, end in draft.spans)
+            return f"span {spans}, wanted {first} <= start < end <= {last}, where the text is"
+        return (
+            f"the text at {draft.spans[0][0]} is {self._surface(placed)[:60]!r}, "
+            f"but the mention is {(draft.surface or '')[:60]!r}"
+        )
+
+    def _surface(self, placed: _Placed) -> str:
+        return " ".join(self.text[start:end] for start, end in placed.spans)
+
+    def _place(self, draft: Draft) -> _Placed | None:
         own = self._rulers[draft.piece]
-        moved = own.piece.offset if self._anew else 0
+        moved = own.edges[0] if self._anew else 0
         spans: list[_Span] = []
         at_home = True
         for begin, stop in draft.spans:
@@ -172,69 +230,21 @@ class _Way:
         return self._rulers[max(0, bisect_right(self._offsets, offset) - 1)]
 
 
-class _Text:
-    """A text that mentions are looked for in."""
-
-    def __init__(self, text: str, pieces: Sequence[Piece]) -> None:
-        self._text = text
-        self._pieces = pieces
-
-    def place(self, drafts: Sequence[Draft]) -> tuple[_Way, list[_Placed | None]]:
-        """The way in which most mentions fit, the first of several; and what fits by it."""
-        most, best = -1, None
-        for way in self._ways():
-            placed = [self._fitting(draft, way.place(draft)) for draft in drafts]
-            # Without characters beside the offsets, being in its own piece speaks for a mention.
-            fit = sum(
-                one is not None and (draft.surface is not None or one.at_home)
-                for draft, one in zip(drafts, placed, strict=True)
-            )
-            if fit > most:
-                most, best = fit, (way, placed)
-            if fit == len(drafts):
-                break
-        assert best is not None
-        return best
-
-    def problem(self, draft: Draft, way: _Way) -> str:
-        """Why a mention does not fit."""
-        if not draft.spans:
-            return "a mention has no span"
-        placed = way.place(draft)
-        if placed is None:
-            first, last = self._pieces[0], self._pieces[-1]
-            return (
-                f"span {', '.join(map(str, map(tuple, draft.spans)))}, wanted {first.offset} <= "
-                f"start < end <= {last.offset + len(last.text)}, where the text is"
-            )
-        return (
-            f"the text at {draft.spans[0][0]} is {self._surface(placed)[:60]!r}, "
-            f"but the mention is {(draft.surface or '')[:60]!r}"
-        )
-
-    def _fitting(self, draft: Draft, placed: _Placed | None) -> _Placed | None:
-        if placed is None or draft.surface is None:
-            return placed
-        return placed if same_letters(self._surface(placed), draft.surface) else None
-
-    def _surface(self, placed: _Placed) -> str:
-        return " ".join(self._text[start:end] for start, end in placed.spans)
-
-    def _ways(self) -> Iterator[_Way]:
-        """The ways that differ for this text, the likeliest first."""
-        text = self._text
-        sizes: list[Callable[[str], int] | None] = [None]
-        if not text.isascii():
-            sizes.append(_bytes)
-        if text and max(text) > "\uffff":
-            sizes.append(_utf16)
-        ends: list[tuple[re.Pattern[str] | None, int]] = [(None, 1)]
-        ends += [(pattern, width) for pattern, width in _LINE_ENDS if pattern.search(text)]
-        anews = (False, True) if any(piece.offset for piece in self._pieces) else (False,)
-        for anew, size, (pattern, width) in product(anews, sizes, ends):
-            plain = size is None and pattern is None
-            widths = None if plain else partial(_widths, size, pattern, width)
-            yield _Way(self._pieces, widths, anew)
+def _ways(pieces: Sequence[Piece]) -> Iterator[_Way]:
+    """The ways that differ for a text, the likeliest first."""
+    text = "\0".join(piece.text for piece in pieces)
+    sizes: list[Callable[[str], int] | None] = [None]
+    if not text.isascii():
+        sizes.append(_bytes)
+    if text and max(text) > "\uffff":
+        sizes.append(_utf16)
+    ends: list[tuple[re.Pattern[str] | None, int]] = [(None, 1)]
+    ends += [(pattern, width) for pattern, width in _LINE_ENDS if pattern.search(text)]
+    anews = (False, True) if any(piece.offset for piece in pieces) else (False,)
+    for anew, size, (pattern, width) in product(anews, sizes, ends):
+        plain = size is None and pattern is None
+        widths = None if plain else partial(_widths, size, pattern, width)
+        yield _Way(pieces, widths, anew)
 
 
 #: Line ends that some count otherwise: the first character of each, and what it counts then.

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import Field
 
 from concept_linker.evaluation.corpora.checks import Bad, BadCorpusError
-from concept_linker.evaluation.corpora.fitting import Draft, gold_document
+from concept_linker.evaluation.corpora.fitting import Draft, Piece, gold_document
 from concept_linker.evaluation.corpora.json_lines import Model, documents, drafts
 from concept_linker.evaluation.gold import GoldDocument
 from concept_linker.knowledge_base.identity import canonical_id
@@ -51,7 +51,7 @@ def read(path: Path, quarantine: Quarantine) -> tuple[GoldDocument, ...]:
 def _document(record: _Document, number: int, bad: Bad) -> GoldDocument:
     mentions = drafts(record.mentions, _Mention, _mention, bad, number)
     id = str(number if record.id is None else record.id)
-    return gold_document(id, record.text, mentions, bad)
+    return gold_document(id, [Piece(record.text)], mentions, bad)
 
 
 def _mention(record: _Mention) -> Draft:

@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import Field, model_validator
 
 from concept_linker.evaluation.corpora.checks import Bad, BadCorpusError
-from concept_linker.evaluation.corpora.fitting import Draft, gold_document
+from concept_linker.evaluation.corpora.fitting import Draft, Piece, gold_document
 from concept_linker.evaluation.corpora.ids import gold_ids
 from concept_linker.evaluation.corpora.json_lines import Model, documents, drafts
 from concept_linker.evaluation.gold import GoldDocument
@@ -74,15 +74,15 @@ def read(path: Path, quarantine: Quarantine) -> tuple[GoldDocument, ...]:
 
 
 def _document(record: _Document, number: int, bad: Bad) -> GoldDocument:
-    if record.text is not None:
+    text = record.text
+    if text is not None:
         mentions = drafts(record.mentions, _Mention, _mention, bad, number)
-        return gold_document(str(record.pmid), record.text, mentions, bad)
-    if not record.sentences:
+    elif record.sentences:
+        text = " ".join(token for sentence in record.sentences for token in sentence.tokens)
+        mentions = list(_of_sentences(record.sentences, number, bad))
+    else:
         raise BadCorpusError("neither text nor sentences")
-    text = " ".join(token for sentence in record.sentences for token in sentence.tokens)
-    return gold_document(
-        str(record.pmid), text, list(_of_sentences(record.sentences, number, bad)), bad
-    )
+    return gold_document(str(record.pmid), [Piece(text)], mentions, bad)
 
 
 def _mention(record: _Mention) -> Draft:

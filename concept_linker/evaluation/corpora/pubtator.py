@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from concept_linker.evaluation.corpora.checks import Bad, BadCorpusError, SetAside, bad_rows
-from concept_linker.evaluation.corpora.fitting import Draft, gold_document
+from concept_linker.evaluation.corpora.fitting import Draft, Piece, gold_document
 from concept_linker.evaluation.corpora.ids import gold_ids
 from concept_linker.evaluation.gold import GoldDocument
 from concept_linker.knowledge_base.readers.opening import lines
@@ -65,7 +65,7 @@ def _document(block: list[tuple[int, str]], bad: Bad) -> GoldDocument | None:
                 raise BadCorpusError(f"no title before {line[:40]!r}")
             elif (draft := _draft(line)) is not None:
                 drafts.append(draft._replace(line=number, row=line))
-    return gold_document(id, " ".join(passages), drafts, bad) if passages else None
+    return gold_document(id, [Piece(" ".join(passages))], drafts, bad) if passages else None
 
 
 def _draft(line: str) -> Draft | None:
