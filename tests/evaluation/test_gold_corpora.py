@@ -93,7 +93,7 @@ PUBTATOR = "1|t|A cold.\n1|a|More.\n1\t2\t6\tcold\tDisease\tD003139\n"
         ("<collection>\n\n<document><passage><text>a</text></passage></document></collection>",
          "line 3: document '': offset or length None"),
         ("nothing of the kind", "no corpus format fits"),
-        ("", "no corpus format fits"),
+        ("", "is empty, wanted a gold corpus"),
         ("<collection></collection>", "holds no documents"),
     ],
 )  # fmt: skip

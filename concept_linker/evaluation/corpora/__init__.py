@@ -98,6 +98,8 @@ def corpus_format(path: Path) -> str:
         if len(head) > 1 << 20:
             break
     start = head.decode("utf-8", "replace").lstrip()
+    if not start:
+        raise SourceError(path, "is empty, wanted a gold corpus")
     if start.startswith("<"):
         return "bioc_xml"
     if _PUBTATOR.match(start):
