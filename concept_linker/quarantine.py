@@ -29,6 +29,11 @@ class Quarantine:
         self._advice = advice
         self.count = 0
 
+    @property
+    def stops(self) -> bool:
+        """Whether the first bad row raises."""
+        return self._path is None
+
     def bad(self, path: Path | str, line: int | None, problem: str, *, row: str = "") -> None:
         """Report one bad row.
 

@@ -190,5 +190,34 @@ def test_a_corpus_without_documents_is_an_error(tmp_path: Path, content: str) ->
     with pytest.raises(SourceError, match=r"holds no documents|no corpus format fits|is empty"):
         read_corpus(path)
     (tmp_path / "folder").mkdir()
-    with pytest.raises(SourceError, match=r"no \.ann file in it"):
+    with pytest.raises(SourceError, match="holds no documents"):
         read_corpus(tmp_path / "folder")
+
+
+def test_a_folder_of_files_is_read_as_a_file(tmp_path: Path) -> None:
+    good = [GoldDocument(f"d{n}", "Some cold.", ()) for n in range(4)]
+    folder = tmp_path / "folder"
+    (folder / "b").mkdir(parents=True)
+    gold_formats.bioc_xml(good[:1], folder / "a.xml")
+    gold_formats.jsonl(good[1:3], folder / "b" / "a.jsonl")
+    gold_formats.pubtator(good[3:], folder / "c.txt")
+    (folder / "old.quarantine.jsonl").write_text("{}\n")
+    assert read_corpus(folder).documents == tuple(good)
+    (folder / "README.md").write_text("No corpus.")
+    (folder / "d.json").write_text('{"passages": [')
+    corpus, rows = skipping(folder, tmp_path)
+    assert corpus.documents == tuple(good)
+    assert [Path(row["file"]).name for row in rows] == ["README.md", "d.json"]
+    with pytest.raises(SourceError, match=r"README\.md: no corpus format fits"):
+        read_corpus(folder)
+
+
+@pytest.mark.parametrize("first", ["{", '{"id": "\\ud800"}', "null", "{}"])
+def test_a_bad_first_line_does_not_hide_the_format(tmp_path: Path, first: str) -> None:
+    path = tmp_path / "corpus"
+    path.write_text(f"{{{first}\n" + LINES[0] + "\n")
+    corpus, rows = skipping(path, tmp_path)
+    assert (len(corpus.documents), rows[0]["line"]) == (1, 1)
+    path.write_text("PMID|kind|text\n1|t|A cold.\n")
+    corpus, rows = skipping(path, tmp_path)
+    assert (len(corpus.documents), rows[0]["line"]) == (1, 1)
