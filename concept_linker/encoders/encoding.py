@@ -105,15 +105,16 @@ def encode(
 def encoder_of(images: Path) -> str:
     """What the encoder of a file of embeddings is called.
 
-    A run of :func:`encode` says it beside its files; else the file's name has to do, or its
-    folder's where the file is only called ``images``.
+    A run of :func:`encode` says it beside its files, of a model without the folders that lead to
+    it; else the file's name has to do, or its folder's where the file is only called ``images``.
     """
     try:
         name = json.loads((images.parent / _RUN).read_text())["encoder"]
     except (OSError, ValueError, KeyError, TypeError):
         name = None
     if isinstance(name, str):
-        return name
+        kind, _, rest = name.partition(" ")
+        return f"{kind} {Path(rest).name}" if Path(rest).is_absolute() else name
     return images.resolve().parent.name if images.stem == "images" else images.stem
 
 
