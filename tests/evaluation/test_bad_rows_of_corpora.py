@@ -73,6 +73,10 @@ def test_a_mention_outside_its_text_costs_no_other(format: str, data: st.DataObj
             read_corpus(path)
 
 
+XML = (
+    "<collection><document><id>1</id><passage><offset>0</offset><text>A cold.</text><annotation>"
+    '<location offset="{0}" length="4"/></annotation></passage></document></collection>'
+)
 GOOD = {"start": 2, "end": 6, "ids": ["D1"], "label": "X"}
 CORPUS: dict[str, Callable[[Any], str]] = {
     "jsonl": lambda bad: json.dumps({"id": "1", "text": "A cold.", "mentions": [GOOD, bad]}),
@@ -174,6 +178,34 @@ def test_xml_that_breaks_keeps_what_stands_before(tmp_path: Path) -> None:
     path.write_bytes(whole.replace(b"<offset>0", b"<offset>x", 1))
     corpus, [row] = skipping(path, tmp_path)
     assert corpus.documents == tuple(good[1:])
+
+
+HUGE = "9" * 5000
+DEEP = "<b>" * 50_000 + "</b>" * 50_000
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.ann", f"T1\tX {HUGE} {HUGE}\tcold\n"),
+        ("a.pubtator", f"1|t|A cold.\n1\t{HUGE}\t{HUGE}\tcold\tX\tD1\n"),
+        ("a.pubtator", f"1|t|A cold.\n1\t{HUGE[:4000]}\t6\tcold\tX\tD1\n"),
+        ("a.xml", XML.format(HUGE)),
+        ("a.xml", XML.format("x").replace("<location", DEEP + "<location")),
+        ("a.jsonl", f'{{"text": "A cold.", "mentions": [{{"start": {HUGE[:4000]}, "end": 3}}]}}'),
+    ],
+    ids=["brat", "pubtator", "pubtator, a number still", "xml", "deep xml", "jsonl"],
+)
+def test_monsters_are_one_short_line(tmp_path: Path, name: str, content: str) -> None:
+    path = tmp_path / name
+    path.write_text(content)
+    (tmp_path / "a.txt").write_text("A cold.")
+    corpus, [row] = skipping(path, tmp_path)
+    assert (len(corpus.documents), len(corpus)) == (1, 0)
+    assert len(row["problem"]) <= 400
+    with pytest.raises(SourceError) as caught:
+        read_corpus(path)
+    assert len(str(caught.value)) < 600
 
 
 def test_nothing_left_is_an_error_that_counts(tmp_path: Path) -> None:

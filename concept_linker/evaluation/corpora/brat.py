@@ -22,7 +22,7 @@ from concept_linker.quarantine import Quarantine
 
 __all__ = ["read"]
 
-_SPANS = re.compile(r"(\S+) (\d+ \d+(?:;\d+ \d+)*)")
+_SPANS = re.compile(r"(\S+) (\d{1,15} \d{1,15}(?:;\d{1,15} \d{1,15})*)")
 
 
 def read(path: Path, quarantine: Quarantine) -> tuple[GoldDocument, ...]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from functools import partial
 from pathlib import Path
 from typing import Protocol
 from xml.etree.ElementTree import Element, tostring
@@ -13,6 +12,10 @@ from pydantic import ValidationError
 from concept_linker.quarantine import Quarantine
 
 __all__ = ["Bad", "BadCorpusError", "SetAside", "bad_rows", "problem_of", "written"]
+
+
+#: How much of a problem and of a bad row is kept, in characters.
+_LONGEST, _SHOWN = 400, 100_000
 
 
 class BadCorpusError(ValueError):
@@ -32,8 +35,12 @@ class Bad(Protocol):
 
 
 def bad_rows(quarantine: Quarantine, path: Path) -> Bad:
-    """What takes the bad rows of a file."""
-    return partial(quarantine.bad, path)
+    """What takes the bad rows of a file, each with as much of it as one can read."""
+
+    def bad(line: int | None, problem: str, *, row: str = "") -> None:
+        quarantine.bad(path, line, problem[:_LONGEST], row=row[:_SHOWN])
+
+    return bad
 
 
 class SetAside:
@@ -69,9 +76,14 @@ class SetAside:
 
 def written(row: object) -> str:
     """How a row is kept: text as it is, elements as XML, values as JSON."""
-    if isinstance(row, Element):
-        return tostring(row, "unicode").strip()
-    return row if isinstance(row, str) else json.dumps(row, ensure_ascii=False)
+    if isinstance(row, str):
+        return row
+    try:
+        if isinstance(row, Element):
+            return tostring(row, "unicode").strip()
+        return json.dumps(row, ensure_ascii=False)
+    except RecursionError:
+        return "(nested too deeply to be shown)"
 
 
 def problem_of(error: ValidationError, place: str = "") -> str:
