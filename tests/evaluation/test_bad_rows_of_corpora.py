@@ -138,6 +138,7 @@ def test_lines_that_are_none(tmp_path: Path) -> None:
     assert [document.id for document in corpus.documents] == ["1", "3"]
     assert [row["line"] for row in rows] == [2, 3, 5]
     assert rows[0]["row"] == "{"
+    assert corpus.only(lambda mention: False).bad == 3
 
 
 def test_lines_of_pubtator(tmp_path: Path) -> None:
