@@ -90,6 +90,7 @@ _NAMES = {
 _PREFIXES = {name: prefix for prefix, names in _NAMES.items() for name in names.split()}
 #: Without "id" or the like behind them, these hold a name as readily.
 _NOT_ALONE = frozenset({"gene", "rs", "species", "tax", "taxon", "taxonomy"})
+#: No key that names an id is so long.
 _LONGEST = 60
 _ID_KEY = re.compile(
     r"(?P<what>.*?)(?:concept|entity|term|normali[sz]ed|database|db|unique)*"
@@ -115,8 +116,8 @@ def ids_of_infons(infons: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     # Of a variant the gene is told beside it, and perhaps other spellings of the variant.
     if variant := next((one for one in ids if _variant(one) == one), None):
         return (variant,)
-    locals_ = {one.partition(":")[2] for one in ids}
-    return tuple(one for one in ids if one not in locals_)
+    prefixed = {one.partition(":")[2] for one in ids}
+    return tuple(one for one in ids if one not in prefixed)
 
 
 def _prefix(key: str) -> str | None:
