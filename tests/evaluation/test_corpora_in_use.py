@@ -249,7 +249,7 @@ def test_the_key_of_an_infon_names_no_vocabulary(key: str, case: Callable[[str],
     [
         *"type name annotator valid gene species note code".split(),
         pytest.param("db" * 50_000 + "x", id="a key that is long"),
-    ],  # fmt: skip
+    ],
 )
 def test_other_infons_hold_no_ids(key: str) -> None:
     assert ids_of_infons([(key, "673"), ("identifier", "-")]) == ()

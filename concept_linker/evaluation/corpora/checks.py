@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from concept_linker.quarantine import Quarantine
 
-__all__ = ["Bad", "BadCorpusError", "SetAside", "bad_rows", "problem_of", "written"]
+__all__ = ["Bad", "BadCorpusError", "SetAside", "bad_rows", "written"]
 
 
 #: How much of a problem and of a bad row is kept, in characters.
@@ -19,7 +19,7 @@ _LONGEST, _SHOWN = 400, 100_000
 
 
 class BadCorpusError(ValueError):
-    """What is wrong; :func:`SetAside` adds file and line."""
+    """What is wrong; :class:`SetAside` adds file and line."""
 
 
 class Bad(Protocol):
@@ -65,7 +65,7 @@ class SetAside:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: object
     ) -> bool:
         if isinstance(error, ValidationError):
-            problem = problem_of(error, self._place)
+            problem = _problem(error, self._place)
         elif isinstance(error, BadCorpusError):
             problem = f"{self._place}: {error}" if self._place else str(error)
         else:
@@ -86,7 +86,7 @@ def written(row: object) -> str:
         return "(nested too deeply to be shown)"
 
 
-def problem_of(error: ValidationError, place: str = "") -> str:
+def _problem(error: ValidationError, place: str = "") -> str:
     """The first thing that is wrong, in one line."""
     first = error.errors(include_url=False)[0]
     place = ".".join(filter(None, (place, *map(str, first["loc"]))))
