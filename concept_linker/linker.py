@@ -108,7 +108,10 @@ class ConceptLinker:
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(map(str, first["loc"]))
-            raise SettingsError(f"setting {name!r} is {first['input']!r}: {first['msg']}") from None
+            known = ", ".join(LinkerSettings.model_fields)
+            raise SettingsError(
+                f"setting {name!r} is {first['input']!r}: {first['msg']}; settings are {known}"
+            ) from None
         if not isinstance(kb, KnowledgeBase):
             kb = KnowledgeBase.open(kb, quiet=quiet)
         taught = kb.path / PRIORS
