@@ -66,8 +66,8 @@ class DictionaryDetector:
         from concept_linker.mentions.tokens import cut
 
         tokens = cut(texts)
-        found = find_runs(tokens, self._kb.index.table)
-        starts, ends = tokens.starts[found[:, 0]], closed(tokens, found)
+        found, ends = closed(tokens, find_runs(tokens, self._kb.index.table))
+        starts = tokens.starts[found[:, 0]]
         numbers = np.searchsorted(tokens.text_starts, starts, side="right") - 1
         shouted = np.fromiter((is_shouted(text) for text in texts), np.bool_, len(texts))
         text, accepts = tokens.text, self._accepts

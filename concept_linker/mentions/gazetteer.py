@@ -268,8 +268,8 @@ class Gazetteer:
         )
 
     def _runs(self, tokens: Tokens, memory: Recalls) -> Runs:
-        found = find_runs(tokens, self._table, self.memory.table)
-        starts, ends = tokens.starts[found[:, 0]], closed(tokens, found)
+        found, ends = closed(tokens, find_runs(tokens, self._table, self.memory.table))
+        starts = tokens.starts[found[:, 0]]
         # Only what begins and ends with a word: "5 mg" in "2.5 mg" does not.
         first = np.searchsorted(tokens.word_starts, starts, side="right") - 1
         last = np.searchsorted(tokens.word_ends, ends)

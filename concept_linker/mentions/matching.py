@@ -68,28 +68,35 @@ def find_runs(
         found = np.empty((number, 4), np.int64)
 
 
-def closed(tokens: Tokens, found: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where runs end: behind the bracket that closes one opened in them, ``vitamin B(12)``.
+def closed(tokens: Tokens, found: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Runs whose brackets are closed, and where they end: behind the bracket, ``vitamin B(12)``.
 
     Args:
         tokens: the texts.
-        found: rows of first and last token.
+        found: rows of first and last token, and more.
+
+    Returns:
+        The rows of those that open what they close and close what they open; their ends.
     """
     ends = tokens.ends[found[:, 1]]
-    _close(tokens.points, tokens.starts[found[:, 0]], ends)
-    return ends
+    sound = np.empty(len(found), np.bool_)
+    _close(tokens.points, tokens.starts[found[:, 0]], ends, sound)
+    return found[sound], ends[sound]
 
 
 @njit(cache=True, nogil=True)
-def _close(points, starts, ends):  # type: ignore[no-untyped-def]
+def _close(points, starts, ends, sound):  # type: ignore[no-untyped-def]
     for i in range(starts.size):
-        end = ends[i]
-        if end < points.size and points[end] == 41:
+        depth = 0
+        sound[i] = True
+        for at in range(starts[i], ends[i]):
+            depth += (points[at] == 40) - (points[at] == 41)
+            if depth < 0:
+                sound[i] = False
+        if depth == 1 and ends[i] < points.size and points[ends[i]] == 41:
+            ends[i] += 1
             depth = 0
-            for at in range(starts[i], end):
-                depth += (points[at] == 40) - (points[at] == 41)
-            if depth == 1:
-                ends[i] = end + 1
+        sound[i] = sound[i] and depth == 0
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -25,6 +25,12 @@ _NUMBERS = {
     **{f"{number}{_ENDINGS.get(number, 'th')}": number for number in range(1, len(_ROMAN) + 1)},
 }
 _WORD = re.compile(r"[^\W_]+")
+# With a numeral these name nothing without their noun: "type 1" is no diabetes.
+_GENERAL = re.compile(
+    r"(?:\w+ )?(?:types?|grades?|stages?|class|phases?|levels?|groups?|cases?|parts?|steps?|"
+    r"degrees?|lines?|order|times?|generation|patients?|figure|table)(?: \w+)?",
+    re.I,
+)
 # The word before a mention, and the one behind it.
 _BEFORE = re.compile(r"(?<![\w-])(\w{3,8}) $")
 _BEHIND = re.compile(r" ([IVX]{1,4}|\d\d?)(?![\w.,]\w|[\w%°])")
@@ -42,7 +48,7 @@ def other_numerals(string: str) -> Iterator[str]:
     ['3rd ventricle', 'ventricle III', 'ventricle 3']
     """
     numerals = [word for word in _WORD.finditer(string) if _number(word[0])]
-    if len(numerals) != 1:
+    if len(numerals) != 1 or _GENERAL.fullmatch(string):
         return
     [numeral] = numerals
     number = _number(numeral[0])

@@ -21,6 +21,7 @@ from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.mentions.detector import GROUPS
 from concept_linker.mentions.dictionary import DictionaryDetector
 from concept_linker.mentions.gazetteer import Features, Names
+from concept_linker.mentions.tokens import Tokens
 
 __all__ = ["InnerNames", "passed_over"]
 
@@ -54,6 +55,7 @@ def passed_over(features: Features, first: Ints, last: Ints) -> tuple[NDArray[np
         & _IS_SPECIFIC[runs.names.group]
         & (runs.names.everyday == 0)
         & (words[runs.last + 1] - words[runs.first] >= _LEAST_WORDS)
+        & ~_is_article(tokens, runs.first)
     )
     # The number of the chosen mention that has a word, -1 if none has.
     owner = np.full(size, -1, np.int64)
@@ -70,6 +72,14 @@ def passed_over(features: Features, first: Ints, last: Ints) -> tuple[NDArray[np
             stays[list(inside)] = False
             added.append(row)
     return stays, np.array(added, np.int64)
+
+
+def _is_article(tokens: Tokens, words: Ints) -> NDArray[np.bool_]:
+    """Whether words are an "a": "a thalassaemia" is no α thalassaemia."""
+    starts = tokens.word_starts[words]
+    is_one_letter = tokens.word_ends[words] - starts == 1
+    found: NDArray[np.bool_] = is_one_letter & (tokens.points[starts] == ord("a"))
+    return found
 
 
 class InnerNames:
@@ -93,7 +103,7 @@ class InnerNames:
 
     def _may_be_meant(self, string: str, start: int, end: int) -> bool:
         name = string[start:end]
-        if name == string:
+        if name == string or name.startswith("a "):
             return False
         judged = self._judge(name)
         if judged.group < 0 or judged.everyday:

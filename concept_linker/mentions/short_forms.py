@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["SHORT", "SMALL_WORDS", "disagrees", "is_short", "letters_of", "singular"]
+__all__ = [
+    "SHORT",
+    "SMALL_WORDS",
+    "disagrees",
+    "is_known",
+    "is_short",
+    "letters_of",
+    "singular",
+]
 
 #: How a short form looks, for a larger pattern.
 SHORT = r"[A-Za-z0-9α-ωΑ-Ω][A-Za-z0-9α-ωΑ-Ω/&+'’-]{0,10}[A-Za-z0-9α-ωΑ-Ω+]"
@@ -109,6 +117,11 @@ def is_short(short: str) -> bool:
     if " " in short and not all(len(word) > 2 and word.isupper() for word in short.split()):
         return False
     return not _PANELS.fullmatch(stem) and (stem == "IV" or not _ROMAN.fullmatch(stem))
+
+
+def is_known(short: str) -> bool:
+    """Whether it is listed what a short form stands for."""
+    return singular(short) in _STEMS
 
 
 def disagrees(short: str, long: str) -> bool:

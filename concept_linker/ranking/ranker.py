@@ -12,7 +12,7 @@ right, a logistic function tells by its share and by what speaks for it.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -41,7 +41,7 @@ from concept_linker.ranking.explaining import Reason, parts, reasons
 from concept_linker.ranking.pool import Pooling
 from concept_linker.ranking.priors import Priors
 from concept_linker.ranking.remembering import Ranked, Remembered
-from concept_linker.ranking.short_forms import EVIDENCE, short_form_evidence
+from concept_linker.ranking.short_forms import EVIDENCE, known_sense, short_form_evidence
 from concept_linker.trees import Trees
 
 __all__ = ["BY_STRING", "ENCODER", "IN_ITS_PLACE", "SHORT_FORMS", "Query", "Ranker"]
@@ -185,10 +185,12 @@ class Ranker:
         sure, answers = known.settled[numbers], known.answers
         missing = [n for n in dict.fromkeys(numbers[sure].tolist()) if n not in answers]
         alone = self._placed(known, [Query("")] * len(missing), np.array(missing, np.int64))
-        none_short = np.zeros(len(missing), np.bool_)
-        answers.update(zip(missing, self._answered(known, alone, none_short), strict=True))
+        answers.update(zip(missing, self._answered(known, alone, {}), strict=True))
         placed = self._placed(known, queries, numbers, ~sure)
-        others = iter(self._answered(known, placed, known.is_short[numbers[~sure]]))
+        asked = np.flatnonzero(~sure)
+        short = np.flatnonzero(known.is_short[numbers[asked]])
+        strings = {at: queries[asked[at]].string for at in short.tolist()}
+        others = iter(self._answered(known, placed, strings))
         return [
             answers[number] if is_sure else next(others)
             for number, is_sure in zip(numbers.tolist(), sure.tolist(), strict=True)
@@ -232,21 +234,21 @@ class Ranker:
         return reasons(parts(self._by_string, FEATURES, pool.features[own]), second)
 
     def _answered(
-        self, known: Remembered, placed: _Placed, is_short: NDArray[np.bool_]
+        self, known: Remembered, placed: _Placed, short_forms: Mapping[int, str]
     ) -> list[tuple[Candidate, ...]]:
         """The candidates as values, the best first.
 
         Args:
             known: where the strings are known.
             placed: the candidates of some mentions.
-            is_short: which mentions are short forms.
+            short_forms: those of the mentions that are short forms, by the mention's number.
         """
         concepts, rows, features, sizes = placed
         odds = self._in_its_place.odds(features)
         sure = np.full(len(sizes), np.nan)
-        if is_short.any():
-            evidence = self._evidence(odds, placed)[is_short]
-            sure[is_short] = 1.0 / (1.0 + np.exp(-self._short_forms.odds(evidence)))
+        if short_forms:
+            evidence, _ = self._evidence(odds, placed, short_forms)
+            sure[list(short_forms)] = 1.0 / (1.0 + np.exp(-self._short_forms.odds(evidence)))
         order, scores = np.empty(len(odds), np.int64), np.empty(len(odds))
         conclude(odds, features, sizes, *self._calibration, sure, concepts, order, scores)
         kept = np.minimum(sizes, self._most)
@@ -261,12 +263,22 @@ class Ranker:
         ends = list(itertools.accumulate(kept.tolist(), initial=0))
         return [tuple(found[begin:end]) for begin, end in itertools.pairwise(ends)]
 
-    def _evidence(self, odds: NDArray[np.float64], placed: _Placed) -> NDArray[np.float32]:
-        """What is known of the best candidate of each mention, one row each."""
+    def _evidence(
+        self, odds: NDArray[np.float64], placed: _Placed, short_forms: Mapping[int, str]
+    ) -> tuple[NDArray[np.float32], list[str | None]]:
+        """What is known of the best candidate of each short form, and its id, if it has one."""
         evidence = np.zeros((len(placed.sizes), len(EVIDENCE)), np.float32)
+        best = np.empty(len(placed.sizes), np.int64)
         temperature = self._calibration.temperature
-        short_form_evidence(odds, placed.features, placed.sizes, temperature, evidence)
-        return evidence
+        short_form_evidence(odds, placed.features, placed.sizes, temperature, best, evidence)
+        ids: list[str | None] = []
+        for mention, string in short_forms.items():
+            concept_id = None
+            if best[mention] >= 0:
+                concept_id, name, _ = self._kb.head(int(placed.concepts[best[mention]]))
+                evidence[mention, -1] = known_sense(string, name)
+            ids.append(concept_id)
+        return evidence[list(short_forms)], ids
 
     def short_form_cases(
         self, queries: Sequence[Query]
@@ -279,15 +291,13 @@ class Ranker:
         known, numbers = self._learn([query.string for query in queries])
         asked = known.is_short[numbers]
         placed = self._placed(known, queries, numbers, asked)
+        strings = [query.string for query in itertools.compress(queries, asked.tolist())]
         odds = self._in_its_place.odds(placed.features)
-        rows = zip(placed.sizes.tolist(), self._evidence(odds, placed), strict=True)
+        judged = zip(*self._evidence(odds, placed, dict(enumerate(strings))), strict=True)
         found: list[tuple[str, NDArray[np.float32]] | None] = [None] * len(queries)
-        begin = 0
-        for at, (size, row) in zip(np.flatnonzero(asked).tolist(), rows, strict=True):
-            if size:
-                best = placed.concepts[begin + int(odds[begin : begin + size].argmax())]
-                found[at] = self._kb.head(int(best))[0], row
-            begin += size
+        for at, (row, concept_id) in zip(np.flatnonzero(asked).tolist(), judged, strict=True):
+            if concept_id is not None:
+                found[at] = concept_id, row
         return found
 
     def _placed(

@@ -13,7 +13,7 @@ from concept_linker.mentions.numerals import other_numerals, with_numerals
 NUMBERS = st.integers(1, 12)
 
 
-@given(NUMBERS, st.sampled_from(["cranial nerve", "type", "lumbar vertebra"]))
+@given(NUMBERS, st.sampled_from(["cranial nerve", "collagen chain", "lumbar vertebra"]))
 def test_every_way_leads_to_every_other(number: int, noun: str) -> None:
     ways = {f"{noun} {number}", *other_numerals(f"{noun} {number}")}
     assert len(ways) == 4
@@ -21,7 +21,10 @@ def test_every_way_leads_to_every_other(number: int, noun: str) -> None:
         assert {way, *other_numerals(way)} == ways
 
 
-@pytest.mark.parametrize("string", ["nerve", "type 2 and 3", "13 nerves", "MIX", "vitamin B12", ""])
+@pytest.mark.parametrize(
+    "string",
+    ["nerve", "type 2 and 3", "type I", "grade 2 tumor", "13 nerves", "MIX", "vitamin B12", ""],
+)
 def test_no_other_way(string: str) -> None:
     assert list(other_numerals(string)) == []
 

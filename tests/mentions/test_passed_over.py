@@ -38,6 +38,18 @@ def test_a_bracket_with_a_blank_ends_a_name(linker: ConceptLinker) -> None:
     assert not any("(" in text for text in texts)
 
 
+def test_brackets_of_a_name_are_closed(linker: ConceptLinker) -> None:
+    text = "Retinitis pigmentosa (RP).(A) Fundus. CT (RP)(A)."
+    for mention in linker.link(text):
+        assert mention.text.count("(") == mention.text.count(")") == 0
+
+
+def test_an_article_is_no_alpha(linker: ConceptLinker) -> None:
+    texts = [one.text for one in linker.link("Carriers of a thalassaemia, and a FIB cut.")]
+    assert "thalassaemia" in texts
+    assert not any(text.startswith("a ") for text in texts)
+
+
 def test_names_inside(open_base: KnowledgeBase) -> None:
     inner = InnerNames(open_base)
     strings = ["metastatic adenocarcinoma", "adenocarcinoma", "branch pulmonary arteries",

@@ -26,7 +26,7 @@ def plain_evidence(
         if own:
             best = max(range(size), key=own.__getitem__)
             share = 1 / sum(np.exp((number - own[best]) / temperature) for number in own)
-            rows.append([*features[begin + best], own[best], share, size])
+            rows.append([*features[begin + best], own[best], share, size, 0.0])
         else:
             rows.append([0.0] * len(EVIDENCE))
         begin += size
@@ -39,7 +39,9 @@ def test_evidence(sizes: list[int], data: st.DataObject) -> None:
     numbers = data.draw(arrays.arrays(np.float64, sum(sizes), elements=floats))
     features = data.draw(arrays.arrays(np.float32, (sum(sizes), len(IN_PLACE)), elements=floats))
     out = np.zeros((len(sizes), len(EVIDENCE)), np.float32)
-    short_form_evidence(numbers, features, np.array(sizes, np.int64), 1.3, out)
+    best = np.empty(len(sizes), np.int64)
+    short_form_evidence(numbers, features, np.array(sizes, np.int64), 1.3, best, out)
+    assert [place >= 0 for place in best.tolist()] == [size > 0 for size in sizes]
     wanted = np.array(plain_evidence(numbers, features, sizes, 1.3), np.float32)
     assert np.allclose(out, wanted.reshape(out.shape), rtol=1e-5)
 
