@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from os import PathLike
@@ -15,7 +16,7 @@ from concept_linker.errors import InputError, SettingsError
 from concept_linker.garbage import no_collection
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
-from concept_linker.mentions.abbreviations import Definition, expand, find_abbreviations
+from concept_linker.mentions.abbreviations import Definition, expander, find_abbreviations
 from concept_linker.mentions.choosing import open_detector
 from concept_linker.mentions.detector import READ_TOGETHER, MentionDetector, Span, TellsGroups
 from concept_linker.mentions.negation import negated
@@ -210,7 +211,8 @@ class ConceptLinker:
         kept = without_noise(text, spans)
         if definitions:
             short = {place for definition in definitions for place in definition.occurrences}
-            kept = [span for span in spans if span in kept or span[:2] in short]
+            whole = set(kept)
+            kept = [span for span in spans if span in whole or span[:2] in short]
             kept += _short_forms(definitions, kept)
             kept.sort()
         return _Prepared(text, kept, definitions)
@@ -220,8 +222,9 @@ class ConceptLinker:
         for number, ((text, spans, definitions), groups) in enumerate(
             zip(prepared, self._groups(prepared), strict=True)
         ):
+            write_out = expander(text, definitions)
             for (start, end, *_), chances in zip(spans, groups, strict=True):
-                long = expand(text, start, end, definitions) if definitions else None
+                long = write_out(start, end)
                 string, (left, right) = long or text[start:end], beside(text, start, end)
                 queries.append(Query(string, left, right, chances, number))
         return queries
@@ -289,17 +292,19 @@ def _given(text: Any, spans: Any) -> _Prepared:
 
 def _short_forms(definitions: Sequence[Definition], spans: Sequence[Span]) -> list[Span]:
     """The short forms that no span touches, where the long form was found to be a mention."""
-    taken = [(start, end) for start, end, *_ in spans]
+    ordered = sorted(spans)
+    ends = list(itertools.accumulate((span.end for span in ordered), max))
+
+    def touching(begin: int, stop: int) -> Span | None:
+        number = bisect_right(ends, begin)
+        return ordered[number] if number < len(ends) and ordered[number].start < stop else None
+
     found = []
     for definition in definitions:
-        begin, stop = definition.long_start, definition.long_end
-        for start, end, label, chance in spans:
-            if start < stop and end > begin:
-                for first, last in definition.occurrences:
-                    if all(last <= start or first >= end for start, end in taken):
-                        found.append(Span(first, last, label, chance))
-                        taken.append((first, last))
-                break
+        long = touching(definition.long_start, definition.long_end)
+        if long is not None:
+            free = (place for place in definition.occurrences if touching(*place) is None)
+            found += [long._replace(start=first, end=last) for first, last in free]
     return found
 
 

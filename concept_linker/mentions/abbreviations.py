@@ -18,11 +18,24 @@ letter, words left out are few, and single letters, numbers, colours, sides and 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-__all__ = ["Definition", "expand", "find_abbreviations"]
+from concept_linker.mentions.blanks import SingleBlanks
+from concept_linker.mentions.long_forms import (
+    LONG,
+    WORDS,
+    Pair,
+    item_ends,
+    leans_on_small_words,
+    long_before,
+    long_item,
+    occurrences,
+)
+from concept_linker.mentions.short_forms import SHORT, disagrees, is_short, letters_of
+
+__all__ = ["Definition", "expand", "expander", "find_abbreviations"]
 
 
 class Definition(NamedTuple):
@@ -44,10 +57,7 @@ class Definition(NamedTuple):
     occurrences: tuple[tuple[int, int], ...]
 
 
-# A pair as it is found: short form, start and end of the long form.
-_Pair = tuple[str, int, int]
-
-_SAID_TWICE = re.compile(r"(.{3,}?)\s*[(\[]\1[)\]]", re.IGNORECASE)
+_BRACKETED = re.compile(r"[(\[]([^()\[\]]{3,})[)\]]")
 _BRACKET = re.compile(r"[(\[]([^()\[\]]{2,120})[)\]]")
 _LEAD = re.compile(
     r"(?:=|or|i\.e\.,?|ie,?|abbreviated(?: as| to)?|abbreviation:?|(?:also )?called|"
@@ -55,44 +65,21 @@ _LEAD = re.compile(
     re.I,
 )
 # Where the text before a bracket is cut: nothing is defined across the end of a clause.
-_CLAUSE = re.compile(r"[;:()\[\]\n]|[.?!](?=\s|[A-Z])|,(?=\s)")
-_WORD = re.compile(r"\S+")
-_WORDS = re.compile(r"[^\W_]+(?:['’]s\b)?")
+_CLAUSE = re.compile(r"[;:()\[\]]|[.?!](?=\s|[A-Z])|,(?=\s)")
 _PIECES = re.compile(r"[,;:]\s|;")
 _QUOTES = " \"'“”‘’"
 
-_SHORT = r"[A-Za-z0-9α-ωΑ-Ω][A-Za-z0-9α-ωΑ-Ω/&+'’-]{0,10}[A-Za-z0-9α-ωΑ-Ω+]"
 _SEPARATOR = (
     r"\s{0,2}[=:]\s{0,2}|,\s{1,2}|\s{0,2}[—–]\s{0,2}|\s-\s|\s?\t\s?|"
     r"\s(?:indicates?|denotes?|represents?|means|stands\ for|refers\ to|is|are)\s(?:the\s|an?\s)?"
 )
 # The capital first: most captions have none before a separator, and are done with.
 _ITEM = re.compile(
-    rf"(?<![\w/&+-])(?=[a-z0-9α-ω/+-]{{0,5}}[A-ZΑ-Ω])({_SHORT})({_SEPARATOR})(?=[\"'“]?\w)"
+    rf"(?<![\w/&+-])(?=[a-z0-9α-ω/+-]{{0,5}}[A-ZΑ-Ω])({SHORT})({_SEPARATOR})(?=[\"'“]?\w)"
 )
-_SMALL_ITEM = re.compile(rf"(?<![\w/&+-])({_SHORT})({_SEPARATOR})(?=\w)")
+_SMALL_ITEM = re.compile(rf"(?<![\w/&+-])({SHORT})({_SEPARATOR})(?=\w)")
 _HEADING = re.compile(r"abbreviations?(?:\s(?:used|are|as follows))*\s?[:.\-–—]?\s", re.I)
-_LONG = re.compile(r"(?:[^,;:=.()\[\]\n\t—–]|(?<=\w)–(?=\w)|(?<=\d)\.(?=\d))+")
-_LAST_WORD = re.compile(rf"(?<![\w/&+-])({_SHORT})\s?$")
-
-# No short forms, though their letters may be found in order in what follows them.
-_ORDINARY = frozenset(
-    """left right top bottom upper lower middle center centre inset note case arrow arrows bar scale
-    photo image images map source figure fig panel red green blue white black yellow orange purple
-    pink gray grey brown cyan magenta colour color abbreviations abbreviation legend key table data
-    original before after first second third day month year week age male female normal control
-    positive negative mean median total group patient stage grade type level step section view
-    in on at of to by the and or for with from is are was were no not as an it this that
-    arrowhead arrowheads asterisk star circle line dotted dashed solid here see online all both
-    """.split()
-)
-_ROMAN = re.compile(r"[IVX]+|[ivx]+")
-_PANELS = re.compile(r"[A-Za-z][-–/&+,][A-Za-z]|[A-Za-z]?\d+[A-Za-z]?|([a-z])\1")
-_UNITS = frozenset(
-    "mm cm km nm um ml mL dl kg mg ng pg hr hrs min sec ms hz bp kb da et al".split()
-)
-_SMALL_WORDS = frozenset("a an and as at by de for from in of on or per the to und with".split())
-_SMALL = re.compile(rf"\b(?:{'|'.join(sorted(_SMALL_WORDS))})\b")
+_LAST_WORD = re.compile(rf"(?<![\w/&+-])({SHORT})\s?$")
 
 
 def find_abbreviations(text: str) -> tuple[Definition, ...]:
@@ -108,21 +95,21 @@ def find_abbreviations(text: str) -> tuple[Definition, ...]:
     >>> found.short, found.long, found.occurrences
     ('CT', 'Computed tomography', ((21, 23), (39, 41)))
     """
-    pairs: list[_Pair] = []
-    if "(" in text or "[" in text:
-        pairs.extend(_in_brackets(text))
-    item = _ITEM.search(text)
-    if item:
-        pairs.extend(_in_legend(text, _ITEM, item.start()))
-    if "bbreviation" in text or "BBREVIATION" in text:
-        for heading in _HEADING.finditer(text):
-            pairs.extend(_in_legend(text, _SMALL_ITEM, heading.end()))
+    blanks = SingleBlanks(text)
+    folded = blanks.text
+    pairs = list(_sure(folded, list(_pairs(folded))))
     if not pairs:
         return ()
-    chosen: dict[str, _Pair] = {}
-    for pair in sorted(pairs, key=lambda pair: pair[1]):
-        chosen.setdefault(pair[0], pair)
-    return tuple(_with_occurrences(text, list(chosen.values())))
+    chosen: dict[str, Pair] = {}
+    for pair in sorted(pairs, key=lambda pair: pair.start):
+        chosen.setdefault(pair.short, pair)
+    found = occurrences(folded, chosen)
+    definitions = []
+    for short, start, end, *_ in chosen.values():
+        start, end = blanks.original(start), blanks.original_end(end)
+        places = ((blanks.original(a), blanks.original_end(b)) for a, b in found[short])
+        definitions.append(Definition(short, text[start:end], start, end, tuple(places)))
+    return tuple(definitions)
 
 
 def expand(text: str, start: int, end: int, definitions: Iterable[Definition]) -> str | None:
@@ -135,36 +122,101 @@ def expand(text: str, start: int, end: int, definitions: Iterable[Definition]) -
     >>> expand(text, 8, 40, find_abbreviations(text))
     'magnetic resonance imaging'
     """
-    inside = sorted(
-        (first, last, definition.long)
-        for definition in definitions
-        for first, last in definition.occurrences
-        if start <= first and last <= end
-    )
-    if not inside:
-        return None
+    return expander(text, definitions)(start, end)
+
+
+def expander(text: str, definitions: Iterable[Definition]) -> Callable[[int, int], str | None]:
+    """:func:`expand` for many stretches of one text: it takes their start and end."""
+    places = sorted((*place, some.long) for some in definitions for place in some.occurrences)
+    starts = [first for first, _, _ in places]
+
+    def write_out(start: int, end: int) -> str | None:
+        parts = []
+        number = bisect_left(starts, start)
+        while number < len(places) and places[number][1] <= end:
+            first, last, long = places[number]
+            parts += [text[start:first], long]
+            start = last
+            number += 1
+        # A long form with its short form behind it would now say the same twice.
+        return _said_once("".join([*parts, text[start:end]])) if parts else None
+
+    return write_out
+
+
+def _said_once(text: str) -> str:
+    """The text without brackets that repeat what stands before them."""
     parts = []
-    for first, last, long in inside:
-        parts += [text[start:first], long]
-        start = last
-    # A long form with its short form behind it would now say the same twice.
-    return _SAID_TWICE.sub(r"\1", "".join([*parts, text[start:end]]))
+    place = 0
+    for bracket in _BRACKETED.finditer(text):
+        stop = bracket.start()
+        while stop > place and text[stop - 1].isspace():
+            stop -= 1
+        begin = stop - len(bracket[1])
+        if begin >= place and text[begin:stop].lower() == bracket[1].lower():
+            parts.append(text[place:stop])
+            place = bracket.end()
+    return "".join([*parts, text[place:]])
 
 
-def _in_brackets(text: str) -> Iterator[_Pair]:
+def _pairs(text: str) -> Iterator[Pair]:
+    if "(" in text or "[" in text:
+        yield from _in_brackets(text)
+    item = _ITEM.search(text)
+    if item:
+        yield from _in_legend(text, _ITEM, item.start(), [])
+    if "bbreviation" in text or "BBREVIATION" in text:
+        headings = [heading.end() for heading in _HEADING.finditer(text)]
+        if headings:
+            yield from _in_legend(text, _SMALL_ITEM, headings[0], headings)
+
+
+def _sure(text: str, pairs: Sequence[Pair]) -> Iterator[Pair]:
+    """The pairs, but of doubtful ones only those that keep good company.
+
+    Doubtful is what disagrees with a well-known short form ("CT: cyst thalamus"), and items of
+    legends with words like "in" for letters ("TIA: tumour in the abdomen"). They are right beside
+    one that is not doubtful. What disagrees must have the letters for its words' initials as well;
+    then a word shared with such a one is company, too ("Candida albicans (CA)" and "CT (Candida
+    tropicalis)"), and "long form (LF)" needs none.
+    """
+    doubtful = []
+    runs = set()
+    words: set[str] = set()
+    for pair in pairs:
+        odd = disagrees(pair.short, text[pair.start : pair.end])
+        if odd or (pair.how == "legend" and leans_on_small_words(text, pair)):
+            doubtful.append((pair, odd))
+            continue
+        yield pair
+        words.update(WORDS.findall(text[pair.start : pair.end].lower()))
+        if pair.how == "legend":
+            runs.add(pair.run)
+    for pair, odd in doubtful:
+        company = pair.how == "heading" or (pair.how == "legend" and pair.run in runs)
+        if odd:
+            own = WORDS.findall(text[pair.start : pair.end].lower())
+            company = company or pair.how == "bracket" or not words.isdisjoint(own)
+            company = company and letters_of(pair.short) == "".join(word[0] for word in own)
+        if company:
+            yield pair
+
+
+def _in_brackets(text: str) -> Iterator[Pair]:
     for bracket in _BRACKET.finditer(text):
         start, end = bracket.span(1)
         lead = _LEAD.match(text, start, end)
         first = lead.end() if lead else start
         short = _PIECES.split(text[first:end], maxsplit=1)[0].strip(_QUOTES)
         pair = None
-        if _is_short(short):
-            pair = _long_before(text, _clause_start(text, bracket.start()), bracket.start(), short)
+        if is_short(short):
+            pair = long_before(text, _clause_start(text, bracket.start()), bracket.start(), short)
         if pair is None:
             word = _LAST_WORD.search(text, max(0, bracket.start() - 16), bracket.start())
-            long = _LONG.match(text, start, end)
-            if word and long and _is_short(word[1]) and long.end() - start > 2 * len(word[1]) + 2:
-                pair = _long_item(text, word[1], start, long.end())
+            long = LONG.match(text, start, end)
+            if word and long and is_short(word[1]) and long.end() - start > 2 * len(word[1]) + 2:
+                pair = long_item(text, word[1], start, long.end())
+                pair = pair and pair._replace(how="turned")
         if pair:
             yield pair
 
@@ -172,174 +224,37 @@ def _in_brackets(text: str) -> Iterator[_Pair]:
 def _clause_start(text: str, end: int) -> int:
     """Where the clause begins that a bracket follows; at most 160 characters before."""
     begin = max(0, end - 160)
-    stop = len(text[:end].rstrip())
+    stop = end - (end > 0 and text[end - 1].isspace())
     return max((cut.end() for cut in _CLAUSE.finditer(text, begin, stop)), default=begin)
 
 
-def _long_before(text: str, begin: int, end: int, short: str) -> _Pair | None:
-    """The shortest long form that ends where a bracket begins."""
-    letters = _letters(short)
-    words = [match.span() for match in _WORD.finditer(text, begin, end)]
-    words = words[-min(len(letters) + 5, 2 * len(letters)) :]
-    if not words:
-        return None
-    start = _align(text, words[0][0], words[-1][1], letters)
-    if len(letters) == 2 and (start is None or start >= words[-1][0]):
-        # "echo time (TE)" is not "time"; but "transvaginal uterine (UT)" is "uterine".
-        last = text[slice(*words[-1])].lower()
-        for first, end in words[-2:-4:-1]:
-            word = text[first:end].lower()
-            if word[0] + last[0] == letters[::-1] and not (
-                word in _SMALL_WORDS or last.startswith(letters)
-            ):
-                start = first
-                break
-    if start is None:
-        return None
-    # "lung-to-liver ratio (LLR)" is not "liver ratio".
-    token = max(word for word, _ in words if word <= start)
-    if text[token].lower() == letters[0]:
-        start = token
-    return _checked(text, short, start, words[-1][1])
-
-
-def _in_legend(text: str, pattern: re.Pattern[str], begin: int) -> Iterator[_Pair]:
-    position = begin
-    last_end = begin
+def _in_legend(
+    text: str, pattern: re.Pattern[str], begin: int, headings: Sequence[int]
+) -> Iterator[Pair]:
+    """The pairs of legends; ``headings`` are the places behind "Abbreviations:", if any."""
+    position = last_end = begin
+    run = 0
     while item := pattern.search(text, position):
         position = item.end(1)
         short, separator = item[1], item[2].strip()
-        if not _is_short(short):
+        if not is_short(short):
             continue
-        before = text[: item.start()].rstrip()
-        opens = not before or before[-1] in ".;:([\n)"
-        goes_on = not text[last_end : item.start()].strip(" ,;.&\n\tand")
+        start = item.start()
+        heading = bisect_right(headings, start)
+        if heading:
+            last_end = max(last_end, headings[heading - 1])
+        before = text[max(0, start - 2) : start].rstrip()
+        opens = not before or before[-1] in ".;:([)"
+        goes_on = start - last_end < 20 and not text[last_end:start].strip(" ,;.&\tand")
         if separator in {"is", "are"}:
             opens = goes_on
         if not (opens or goes_on or separator in {"=", ":"}):
             continue
-        long = _LONG.match(text, item.end())
-        if long is None:
-            continue
-        stop = long.end()
-        if stop < len(text) and text[stop] in ":=—\t":
-            # The next item has begun without a mark between.
-            last = text.rfind(" ", item.end(), len(text[:stop].rstrip()))
-            if last > 0 and _is_short(text[last:stop].strip()):
-                stop = last
-        pair = _long_item(text, short, item.end(), stop, turned=separator in {"=", ":"})
-        if pair:
-            yield pair
-            last_end = position = pair[2]
-
-
-def _long_item(
-    text: str, short: str, start: int, end: int, *, turned: bool = False
-) -> _Pair | None:
-    """The long form of a legend's item: the item, or the words of it that the letters reach.
-
-    ``turned``: its words may come in another order ("RW: width of the right sinus").
-    """
-    words = [match.span() for match in _WORD.finditer(text, start, end)]
-    while words and text[slice(*words[0])].lower() in {"the", "a", "an"}:
-        words.pop(0)
-    while words and text[slice(*words[-1])].lower() in {"and", "or", "&"}:
-        words.pop()
-    if not words:
-        return None
-    letters = _letters(short)
-    start = words[0][0]
-    most = len(letters) + 2
-    if len(words) <= most:
-        ends = [words[-1][1]]
-    else:
-        ends = [stop for first, stop in words[:most] if text[first].lower() == letters[-1]]
-    for last in ends:
-        if text[start].lower() == letters[0] and _align(text, start, last, letters) is not None:
-            return _checked(text, short, start, last)
-    if turned and len(words) <= 2 * most:
-        end = words[-1][1]
-        initials = [word[0] for word in _WORDS.findall(text[start:end].lower())]
-        if not Counter(letters) - Counter(initials):
-            return _checked(text, short, start, end)
-    return None
-
-
-def _singular(short: str) -> str:
-    if len(short) > 2 and short.endswith("s") and (short[-2].isupper() or short[-2] in "'’"):
-        return short[:-1].rstrip("'’")
-    return short
-
-
-def _letters(short: str) -> str:
-    """What of a short form must be found: its letters and digits, without a plural's ``s``."""
-    return "".join(filter(str.isalnum, _singular(short))).lower()
-
-
-def _is_short(short: str) -> bool:
-    if not 2 <= len(short) <= 10 or not short[0].isalnum():
-        return False
-    stem = _singular(short)
-    letters = sum(map(str.isalpha, stem))
-    if letters < 2 or 2 * letters < len(stem) or short in _UNITS:
-        return False
-    if short.lower() in _ORDINARY and not (short.isupper() and letters < 4):
-        return False
-    if " " in short and not all(len(word) > 2 and word.isupper() for word in short.split()):
-        return False
-    return not _PANELS.fullmatch(stem) and (stem == "IV" or not _ROMAN.fullmatch(stem))
-
-
-def _align(text: str, begin: int, end: int, letters: str) -> int | None:
-    """Schwartz and Hearst's search from the right: where the long form starts, or ``None``.
-
-    Of "the" and its like only the first letter counts.
-    """
-    low = "".join(c if len(c) == 1 else "?" for c in map(str.lower, text[begin:end]))
-    low = _SMALL.sub(lambda word: word[0][0] + "\0" * (len(word[0]) - 1), low)
-    place = len(low)
-    for index in range(len(letters) - 1, -1, -1):
-        place -= 1
-        while place >= 0 and (
-            low[place] != letters[index]
-            or (index == 0 and place > 0 and (low[place - 1].isalnum() or low[place - 1] == "\0"))
-        ):
-            place -= 1
-        if place < 0:
-            return None
-    return begin + place
-
-
-def _checked(text: str, short: str, start: int, end: int) -> _Pair | None:
-    """The pair, unless the long form says the short form itself, or words nothing speaks for."""
-    while end > start and text[end - 1] in " ,;-–'\"":
-        end -= 1
-    long = text[start:end]
-    stem = _singular(short)
-    letters = _letters(short)
-    if len(long) <= len(short) + 1 or long.startswith(stem):
-        return None
-    if re.search(rf"(?<!\w){re.escape(stem)}s?(?!\w)", long):
-        return None
-    if set(re.findall(r"\d+", stem)) - set(re.findall(r"\d+", long)):
-        return None
-    words = _WORDS.findall(long.lower())
-    content = [word for word in words if word not in _SMALL_WORDS]
-    if not content or len(words) > 2 * len(letters) + 2:
-        return None
-    initials = {"".join(word[0] for word in some) for some in (words, content)}
-    if stem.islower() and letters not in initials:
-        return None
-    if sum(word[0] not in letters for word in content) > max(1, len(content) // 2):
-        return None
-    return stem, start, end
-
-
-def _with_occurrences(text: str, pairs: Sequence[_Pair]) -> Iterator[Definition]:
-    shorts = sorted((re.escape(short) for short, _, _ in pairs), key=len, reverse=True)
-    pattern = re.compile(rf"(?<!\w)({'|'.join(shorts)})s?(?!\w|[-–]\d)")
-    found: dict[str, list[tuple[int, int]]] = {short: [] for short, _, _ in pairs}
-    for match in pattern.finditer(text):
-        found[match[1]].append(match.span())
-    for short, start, end in pairs:
-        yield Definition(short, text[start:end], start, end, tuple(found[short]))
+        run += not goes_on or not run
+        turned = separator in {"=", ":"}
+        for stop in item_ends(text, item.end(), strict=separator == "," and not headings):
+            pair = long_item(text, short, item.end(), stop, turned=turned)
+            if pair:
+                yield pair._replace(how="heading" if headings else "legend", run=run)
+                last_end = position = pair.end
+                break

@@ -1,0 +1,55 @@
+"""Texts with single blanks, and places in them and in the text as it was."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from itertools import accumulate
+
+__all__ = ["SingleBlanks"]
+
+_ODD = re.compile(r"\s{2,}|[^\S \t]")
+_RUN = re.compile(r"\s+")
+_LONG_RUN = re.compile(r"\s{2,}")
+
+
+class SingleBlanks:
+    r"""A text with each run of white space as one blank: line breaks, thin spaces and all.
+
+    A run with a tab but no line break becomes one tab, which separates columns.
+
+    >>> folded = SingleBlanks("no  evidence of\n  pneumonia")
+    >>> folded.text
+    'no evidence of pneumonia'
+    >>> folded.place(18), folded.original(15)
+    (15, 18)
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self._ends: list[int] = []  # of the runs that became shorter
+        self._lost = [0]  # characters lost up to and with each
+        if _ODD.search(text):
+            runs = [run.span() for run in _LONG_RUN.finditer(text)]
+            self._ends = [end for _, end in runs]
+            self._lost += accumulate(end - start - 1 for start, end in runs)
+            self.text = _RUN.sub(_blank, text)
+        self._folded_ends = [
+            end - lost for end, lost in zip(self._ends, self._lost[1:], strict=True)
+        ]
+
+    def place(self, original: int) -> int:
+        """Where a character of the text as it was is now."""
+        return original - self._lost[bisect_right(self._ends, original)]
+
+    def original(self, place: int) -> int:
+        """Where a character was; of a blank, the last of its run."""
+        return place + self._lost[bisect_right(self._folded_ends, place)]
+
+    def original_end(self, end: int) -> int:
+        """Where a stretch that ends here ended: behind its last character."""
+        return end + self._lost[bisect_left(self._folded_ends, end)]
+
+
+def _blank(run: re.Match[str]) -> str:
+    return "\t" if "\t" in run[0] and not {"\n", "\r"} & set(run[0]) else " "
