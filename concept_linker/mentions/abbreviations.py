@@ -27,6 +27,7 @@ from concept_linker.mentions.long_forms import (
     LONG,
     WORDS,
     Pair,
+    is_list,
     item_ends,
     leans_on_small_words,
     long_before,
@@ -254,7 +255,7 @@ def _in_legend(
         turned = separator in {"=", ":"}
         for stop in item_ends(text, item.end(), strict=separator == "," and not headings):
             pair = long_item(text, short, item.end(), stop, turned=turned)
-            if pair:
+            if pair and not (separator == "," and not headings and is_list(text, pair)):
                 yield pair._replace(how="heading" if headings else "legend", run=run)
                 last_end = position = pair.end
                 break

@@ -8,7 +8,6 @@ from itertools import accumulate
 
 __all__ = ["SingleBlanks"]
 
-_ODD = re.compile(r"\s{2,}|[^\S \t]")
 _RUN = re.compile(r"\s+")
 _LONG_RUN = re.compile(r"\s{2,}")
 
@@ -28,15 +27,17 @@ class SingleBlanks:
     def __init__(self, text: str) -> None:
         self.text = text
         self._ends: list[int] = []  # of the runs that became shorter
-        self._lost = [0]  # characters lost up to and with each
-        if _ODD.search(text):
+        self._folded_ends: list[int] = []
+        self._lost = [0]  # characters lost before the first, up to the first, …
+        # Of white space only the blank is printable.
+        if "  " in text or not text.isprintable():
             runs = [run.span() for run in _LONG_RUN.finditer(text)]
             self._ends = [end for _, end in runs]
             self._lost += accumulate(end - start - 1 for start, end in runs)
+            self._folded_ends = [
+                end - lost for end, lost in zip(self._ends, self._lost[1:], strict=True)
+            ]
             self.text = _RUN.sub(_blank, text)
-        self._folded_ends = [
-            end - lost for end, lost in zip(self._ends, self._lost[1:], strict=True)
-        ]
 
     def place(self, original: int) -> int:
         """Where a character of the text as it was is now."""

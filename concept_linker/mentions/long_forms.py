@@ -20,6 +20,7 @@ __all__ = [
     "LONG",
     "WORDS",
     "Pair",
+    "is_list",
     "item_ends",
     "leans_on_small_words",
     "long_before",
@@ -33,7 +34,7 @@ LONG = re.compile(r"(?:[^,;:=.()\[\]\t—–]|(?<=\w)–(?=\w)|(?<=\d)\.(?=\d))+
 _SMALL = re.compile(rf"\b(?:{'|'.join(sorted(SMALL_WORDS))})\b")
 # Where an item of a legend stops being a name.
 _VERB = re.compile(
-    r"\b(?:is|are|was|were|be|been|has|have|had|can|may|shows?|showed|showing|reveal\w*|appears?|"
+    r"\b(?:is|are|was|were|be|been|has|have|had|can|may|shows?|showed|showing|reveal\w*|appear(?:s|ed)?|"
     r"demonstrat\w+|seen|noted|found|obtained|performed|measure[sd])\b"
 )
 # Words whose first letter alone makes no short form: "CT: cyst in the thalamus".
@@ -146,12 +147,24 @@ def long_item(text: str, short: str, start: int, end: int, *, turned: bool = Fal
 
 
 def leans_on_small_words(text: str, pair: Pair) -> bool:
+    """Whether letters of the short form are only those of "in", "the" and their like."""
     letters = letters_of(pair.short)
     words = WORDS.findall(text[pair.start : pair.end].lower())
     counted = " ".join(word for word in words if word not in _UNCOUNTED)
     if _align(counted, 0, len(counted), letters) is not None:
         return False
     return bool(Counter(letters) - Counter(word[0] for word in counted.split()))
+
+
+def is_list(text: str, pair: Pair) -> bool:
+    """Whether a long form is of two things, of which the short form says one at most.
+
+    "RV, right atrium and vena cava"; but "ENT, ear nose and throat".
+    """
+    words = WORDS.findall(text[pair.start : pair.end].lower())
+    content = [word for word in words if word not in SMALL_WORDS]
+    initials = {"".join(word[0] for word in some) for some in (words, content)}
+    return not {"and", "or"}.isdisjoint(words) and letters_of(pair.short) not in initials
 
 
 def _align(text: str, begin: int, end: int, letters: str) -> int | None:
@@ -183,7 +196,7 @@ def _checked(text: str, short: str, start: int, end: int) -> Pair | None:
     letters = letters_of(short)
     if len(long) <= len(short) + 1 or long.startswith(stem):
         return None
-    if occurrences(long, [stem])[stem]:
+    if stem in long and occurrences(long, [stem])[stem]:
         return None
     if set(re.findall(r"\d+", stem)) - set(re.findall(r"\d+", long)):
         return None

@@ -25,9 +25,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
 from typing import Any, NamedTuple
 
+from concept_linker.mentions.blanks import SingleBlanks
 from concept_linker.mentions.negation_cues import EVIDENCE, HINT, SCAN, SEEN
 
 __all__ = ["negated"]
@@ -41,9 +41,7 @@ class _Cue(NamedTuple):
 
 _Scope = tuple[int, int]
 
-_APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ´`", "'"))
-_BLANKS = re.compile(r"\s{2,}|[^\S ]")
-_LONG_BLANKS = re.compile(r"\s{2,}")
+_PLAIN = str.maketrans({**dict.fromkeys("’‘ʼ´`", "'"), "\t": " "})
 # A sentence that ends without a blank behind it.
 _RUN_ON = re.compile(r"[.!?](?=[A-Z])")
 # Nitric oxide.
@@ -90,14 +88,13 @@ def negated(text: str, spans: Sequence[tuple[Any, ...]]) -> list[bool]:
     """
     if not spans or not HINT.search(text.lower()):
         return [False] * len(spans)
-    places = [span[:2] for span in spans]
-    if _BLANKS.search(text):
-        text, places = _with_single_blanks(text, places)
-    text = _small(text)
+    blanks = SingleBlanks(text)
+    text = _small(blanks.text)
     scopes = _scopes(text)
     begins = [first for first, _ in scopes]
     answers = []
-    for start, end in places:
+    for span in spans:
+        start, end = map(blanks.place, span[:2])
         number = bisect_right(begins, start) - 1
         answers.append(
             (number >= 0 and start < scopes[number][1])
@@ -105,17 +102,6 @@ def negated(text: str, spans: Sequence[tuple[Any, ...]]) -> list[bool]:
             or bool(_SUFFIX.match(text, end))
         )
     return answers
-
-
-def _with_single_blanks(
-    text: str, spans: Sequence[tuple[Any, ...]]
-) -> tuple[str, list[tuple[Any, ...]]]:
-    """The text with each run of white space as one blank, and where the spans are in it."""
-    runs = [run.span() for run in _LONG_BLANKS.finditer(text)]
-    ends = [end for _, end in runs]
-    lost = [0, *accumulate(end - start - 1 for start, end in runs)]
-    moved = [tuple(place - lost[bisect_right(ends, place)] for place in span) for span in spans]
-    return re.sub(r"\s+", " ", text), moved
 
 
 def _small(text: str) -> str:
@@ -129,7 +115,7 @@ def _small(text: str) -> str:
     small = text.lower()
     if len(small) != len(text):
         small = "".join(c if len(c) == 1 else "?" for c in map(str.lower, text))
-    return small.translate(_APOSTROPHES)
+    return small.translate(_PLAIN)
 
 
 def _scopes(text: str) -> list[_Scope]:

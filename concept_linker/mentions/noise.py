@@ -67,6 +67,10 @@ _RANGE = re.compile(r"[(\[]?([A-Z]\s?[-–—]\s?[A-Z]|[a-z]\s?[-–—]\s?[a-z]
 _STAINS = frozenset({"H&E", "H & E", "H and E"})
 _ADDRESS = re.compile(r"(?:https?:|www\.|ftp:|doi:\s?|\w://)\S*$", re.I)
 
+_KEPT = 200  # characters of the longest words whose answer is kept
+_BESIDE = 60  # characters looked at on either side
+_ADDRESS_BEFORE = 200  # and for the beginning of an address
+
 # What is noise by what stands before it and behind it; what is empty may be anything.
 _CONTEXTS = tuple(
     (re.compile(before, re.I), re.compile(words, re.I), re.compile(behind, re.I))
@@ -111,15 +115,20 @@ def is_noise(text: str, start: int, end: int) -> bool:
     ['arrow', 'Scale bar']
     """
     words = text[start:end]
-    always, contexts = _by_itself(words)
+    # What is long is not worth the memory, and rarely comes again.
+    judge = _by_itself if len(words) <= _KEPT else _by_itself.__wrapped__
+    always, contexts = judge(words)
     if always:
         return True
     for number in contexts:
         before, _, behind = _CONTEXTS[number]
-        if before.search(text, max(0, start - 60), start) and behind.match(text, end):
+        if before.search(text, max(0, start - _BESIDE), start) and behind.match(
+            text, end, end + _BESIDE
+        ):
             return True
-    return ("/" in text or "www." in text) and bool(
-        _ADDRESS.search(text[max(0, start - 200) : end]) and not words.count(" ")
+    near = text[max(0, start - _ADDRESS_BEFORE) : min(end, start + _ADDRESS_BEFORE)]
+    return ("/" in near or "www." in near) and bool(
+        _ADDRESS.search(near) and not any(map(str.isspace, words))
     )
 
 

@@ -60,7 +60,7 @@ _KNOWN = {
     "H&E HE": "eosin",
     "PAS": "schiff",
     "IHC": "immunohisto",
-    "PCR RT-PCR qPCR": "polymerase",
+    "PCR RT-PCR qPCR": "polymerase pcr",
     "DNA RNA": "nucle",
     "FDG": "fluoro deoxy",
     "LV RV": "ventric",

@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from concept_linker.mentions.abbreviations import expand, find_abbreviations
+from concept_linker.mentions.abbreviations import expand, expander, find_abbreviations
+from concept_linker.mentions.short_forms import disagrees
 
 GOLD = Path(__file__).parents[1] / "data/captions_gold.jsonl"
 
@@ -126,7 +127,7 @@ def test_every_form_of_any_words(words: tuple[str, ...], form: str) -> None:
     short, long = "".join(word[0] for word in words).upper(), " ".join(words)
     text = form.format(short=short, long=long)
     found = {found.short: found for found in find_abbreviations(text)}
-    if re.fullmatch("[IVX]+", short):
+    if re.fullmatch("[IVX]+", short) or disagrees(short, long):
         return
     assert found[short].long == long
     assert len(found[short].occurrences) == text.count(short)
