@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from concept_linker.mentions.abbreviations import expand, expander, find_abbreviations
+from concept_linker.mentions.abbreviations import expand, find_abbreviations
 from concept_linker.mentions.short_forms import disagrees
 
 GOLD = Path(__file__).parents[1] / "data/captions_gold.jsonl"
