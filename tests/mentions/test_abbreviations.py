@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import itertools
 import json
 import re
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from concept_linker.mentions.abbreviations import expand, find_abbreviations
+from concept_linker.mentions.abbreviations import expand, expander, find_abbreviations
 from concept_linker.mentions.short_forms import disagrees
 
 GOLD = Path(__file__).parents[1] / "data/captions_gold.jsonl"
@@ -29,6 +30,8 @@ def captions(shared_data: Path) -> dict[str, str]:
         return {row["roco_id"]: row["caption"] for row in map(json.loads, lines)}
 
 
+CA, HRCT = {"CA": "Candida albicans"}, {"HRCT": "high resolution CT"}
+MRI_BROKEN = {"MRI": "Magnetic resonance\n        imaging"}
 CT, MRI = {"CT": "computed tomography"}, {"MRI": "magnetic resonance imaging"}
 
 
@@ -80,6 +83,36 @@ CT, MRI = {"CT": "computed tomography"}, {"MRI": "magnetic resonance imaging"}
         ("CT: coronal view. MRI: T1 post-contrast image in axial view", {}),
         ("AO = 388.12HU, LMA = 359.05HU", {}),
         ("", {}),
+        # a modality and what it shows, a list: letters that only happen to fit
+        ("CT: cyst in the thalamus.", {}),
+        ("CT: cyst of thalamus; MRI: multiple rounded intracranial lesions.", {}),
+        ("PET - posterior epidural tumour", {}),
+        ("CT (cervical tumour). A polyp (US).", {}),
+        ("A cyst of the thalamus (CT).", {}),
+        ("LAO: left atrium opacified", {}),
+        ("SEM, small eosinophilic masses", {}),
+        ("TIA: tumour in the abdomen", {}),
+        ("RV, right atrium and vena cava are dilated.", {}),
+        ("LK, liver and kidney are normal. PT, PHT1 and PHT2 that act", {}),
+        ("Serum IFN-γ, IFN-gamma and interferon-γ were raised.", {}),
+        # what is written out, or stands in good company, is believed
+        ("US: uterus in sagittal view. LV, left ventricle.", {"LV": "left ventricle"}),
+        (
+            "CA, Candida albicans; CT, Candida tropicalis",
+            {"CA": "Candida albicans", "CT": "Candida tropicalis"},
+        ),
+        ("CA (Candida albicans), CT (Candida tropicalis)", {"CT": "Candida tropicalis"} | CA),
+        ("the unconditioned stimulus (US)", {"US": "unconditioned stimulus"}),
+        ("LL, left leg; LA, left arm", {"LL": "left leg", "LA": "left arm"}),
+        ("Abbreviations: CT, connective tissue", {"CT": "connective tissue"}),
+        ("TTP: time to peak", {"TTP": "time to peak"}),
+        ("AVM: arteriovenous malformation is seen", {"AVM": "arteriovenous malformation"}),
+        ("CBCT = cone-beam CT; HRCT: high resolution CT", {"CBCT": "cone-beam CT"} | HRCT),
+        # white space of any kind
+        ("Magnetic resonance\n        imaging (MRI)", MRI_BROKEN),
+        ("CT, computed tomography\nMRI, magnetic resonance imaging", CT | MRI),
+        ("CT, computed tomography MRI, magnetic resonance imaging", CT | MRI),
+        ("CT   =   computed tomography;\u2009MRI:\tmagnetic resonance imaging", CT | MRI),
     ],
 )
 def test_forms(text: str, found: dict[str, str]) -> None:
@@ -131,6 +164,30 @@ def test_every_form_of_any_words(words: tuple[str, ...], form: str) -> None:
         return
     assert found[short].long == long
     assert len(found[short].occurrences) == text.count(short)
+
+
+@settings(max_examples=200)
+@given(LONG_FORMS, st.sampled_from(FORMS), st.text(" \n\r\u00a0\u2009", min_size=1, max_size=4))
+def test_white_space_of_any_kind_is_a_blank(words: tuple[str, ...], form: str, blank: str) -> None:
+    short, long = "".join(word[0] for word in words).upper(), " ".join(words)
+    text = form.format(short=short, long=long)
+    broken = text.replace(" ", blank)
+    places = [0, *itertools.accumulate(len(blank) if c == " " else 1 for c in text)]
+    for plain, found in zip(find_abbreviations(text), find_abbreviations(broken), strict=True):
+        assert (found.short, found.long.split()) == (plain.short, plain.long.split())
+        assert broken[found.long_start : found.long_end] == found.long
+        moved = [(places[start], places[end]) for start, end in plain.occurrences]
+        assert list(found.occurrences) == moved
+
+
+def test_what_repeats_itself_is_said_once() -> None:
+    text = "magnetic resonance imaging  (MRI) and [MRI], MRI (arrow)"
+    found = find_abbreviations(text)
+    long = "magnetic resonance imaging"
+    assert expand(text, 0, 33, found) == long
+    assert expand(text, 0, len(text), found) == f"{long} and [{long}], {long} (arrow)"
+    write_out = expander(text, found)
+    assert [write_out(0, 33), write_out(38, 43), write_out(0, 10)] == [long, f"[{long}]", None]
 
 
 @settings(max_examples=300)

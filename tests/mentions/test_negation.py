@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,8 @@ from concept_linker.mentions.negation import negated
 Row = tuple[str, str, str, str]
 #: ROCO id, phrase, what it says is absent, what it does not say is absent.
 PHRASES = Path(__file__).parents[1] / "data/negated_phrases.tsv"
+#: The same of our own, by cue: what says that something is absent, and what only looks like it.
+CUES = Path(__file__).parents[1] / "data/negated_cues.tsv"
 # Of our own: what the captions read did not have.
 MADE = """
 | The lesion is not only large but calcified. | | lesion; calcified
@@ -37,6 +41,11 @@ def real() -> list[Row]:
     return [tuple(line.split("\t")) for line in lines]  # type: ignore[misc]
 
 
+def by_cue() -> list[Row]:
+    lines = CUES.read_text(encoding="utf-8").splitlines()[1:]
+    return [tuple(line.split("\t")) for line in lines]  # type: ignore[misc]
+
+
 def made() -> list[Row]:
     lines = (line.split("|") for line in MADE.strip().splitlines())
     return [tuple(map(str.strip, line)) for line in lines]  # type: ignore[misc]
@@ -52,12 +61,65 @@ def place(text: str, mention: str) -> tuple[int, int]:
     return match.span()
 
 
-@pytest.mark.parametrize(("number", "text", "absent", "present"), real() + made())
-def test_phrases(number: str, text: str, absent: str, present: str) -> None:
+def wanted(absent: str, present: str) -> dict[str, bool]:
     expected = {mention.strip(): True for mention in absent.split(";") if mention.strip()}
-    expected |= {mention.strip(): False for mention in present.split(";") if mention.strip()}
+    return expected | {mention.strip(): False for mention in present.split(";") if mention.strip()}
+
+
+@pytest.mark.parametrize(("_", "text", "absent", "present"), real() + made() + by_cue())
+def test_phrases(_: str, text: str, absent: str, present: str) -> None:
+    expected = wanted(absent, present)
     found = negated(text, [place(text, mention) for mention in expected])
     assert dict(zip(expected, found, strict=True)) == expected
+
+
+def test_each_cue_has_sentences_for_and_against_it() -> None:
+    counts: Counter[tuple[str, bool]] = Counter()
+    for cue, _, absent, _ in by_cue():
+        counts[cue, bool(absent)] += 1
+    for cue in {cue for cue, _ in counts if not cue.startswith("look-alike")}:
+        assert counts[cue, True] >= 3, cue
+        assert counts[cue, False] >= 2, cue
+
+
+@settings(max_examples=300)
+@given(
+    st.sampled_from(real() + made() + by_cue()),
+    st.lists(
+        st.text(" \n\r\t\N{NO-BREAK SPACE}\N{THIN SPACE}", min_size=1, max_size=4), min_size=9
+    ),
+)
+def test_white_space_of_any_kind_is_a_blank(row: Row, blanks: list[str]) -> None:
+    _, text, absent, present = row
+    expected = wanted(absent, present)
+    spans = [place(text, mention) for mention in expected]
+    cycled = itertools.cycle(blanks)
+    pieces = [next(cycled) if character == " " else character for character in text]
+    places = [0, *itertools.accumulate(map(len, pieces))]
+    answers = negated("".join(pieces), [(places[start], places[end]) for start, end in spans])
+    assert answers == list(expected.values())
+
+
+@pytest.mark.parametrize(
+    ("path", "key", "value", "least"),
+    [
+        ("assertions_gold/dev.jsonl", "assertion", "absent", 0.96),
+        # Read by other rules: an adjective beside the noun that is absent is not, there.
+        ("captions_gold/train.jsonl", "negated", True, 0.68),
+    ],
+)
+def test_captions_that_were_read(
+    shared_data: Path, path: str, key: str, value: object, least: float
+) -> None:
+    right = said = meant = 0
+    for row in map(json.loads, (shared_data / path).read_text(encoding="utf-8").splitlines()):
+        spans = [(mention["start"], mention["end"]) for mention in row["mentions"]]
+        answers = negated(row["caption"], spans)
+        gold = [mention[key] == value for mention in row["mentions"]]
+        right += sum(answer and truth for answer, truth in zip(answers, gold, strict=True))
+        said += sum(answers)
+        meant += sum(gold)
+    assert 2 * right / (said + meant) >= least
 
 
 def test_the_phrases_are_as_published(shared_data: Path) -> None:
@@ -68,7 +130,8 @@ def test_the_phrases_are_as_published(shared_data: Path) -> None:
 
 WORDS = st.sampled_from(
     "no not without evidence of mass effusion or and but was seen in the liver , . ; resolved "
-    "absent nodule ( ) arrow non- negative for is a lung resolution".split()
+    "absent nodule ( ) arrow non- negative for is a lung resolution denies none excluded isn't not "
+    "were suggestive".split()
 )
 
 
