@@ -55,6 +55,7 @@ _BEFORE = frozenset({"before", "listed", *_NEGATIVE})
 _BEHIND = frozenset({"behind", "answer"})
 _OR = re.compile(r"\b(?:or|nor|and/or)\b")
 _AND = re.compile(r"\b(?:and|or|nor|and/or)\b|&")
+_GONE = re.compile(r"\b(?:excluded|ruled\sout|resolved|disappeared|vanished|subsided)\b")
 _MANY = re.compile(r"\b(?:are|were|have)")
 _OF_EVIDENCE = re.compile(
     rf"\b(?:(?:{EVIDENCE})\sof|(?:tests?|testing|stain(?:s|ing)?|cultures?|assays?|screen(?:s|ing)?|"
@@ -273,6 +274,10 @@ def _subject(text: str, cues: Sequence[_Cue], number: int, sentence: int) -> _Sc
             begin = stop  # "as the kidney is absent"
         elif first == end:
             first = start
+    if back and begin == cues[back - 1].end and _GONE.search(text, end, last):
+        told = _told_before(text, cues, back - 1, sentence)
+        if told and not text[begin:end].strip():
+            return told
     commas = back
     while commas and cues[commas - 1].kind == "comma":
         commas -= 1
@@ -286,6 +291,20 @@ def _subject(text: str, cues: Sequence[_Cue], number: int, sentence: int) -> _Sc
         # "Effusion, fracture and air were not seen."
         begin = cues[commas - 1].end if commas else sentence
     return begin, first
+
+
+def _told_before(text: str, cues: Sequence[_Cue], number: int, sentence: int) -> _Scope | None:
+    """The subject of the verb before "but": "A tumour was suspected but ruled out"."""
+    if cues[number].kind != "stop" or not text.startswith(("but", "and"), cues[number].start):
+        return None
+    verb = None
+    while number and cues[number - 1].kind in {"stop", "place", "link", "next"}:
+        number -= 1
+        if cues[number].kind == "stop":
+            verb = number
+    begin = cues[number - 1].end if number else sentence
+    places = (cue.start for cue in cues[number:verb] if not _of_evidence(text, begin, cue.end))
+    return None if verb is None else (begin, next(places, cues[verb].start))
 
 
 def _of_evidence(text: str, begin: int, end: int) -> bool:
