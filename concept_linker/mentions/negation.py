@@ -65,7 +65,7 @@ _LONGEST_OF_EVIDENCE = 20  # characters
 _PREFIX = re.compile(r"(?<!\w)non[-–‐ ]$")
 _SUFFIX = re.compile(
     r"[-–‐](?:free|negative)\b|(?:\s?\([^()]{0,60}\))?\snegative\b(?!\s(?:control|pressure|for))|"
-    rf"\s?[(\[](?:not\s(?:{SEEN})|absent|negative|none|nil|no|excluded|ruled\sout|[-–−]ve)[)\]]"
+    rf"\s?[(\[](?:not\s(?:{SEEN})|absent|negative|none|nil|excluded|ruled\sout|[-–−]ve)[)\]]"
 )
 _WORD = re.compile(r"[\w-]+")
 _SENTENCE = re.compile(r"[.!](?='?”?(?:\s|$))|[;\n]")

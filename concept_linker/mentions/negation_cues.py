@@ -24,7 +24,7 @@ SEEN = (
     "discern(?:ible|able)|appreciable|palpable|depicted|imaged|noticed|encountered|existent|exist|located|locali[sz]ed|elicited|occur(?:red)?"
 )
 _BE = (
-    r"(?:(?:is|are|was|were|be|been|has|have|had|can|could|may|might|would|do|does|did|appear(?:s|ed)?|"
+    r"(?:(?:is|are|was|were|be|been|has|have|had|can|could|may|might|would|appear(?:s|ed)?|"
     r"remain(?:s|ed)?|tested|became|becomes?|proved|returned|came\sback|turned\sout)\s(?:to\s)?)"
 )
 _NOT = r"(?:not|cannot|(?:is|are|was|were|has|have|had|do|does|did|could|would|ca|wo|should)n'?t)"
@@ -85,10 +85,13 @@ _WORDS = {
             (?:resolved|cleared|subsided|disappeared|regressed)
         """,
     "behind": r"""
-        (?!(?:has|have|had)(?:\snot|n'?t)\s(?!been))
+        (?:do|does|did)(?:\snot|n'?t)\s(?:occur|exist)\b
+        | (?<!\bdo\s)(?<!\bdoes\s)(?<!\bdid\s)(?!do(?:es)?n'?t|didn'?t)
+            (?!(?:has|have|had)(?:\snot|n'?t)\s(?!been))
             (?:BE){0,3}(?:NOT|no\slonger|never)\s(?:(?:yet|been|be|being|longer|actually|anymore|readily|
             directly|otherwise|to\sbe|at\sall)\s){0,4}(?:SEEN)\b
-        | (?:BE){1,2}(?:(?:also|both|all|now|\w+ly)\s){0,2}(?:LOST)\b
+        | (?:BE){1,2}(?:(?:also|both|all|now|\w+ly)\s){0,2}
+            (?<!\bhas\s)(?<!\bhave\s)(?<!\bhad\s)(?:LOST)\b
         | absent(?=\s?(?:[,.;:)\]\n]|$)|\s(?:in|on|at|from|and)\b)
         | (?:BE){1,3}(?:(?:now|since|also|almost|been|\w+ly)\s){0,3}(?:GONE)\b
         | (?:BE){1,2}(?:shown|found|noted|seen)\sto\s(?:have\s|be\s)
