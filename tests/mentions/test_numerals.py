@@ -23,7 +23,7 @@ def test_every_way_leads_to_every_other(number: int, noun: str) -> None:
 
 @pytest.mark.parametrize(
     "string",
-    ["nerve", "type 2 and 3", "type I", "grade 2 tumor", "13 nerves", "MIX", "vitamin B12", ""],
+    ["nerve", "type 2 and 3", "type I", "13 nerves", "MIX", "vitamin B12", ""],
 )
 def test_no_other_way(string: str) -> None:
     assert list(other_numerals(string)) == []
