@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from concept_linker.cli.console import counted, note, print_json, printable
-from concept_linker.cli.options import KB, JsonFlag, QuietFlag, complete_base, one_of
+from concept_linker.cli.options import KB, ForceFlag, JsonFlag, QuietFlag, complete_base, one_of
 from concept_linker.cli.parser import CommandLine
 from concept_linker.errors import SettingsError
 
@@ -58,6 +58,7 @@ def build(
             help="Set bad rows aside in FOLDER.quarantine.jsonl, do not stop at the first.",
         ),
     ] = False,
+    force: ForceFlag = False,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
@@ -90,7 +91,7 @@ def build(
     filters = {name: value for name, value in filters.items() if value is not None}
     if filters and not any(format == "rrf" for format, _ in wanted):
         raise SettingsError("the filters of rrf are given, but no source is rrf")
-    output = store.check_target(output)  # before any source is read
+    output = store.check_target(output, replace=force)  # before any source is read
     bad_rows = output.with_name(output.name + ".quarantine.jsonl") if skip_bad else None
     if bad_rows:
         bad_rows.unlink(missing_ok=True)
@@ -107,6 +108,7 @@ def build(
             tables(),
             output,
             options={"source": source, **filters, "skip_bad": skip_bad},
+            replace=force,
             progress=lambda stage, done: progress(stage, 0.3 + 0.7 * done),
         )
     base = KnowledgeBase.open(output)

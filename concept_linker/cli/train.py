@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from concept_linker.cli.console import counted, print_json
-from concept_linker.cli.options import KB, JsonFlag, QuietFlag
+from concept_linker.cli.options import KB, ForceFlag, JsonFlag, QuietFlag
 
 __all__ = ["register"]
 
@@ -27,6 +27,7 @@ def train(
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="The folder of the new base.")
     ],
     kb: KB = "open",
+    force: ForceFlag = False,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
@@ -46,11 +47,11 @@ def train(
     from concept_linker.knowledge_base.progress import progress_bar
     from concept_linker.teaching import teach
 
-    output = store.check_target(output)
+    output = store.check_target(output, replace=force)
     gold = read_corpus(corpus)
     base = KnowledgeBase.open(kb, quiet=quiet)
     with progress_bar("Teaching", quiet=quiet) as progress:
-        teach(base, gold, output, progress=progress)
+        teach(base, gold, output, replace=force, progress=progress)
     taught = KnowledgeBase.open(output)
     added = taught.manifest.counts["names"] - base.manifest.counts["names"]
     if as_json:
