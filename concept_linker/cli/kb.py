@@ -149,7 +149,7 @@ def info(
     ] = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Show what a knowledge base is made of.
+    """Show what a knowledge base is made of: its sources with their releases, names by vocabulary.
 
     Examples:
 
@@ -166,6 +166,10 @@ def info(
         print_json(base.manifest.model_dump(mode="json"), indent=1)
     else:
         _print_summary(base)
+        print("names by vocabulary:")
+        counts = base.manifest.vocabularies
+        for name in sorted(counts, key=lambda name: (-counts[name], name)):
+            print(printable(f"{counts[name]:>13,}  {name}"))
         if verify:
             print("every file is as the manifest says")
 

@@ -96,6 +96,7 @@ def compile_base(
         "names_without_a_key": merged.names.num_rows - int(np.unique(name_of).size),
         "refused_equivalences": merged.refused,
     }
+    given = np.bincount(arrays["name_sources"], minlength=len(name_sources))
     head = {
         "made_by": f"concept_linker {concept_linker.__version__}",
         "sources": [_source(info) for info in merged.sources],
@@ -103,6 +104,7 @@ def compile_base(
         "counts": counts,
         "types": types,
         "name_sources": name_sources,
+        "vocabularies": dict(zip(name_sources, given.tolist(), strict=True)),
     }
     store.write(folder, arrays, head, replace=replace, more=more, progress=progress)
 

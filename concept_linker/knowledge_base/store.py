@@ -94,7 +94,10 @@ class Source(Strict):
 
 
 class Manifest(Strict):
-    """The head of a knowledge base: what it is made of."""
+    """The head of a knowledge base: what it is made of.
+
+    ``vocabularies`` tells how many names each gives; ``sha256`` is of all else in here.
+    """
 
     format: Literal[4]
     sha256: str
@@ -104,6 +107,7 @@ class Manifest(Strict):
     counts: dict[str, int]
     types: tuple[str, ...]
     name_sources: tuple[str, ...]
+    vocabularies: dict[str, int]
     arrays: dict[str, ArrayInfo]
 
 

@@ -35,6 +35,7 @@ def write(folder: Path, mark: int) -> None:
         "counts": {},
         "types": (),
         "name_sources": (),
+        "vocabularies": {},
     }
     arrays = {name: np.full(3, mark) for name in store.REQUIRED}
     store.write(folder, arrays, head, replace=True)
