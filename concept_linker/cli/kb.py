@@ -168,7 +168,7 @@ def info(
         _print_summary(base)
         print("names by vocabulary:")
         counts = base.manifest.vocabularies
-        for name in sorted(counts, key=lambda name: (-counts[name], name)):
+        for name in sorted(filter(counts.get, counts), key=lambda name: (-counts[name], name)):
             print(printable(f"{counts[name]:>13,}  {name}"))
         if verify:
             print("every file is as the manifest says")

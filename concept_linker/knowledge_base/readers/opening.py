@@ -33,7 +33,7 @@ LONGEST_LINE = 1 << 22
 _CHUNK = 1 << 24
 # Vocabularies shrink to a tenth when they are packed; what unpacks to more than this many times
 # its size is no vocabulary.
-_UNPACKED_AT_MOST = 200
+_UNPACKED_AT_MOST = 100
 _SMALL = 1 << 26
 _BOM = b"\xef\xbb\xbf"
 _UTF_16 = 'UTF-16 (Excel\'s "Unicode text"; save it as CSV UTF-8)'
