@@ -223,6 +223,28 @@ def test_info(run: Run, base: Path) -> None:
     assert done.out.splitlines()[1] == "3 concepts, 6 names, 5 keys"
 
 
+def test_info_tells_releases_and_names_by_vocabulary(run: Run, jsonl: Path, tmp_path: Path) -> None:
+    table, folder = tmp_path / "own.csv", tmp_path / "kb"
+    table.write_text("id,name,source\nX:1,lung,MSH\nX:2,liver,NCI\nX:2,hepar,NCI\n")
+    obo = DATA / "small.obo"
+    sources = [f"--source={one}" for one in (f"obo={obo}", f"jsonl={jsonl}", f"table={table}")]
+    assert run("kb", "build", "-q", *sources, "-o", folder).status == 0
+    done = run("kb", "info", folder)
+    assert (done.status, done.err) == (0, "")
+    assert done.out.splitlines()[2:] == [
+        "  toy (obo, releases/2024-01-01, https://example.org/licence)",
+        "  three (jsonl)",
+        "  own (table)",
+        "names by vocabulary:",
+        "            6  TOY",
+        "            6  three",
+        "            2  NCI",
+        "            1  MSH",
+    ]
+    counts = json.loads(run("kb", "info", folder, "--json").out)["vocabularies"]
+    assert counts == {"TOY": 6, "three": 6, "NCI": 2, "MSH": 1}
+
+
 def test_info_as_json_is_the_manifest(run: Run, base: Path) -> None:
     done = run("kb", "info", base, "--json")
     assert (done.status, done.err) == (0, "")

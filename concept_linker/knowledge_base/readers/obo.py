@@ -31,6 +31,10 @@ from concept_linker.knowledge_base.source import NameKind, Quarantine, SourceTab
 __all__ = ["OboOptions", "read"]
 
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+# What is most often wrong with them.
+_ESCAPED = 'a quote inside the text is written \\"'
+_NO_SYNONYM = f'no synonym, wanted "text" SCOPE TYPE [xrefs]; {_ESCAPED}'
+_NO_DEFINITION = f'no definition, wanted "text" [xrefs]; {_ESCAPED}'
 _SCOPES = ("EXACT", "NARROW", "BROAD", "RELATED")
 _COMMENT = re.compile(r"(?:^|(?<=\s))!.*")
 _QUOTE = re.compile(r'(?<!\\)"')
@@ -164,18 +168,17 @@ class _Reading:
         elif tag == "namespace":
             concept.types.append(clean_name(_plain(value)))
         elif tag == "synonym" or tag in _OLD_SCOPES:
-            wanted = 'no synonym, wanted "text" SCOPE TYPE [xrefs]'
-            text, words = _quoted(value, wanted)
+            text, words = _quoted(value, _NO_SYNONYM)
             scope = words.pop(0).upper() if words and words[0].upper() in _SCOPES else ""
             if len(words) > 1:
-                raise BadRowError(wanted)
+                raise BadRowError(_NO_SYNONYM)
             exact = _OLD_SCOPES.get(tag, scope) == "EXACT"
             kind = synonym_kind(exact=exact, synonym_type="".join(words))
             concept.names.append((clean_name(text), kind))
         elif tag == "def":
-            text, words = _quoted(value, 'no definition, wanted "text" [xrefs]')
+            text, words = _quoted(value, _NO_DEFINITION)
             if words:
-                raise BadRowError('no definition, wanted "text" [xrefs]')
+                raise BadRowError(_NO_DEFINITION)
             if text.strip():
                 concept.definition = clean_name(text)
         elif tag == "xref":
