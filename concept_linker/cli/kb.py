@@ -145,7 +145,10 @@ def info(
     ] = "open",
     as_json: Annotated[bool, typer.Option("--json", help="The whole manifest, as JSON.")] = False,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Read every file and check its SHA-256.")
+        bool,
+        typer.Option(
+            "--verify", help="Read every file, check its SHA-256, and where every index leads."
+        ),
     ] = False,
     quiet: QuietFlag = False,
 ) -> None:
@@ -158,10 +161,12 @@ def info(
     """
     from concept_linker.knowledge_base import store
     from concept_linker.knowledge_base.base import KnowledgeBase
+    from concept_linker.knowledge_base.soundness import check_sound
 
     base = KnowledgeBase.open(kb, quiet=quiet)
     if verify:
         store.verify(base.path)
+        check_sound(base.path, base.manifest, base.arrays)
     if as_json:
         print_json(base.manifest.model_dump(mode="json"), indent=1)
     else:
