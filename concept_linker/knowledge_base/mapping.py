@@ -118,6 +118,6 @@ def _array(data: mmap.mmap) -> NDArray[Any]:
 
 def remedy(folder: Path) -> str:
     """What to do about a base that is damaged."""
-    if folder.parent == cache_folder().resolve():
+    if folder.parent == cache_folder().resolve() and folder.name.startswith("open-"):
         return f"delete the folder {folder}: it is made again when it is next opened"
     return "build the base again"

@@ -263,6 +263,7 @@ def test_the_derived_open_base_says_which_folder_to_delete(
     base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONCEPT_LINKER_CACHE", str(base.parent))
+    base = base.rename(base.with_name("open-4-0123"))
     (base / "names_bytes.npy").write_bytes(b"")
     with pytest.raises(KnowledgeBaseError) as caught:
         KnowledgeBase.open(base)

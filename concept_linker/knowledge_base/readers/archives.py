@@ -6,15 +6,39 @@ import tarfile
 import zipfile
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Self, cast
 
 from concept_linker.errors import SourceError
 
-__all__ = ["check_tar", "check_zip"]
+__all__ = ["Entry", "check_tar", "check_zip"]
 
 _END_OF_ZIP = b"PK\5\6"
 _ENTRIES = slice(10, 12)  # in the record that begins so: how many entries there are, or FF FF
 _STEP = 1 << 20
+#: What is in these stands for a longer header, and is held in memory.
+_HEADERS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
+
+
+class Entry(tarfile.TarInfo):
+    """A member of a tar, for ``tarfile.open``; a header of more than a megabyte is refused."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        """What a block of 512 bytes says.
+
+        Raises:
+            tarfile.ReadError: it announces a header of more than a megabyte.
+        """
+        entry = super().frombuf(buf, encoding, errors)
+        if entry.type in _HEADERS and entry.size > _STEP:
+            raise tarfile.ReadError(f"a header of {entry.size:,} bytes, wanted {_STEP:,} at most")
+        return entry
 
 
 def check_tar(archive: tarfile.TarFile, path: Path) -> None:

@@ -23,10 +23,19 @@ from types import TracebackType
 from typing import IO, Any, cast
 
 from concept_linker.errors import SourceError
-from concept_linker.knowledge_base.readers.archives import check_tar, check_zip
+from concept_linker.knowledge_base.readers.archives import Entry, check_tar, check_zip
 from concept_linker.knowledge_base.source import Quarantine
 
-__all__ = ["LONGEST_LINE", "Release", "chunks", "is_too_long", "lines", "not_utf8", "text"]
+__all__ = [
+    "LONGEST_LINE",
+    "Release",
+    "check_ratio",
+    "chunks",
+    "is_too_long",
+    "lines",
+    "not_utf8",
+    "text",
+]
 
 #: A line of so many bytes or more is no line of a vocabulary, and is not held in memory.
 LONGEST_LINE = 1 << 22
@@ -35,6 +44,7 @@ _CHUNK = 1 << 24
 # its size is no vocabulary.
 _UNPACKED_AT_MOST = 100
 _SMALL = 1 << 26
+_MEMBERS_AT_MOST = 10_000
 _BOM = b"\xef\xbb\xbf"
 _UTF_16 = 'UTF-16 (Excel\'s "Unicode text"; save it as CSV UTF-8)'
 _WORKBOOK = "an Excel workbook or a zip archive (save it as CSV UTF-8, or unpack it)"
@@ -130,7 +140,7 @@ def text(path: Path) -> str:
     for piece in chunks(path):
         pieces.append(piece)
         size += len(piece)
-        _check_ratio(str(path), size, path.stat().st_size)
+        check_ratio(str(path), size, path.stat().st_size)
     raw = b"".join(pieces)
     try:
         return raw.decode("utf-8")
@@ -139,7 +149,12 @@ def text(path: Path) -> str:
         raise SourceError(path, not_utf8(error), line=line) from error
 
 
-def _check_ratio(place: str, unpacked: int, packed: int) -> None:
+def check_ratio(place: str, unpacked: int, packed: int) -> None:
+    """Refuses what unpacks to much more than a vocabulary would.
+
+    Raises:
+        SourceError: it does.
+    """
     if unpacked > max(_SMALL, _UNPACKED_AT_MOST * packed):
         raise SourceError(
             place,
@@ -311,7 +326,7 @@ class Release:
         for entry in archive.infolist():
             inside = f"{place}/{entry.filename}"
             if entry.filename.lower().endswith((".nlm", ".zip")):
-                _check_ratio(inside, entry.file_size, entry.compress_size)
+                check_ratio(inside, entry.file_size, entry.compress_size)
                 # Reading a zip inside a compressed zip member would unpack it once a seek.
                 copy = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
                 with archive.open(entry) as packed:
@@ -322,8 +337,10 @@ class Release:
                 self._offer(entry.filename, _Part(inside, file, opener))
 
     def _find_in_tar(self, path: Path) -> None:
-        archive = self._stack.enter_context(tarfile.open(path))  # noqa: SIM115
-        for entry in archive:
+        archive = self._stack.enter_context(tarfile.open(path, tarinfo=Entry))  # noqa: SIM115
+        for number, entry in enumerate(archive):
+            if number == _MEMBERS_AT_MOST:
+                raise SourceError(path, f"more than {number:,} files in it, wanted a release")
             if entry.isfile():
                 opener: Callable[..., Any] = lambda entry=entry: archive.extractfile(entry)  # noqa: E731
                 self._offer(entry.name, _Part(f"{path}/{entry.name}", path, opener))

@@ -42,7 +42,12 @@ from concept_linker.knowledge_base.readers.checks import (
 )
 from concept_linker.knowledge_base.readers.delimited import Block, blocks, split_first_line
 from concept_linker.knowledge_base.readers.grouping import grouped_names
-from concept_linker.knowledge_base.readers.opening import chunks, is_too_long, not_utf8
+from concept_linker.knowledge_base.readers.opening import (
+    check_ratio,
+    chunks,
+    is_too_long,
+    not_utf8,
+)
 from concept_linker.knowledge_base.readers.options import SourceOptions
 from concept_linker.knowledge_base.readers.quoting import quoted_rows
 from concept_linker.knowledge_base.source import (
@@ -83,6 +88,7 @@ _SEPARATOR = re.compile(r"[|;]")
 _DELIMITERS = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars"}
 _ROWS = 1 << 17
 _COLUMNS_AT_MOST = 1000
+_TEXT_AT_MOST = 1 << 29  # of a column, in so many rows
 
 
 class TableOptions(SourceOptions):
@@ -304,13 +310,19 @@ def _csv_blocks(path: Path, quarantine: Quarantine) -> Iterator[Block]:
 
 def _parquet_blocks(path: Path, quarantine: Quarantine) -> Iterator[Block]:
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            header = file.schema_arrow.names
-            roles = _roles(path, header)
-            kept = [column for column, role in zip(header, roles, strict=True) if role in _ROLES]
+        schema = pq.read_schema(path)
+        roles = _roles(path, schema.names)
+        kept = {
+            field.name: role for field, role in zip(schema, roles, strict=True) if role in _ROLES
+        }
+        texts = [name for name in kept if pa.types.is_string(schema.field(name).type)]
+        with pq.ParquetFile(path, read_dictionary=texts, page_checksum_verification=True) as file:
+            groups = map(file.metadata.row_group, range(file.metadata.num_row_groups))
+            unpacked = sum(group.total_byte_size for group in groups)
+            check_ratio(str(path), unpacked, path.stat().st_size)
             row = 1
-            for batch in file.iter_batches(_ROWS, columns=kept):
-                columns = {roles[header.index(name)]: _as_text(batch[name]) for name in kept}
+            for batch in file.iter_batches(_ROWS, columns=list(kept)):
+                columns = {role: _as_text(path, batch[name]) for name, role in kept.items()}
                 lines = np.arange(row, row + batch.num_rows, dtype=np.int64)
                 row += batch.num_rows
                 yield Block(pa.table(columns), lines, b"")
@@ -318,7 +330,12 @@ def _parquet_blocks(path: Path, quarantine: Quarantine) -> Iterator[Block]:
         raise SourceError(path, f"no Parquet file, or cut short or damaged: {error}") from error
 
 
-def _as_text(column: pa.Array) -> pa.Array:
+def _as_text(path: Path, column: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(column.type):  # as it is read, a long text that comes often is short
+        lengths = pc.binary_length(column.dictionary)
+        size = pc.sum(lengths.take(column.indices).cast(pa.int64())).as_py() or 0
+        if size > _TEXT_AT_MOST:
+            raise SourceError(path, f"{len(column):,} cells of {size:,} bytes, wanted names")
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
         column = pc.binary_join(pc.cast(column, pa.list_(pa.string())), "|")
     if pa.types.is_floating(column.type):  # what pandas makes of whole numbers beside nothing

@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import tarfile
 import time
 import tracemalloc
 import zipfile
@@ -295,3 +296,51 @@ def test_two_columns_for_one_thing(tmp_path: Path, header: str) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"{header}\n{','.join('x' * len(header.split(',')))}\n")
     refused("table", path, "two columns for")
+
+
+# Archives and tables that unpack to much
+
+
+def tar_of(*entries: tuple[bytes, int], padding: int = 0) -> bytes:
+    """A gzip-compressed tar of empty members, each with its type and the size it claims."""
+    blocks = []
+    for kind, size in entries:
+        entry = tarfile.TarInfo("a")
+        entry.type, entry.size = kind, size
+        blocks.append(entry.tobuf(tarfile.USTAR_FORMAT))
+    return gzip.compress(b"".join(blocks) + bytes(padding), 1)
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.XGLTYPE])
+def test_a_tar_with_a_header_of_gigabytes(tmp_path: Path, kind: bytes) -> None:
+    path = tmp_path / "umls.tar.gz"
+    path.write_bytes(tar_of((kind, 2_000_000_000), padding=100 * MIB))
+    tracemalloc.start()
+    try:
+        refused("rrf", path, "cannot be read")
+        assert tracemalloc.get_traced_memory()[1] < 50 * MIB
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_tar_of_more_files_than_a_release_has(tmp_path: Path) -> None:
+    path = tmp_path / "umls.tar.gz"
+    path.write_bytes(tar_of(*[(tarfile.REGTYPE, 0)] * 10_002))
+    refused("rrf", path, "more than 10,000 files in it")
+
+
+def test_parquet_that_unpacks_to_gigabytes(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    ids = [f"X:{number}" for number in range(10_000)]
+    name = pa.DictionaryArray.from_arrays(pa.array([0] * 10_000), pa.array(["a" * 100_000]))
+    pq.write_table(pa.table({"id": ids, "name": name}), path, compression="zstd")
+    assert path.stat().st_size < MIB
+    refused("table", path, "10,000 cells of 1,000,000,000 bytes, wanted names")
+    pq.write_table(
+        pa.table({"id": ["X:1"], "name": ["a" * 70 * MIB]}),
+        path,
+        compression="zstd",
+        use_dictionary=False,
+        write_statistics=False,
+    )
+    refused("table", path, "unpacks to more than 100 times")
