@@ -38,6 +38,8 @@ def check_target(folder: Path, arrays: Collection[str], *, replace: bool) -> Pat
             that shall not be replaced.
     """
     folder = folder.resolve()
+    if not folder.name:
+        raise KnowledgeBaseError(f"{folder} is no place for a knowledge base; wanted a new folder")
     aside = _aside(folder)
     if os.path.lexists(aside) and (found := _foreign(aside, arrays)):
         raise KnowledgeBaseError(

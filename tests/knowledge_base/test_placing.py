@@ -136,6 +136,12 @@ def test_any_other_name_survives(base: Path, name: str) -> None:
     path.unlink()
 
 
+def test_the_root_is_no_place() -> None:
+    with pytest.raises(KnowledgeBaseError, match="is no place for a knowledge base") as caught:
+        build([source("new")], Path("/"), replace=True)
+    one_line(caught)
+
+
 def test_a_link_to_what_is_no_base_survives(tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()

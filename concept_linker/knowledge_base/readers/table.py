@@ -253,6 +253,10 @@ def _first_line(path: Path, delimiter: str) -> tuple[bytes, Iterator[bytes]]:
     if problem := is_too_long(first):
         raise SourceError(path, problem, line=1)
     text = first.decode("utf-8", "replace")
+    if "\r" in text:
+        raise SourceError(
+            path, "lines that end in a carriage return alone, wanted line feeds", line=1
+        )
     for other, what in _DELIMITERS.items():
         if not _is_header(text, delimiter) and _is_header(text, other):
             raise SourceError(

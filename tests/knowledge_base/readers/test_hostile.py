@@ -117,10 +117,17 @@ def test_a_csv_as_excel_saves_it(tmp_path: Path) -> None:
     assert read_source("table", path).names["name"].to_pylist() == ["Ménière; disease"]
 
 
+def test_the_line_ends_of_an_old_mac_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    for text in ("id,name\rX:1,lung\r", '"id","name"\r"X:1","lung"\r'):
+        path.write_bytes(text.encode())
+        refused("table", path, "lines that end in a carriage return alone")
+
+
 # Long lines, wide tables, large numbers
 
 
-def bomb(name: str, begin: bytes, size: int = 300) -> bytes:
+def bomb(name: str, begin: bytes, size: int = 200) -> bytes:
     """So many MiB of one letter in a few hundred kB."""
     target = io.BytesIO()
     pieces = [begin, *[b"a" * MIB] * size, b"\n"]
