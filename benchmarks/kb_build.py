@@ -37,7 +37,8 @@ SOURCES = {
 
 def build(format: str, path: Path, folder: Path) -> tuple[float, float]:
     """Wall seconds and peak resident megabytes of one build in a process of its own."""
-    arguments = ["kb", "build", "--quiet", "--source", f"{format}={path}", "-o", str(folder)]
+    arguments = ["kb", "build", "--quiet", "--force", "--source", f"{format}={path}"]
+    arguments += ["-o", str(folder)]
     began = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, "-m", "concept_linker", *arguments],

@@ -49,7 +49,12 @@ def uses(documents: Iterable[GoldDocument], ids: ConceptIds) -> Iterator[Use]:
 
 
 def teach(
-    kb: KnowledgeBase, corpus: GoldCorpus, folder: Path, *, progress: Progress = silent
+    kb: KnowledgeBase,
+    corpus: GoldCorpus,
+    folder: Path,
+    *,
+    replace: bool = False,
+    progress: Progress = silent,
 ) -> None:
     """Writes a base that knows what a corpus says, in addition to what it knew.
 
@@ -57,6 +62,7 @@ def teach(
         kb: the base to go on from; it is not changed.
         corpus: the gold annotations.
         folder: where the new base shall be.
+        replace: whether a base that is there may be replaced.
         progress: told what is being done.
 
     Raises:
@@ -74,5 +80,12 @@ def teach(
     names = sorted({(use.concept_id, use.string) for use in seen})
     rows = ((concept_id, name, NameKind.SYNONYM, "TRAIN") for concept_id, name in names)
     taught = SourceTables.from_rows(SourceInfo("gold", corpus.name), names=rows)
-    build([tables_of(kb), taught], folder, options={"taught": corpus.name}, progress=progress)
-    Priors.count(seen).save(folder / PRIORS)
+    priors = Priors.count(seen)
+    build(
+        [tables_of(kb), taught],
+        folder,
+        options={"taught": corpus.name},
+        replace=replace,
+        more=lambda beside: priors.save(beside / PRIORS),
+        progress=progress,
+    )

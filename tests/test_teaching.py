@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 
 from concept_linker import ConceptLinker, KnowledgeBase
-from concept_linker.errors import InputError
+from concept_linker.errors import InputError, KnowledgeBaseError
 from concept_linker.evaluation.concept_ids import ConceptIds
 from concept_linker.evaluation.gold import GoldCorpus, GoldDocument, GoldMention
 from concept_linker.knowledge_base.build import build
 from concept_linker.knowledge_base.export import tables_of
 from concept_linker.knowledge_base.source import SourceInfo, SourceTables
+from concept_linker.ranking.priors import Priors
 from concept_linker.teaching import teach, uses
 
 
@@ -88,3 +89,26 @@ def test_a_corpus_without_ids_teaches_nothing(kb: KnowledgeBase, tmp_path: Path)
     with pytest.raises(InputError, match="no mention has an id"):
         teach(kb, empty, tmp_path / "taught")
     assert not (tmp_path / "taught").exists()
+
+
+def test_the_priors_come_with_the_base_or_not_at_all(kb: KnowledgeBase, tmp_path: Path) -> None:
+    folder = tmp_path / "taught"
+
+    def full(_: Priors, folder: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Priors, "save", full)
+        with pytest.raises(KnowledgeBaseError, match="No space left on device"):
+            teach(kb, CORPUS, folder)
+    assert list(tmp_path.iterdir()) == []
+    teach(kb, CORPUS, folder)
+    before = sorted(path.stat().st_mtime_ns for path in folder.rglob("*"))
+    with pytest.raises(KnowledgeBaseError, match="holds a knowledge base already"):
+        teach(kb, CORPUS, folder)
+    assert sorted(path.stat().st_mtime_ns for path in folder.rglob("*")) == before
+    teach(KnowledgeBase.open(folder), CORPUS, folder, replace=True)
+    (folder / "priors" / "notes.txt").write_text("years of work")
+    with pytest.raises(KnowledgeBaseError, match=r"holds 'priors.notes.txt'"):
+        teach(kb, CORPUS, folder, replace=True)
+    assert (folder / "priors" / "notes.txt").read_text() == "years of work"

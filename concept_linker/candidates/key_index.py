@@ -31,7 +31,6 @@ import math
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -187,11 +186,6 @@ class KeyIndex:
         #: What :func:`~concept_linker.candidates.grams.table_find` takes: table, offsets, bytes.
         self.table = (arrays["key_table"], arrays["key_offsets"], arrays["key_bytes"])
         self._local = threading.local()
-
-    @classmethod
-    def open(cls, folder: Path) -> KeyIndex:
-        """Maps the arrays of a folder."""
-        return cls({name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in ARRAYS})
 
     def __len__(self) -> int:
         return int(self._arrays["key_norms"].size)

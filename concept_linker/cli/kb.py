@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from concept_linker.cli.console import counted, note, print_json, printable
-from concept_linker.cli.options import KB, JsonFlag, QuietFlag, complete_base, one_of
+from concept_linker.cli.options import KB, ForceFlag, JsonFlag, QuietFlag, complete_base, one_of
 from concept_linker.cli.parser import CommandLine
 from concept_linker.errors import SettingsError
 
@@ -58,6 +58,7 @@ def build(
             help="Set bad rows aside in FOLDER.quarantine.jsonl, do not stop at the first.",
         ),
     ] = False,
+    force: ForceFlag = False,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
@@ -90,7 +91,7 @@ def build(
     filters = {name: value for name, value in filters.items() if value is not None}
     if filters and not any(format == "rrf" for format, _ in wanted):
         raise SettingsError("the filters of rrf are given, but no source is rrf")
-    output = store.check_target(output)  # before any source is read
+    output = store.check_target(output, replace=force)  # before any source is read
     bad_rows = output.with_name(output.name + ".quarantine.jsonl") if skip_bad else None
     if bad_rows:
         bad_rows.unlink(missing_ok=True)
@@ -107,6 +108,7 @@ def build(
             tables(),
             output,
             options={"source": source, **filters, "skip_bad": skip_bad},
+            replace=force,
             progress=lambda stage, done: progress(stage, 0.3 + 0.7 * done),
         )
     base = KnowledgeBase.open(output)
@@ -143,11 +145,14 @@ def info(
     ] = "open",
     as_json: Annotated[bool, typer.Option("--json", help="The whole manifest, as JSON.")] = False,
     verify: Annotated[
-        bool, typer.Option("--verify", help="Read every file and check its SHA-256.")
+        bool,
+        typer.Option(
+            "--verify", help="Read every file, check its SHA-256, and where every index leads."
+        ),
     ] = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Show what a knowledge base is made of.
+    """Show what a knowledge base is made of: its sources with their releases, names by vocabulary.
 
     Examples:
 
@@ -156,14 +161,20 @@ def info(
     """
     from concept_linker.knowledge_base import store
     from concept_linker.knowledge_base.base import KnowledgeBase
+    from concept_linker.knowledge_base.soundness import check_sound
 
     base = KnowledgeBase.open(kb, quiet=quiet)
     if verify:
         store.verify(base.path)
+        check_sound(base.path, base.manifest, base.arrays)
     if as_json:
         print_json(base.manifest.model_dump(mode="json"), indent=1)
     else:
         _print_summary(base)
+        print("names by vocabulary:")
+        counts = base.manifest.vocabularies
+        for name in sorted(filter(counts.get, counts), key=lambda name: (-counts[name], name)):
+            print(printable(f"{counts[name]:>13,}  {name}"))
         if verify:
             print("every file is as the manifest says")
 

@@ -13,6 +13,7 @@ from concept_linker.errors import InputError
 __all__ = [
     "KB",
     "KB_OR_NONE",
+    "ForceFlag",
     "JsonFlag",
     "QuietFlag",
     "complete_base",
@@ -71,6 +72,9 @@ KB_OR_NONE = Annotated[
         help="What names concepts and groups: 'open', a folder, or 'none'.",
         autocompletion=complete_base,
     ),
+]
+ForceFlag = Annotated[
+    bool, typer.Option("--force", help="Replace the knowledge base that is there.")
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]

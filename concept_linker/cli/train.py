@@ -9,7 +9,7 @@ import typer
 
 from concept_linker.cli.console import counted, print_json
 from concept_linker.cli.corpora import SkipBadFlag, quarantine_for, tell_bad
-from concept_linker.cli.options import KB, JsonFlag, QuietFlag
+from concept_linker.cli.options import KB, ForceFlag, JsonFlag, QuietFlag
 
 __all__ = ["register"]
 
@@ -29,6 +29,7 @@ def train(
     ],
     kb: KB = "open",
     skip_bad: SkipBadFlag = False,
+    force: ForceFlag = False,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
@@ -50,12 +51,12 @@ def train(
     from concept_linker.knowledge_base.progress import progress_bar
     from concept_linker.teaching import teach
 
-    output = store.check_target(output)
+    output = store.check_target(output, replace=force)
     quarantine, bad_rows = quarantine_for(output, skip_bad=skip_bad)
     gold = read_corpus(corpus, quarantine=quarantine)
     base = KnowledgeBase.open(kb, quiet=quiet)
     with progress_bar("Teaching", quiet=quiet) as progress:
-        teach(base, gold, output, progress=progress)
+        teach(base, gold, output, replace=force, progress=progress)
     taught = KnowledgeBase.open(output)
     added = taught.manifest.counts["names"] - base.manifest.counts["names"]
     if as_json:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
 from itertools import repeat
 from os import PathLike
 from pathlib import Path
@@ -20,44 +19,13 @@ from concept_linker.candidates.normalise import case_agrees, keys
 from concept_linker.errors import InputError, KnowledgeBaseError, SettingsError
 from concept_linker.garbage import no_collection
 from concept_linker.knowledge_base import store
+from concept_linker.knowledge_base.concept import Concept, ConceptName
 from concept_linker.knowledge_base.identity import CuiOrigin, NameKind, canonical_id
 from concept_linker.knowledge_base.strings import Strings
 
 __all__ = ["Concept", "ConceptName", "KnowledgeBase", "Match"]
 
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class ConceptName:
-    """One name of a concept, and the vocabulary that gives it."""
-
-    text: str
-    kind: NameKind
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class Concept:
-    """All that a base knows of a concept.
-
-    Args:
-        id: its CUI, or a CURIE.
-        name: its preferred name.
-        names: all names, the preferred one first.
-        semantic_types: UMLS type unique identifiers, or the sources' own types.
-        other_ids: ids of the sources that are joined in it.
-        origin: how it comes by its CUI.
-        definition: empty where there is none.
-    """
-
-    id: str
-    name: str
-    names: tuple[ConceptName, ...]
-    semantic_types: tuple[str, ...]
-    other_ids: tuple[str, ...]
-    origin: CuiOrigin
-    definition: str
 
 
 class Match(NamedTuple):
@@ -83,44 +51,65 @@ class Nearest(NamedTuple):
     similarities: list[float]
 
 
+class _Columns(dict[str, Any]):
+    """Views of arrays by name, made when they are first asked for: quicker to index than arrays."""
+
+    def __init__(self, arrays: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._arrays = arrays
+
+    def __missing__(self, name: str) -> Any:
+        self[name] = memoryview(self._arrays[name])
+        return self[name]
+
+
 class KnowledgeBase:
     """A memory-mapped knowledge base; opens in milliseconds, and processes share its pages.
 
     Made by :meth:`open`.  Safe to use from several threads, and picklable: only its path travels.
     """
 
-    def __init__(self, path: Path, manifest: store.Manifest, arrays: dict[str, Any]) -> None:
+    def __init__(self, path: Path, manifest: store.Manifest, arrays: Mapping[str, Any]) -> None:
         self.path = path
         self.manifest = manifest
         #: The flat arrays by name; what they hold is said in :mod:`.store`.
         self.arrays = arrays
-        self.index = KeyIndex(
+        self._columns = _Columns(arrays)
+        #: Id, preferred name and semantic types of a concept, given its row number.
+        self.head = lru_cache(maxsize=1 << 16)(self._read_head)
+
+    # What follows is made when it is first asked for: then its arrays are checked.
+
+    @cached_property
+    def index(self) -> KeyIndex:
+        """The index of the names' keys."""
+        arrays = self.arrays
+        return KeyIndex(
             {name: arrays[name] for name in INDEX_ARRAYS},
             (arrays["key_names_offsets"], arrays["key_names_values"], arrays["name_concepts"]),
         )
-        self._key_names = arrays["key_names_values"]
-        self._ids = Strings.of(arrays, "concept_ids")
-        self._names = Strings.of(arrays, "names")
-        self._other_ids = Strings.of(arrays, "other_ids")
-        self._definitions = (
-            Strings.of(arrays, "definitions") if "definitions_bytes" in arrays else None
-        )
-        self._other_concepts = arrays["other_concepts"]
-        columns = (
-            "concept_origins",
-            "concept_types_values",
-            "concept_types_offsets",
-            "concept_names",
-            "name_concepts",
-            "name_kinds",
-            "name_sources",
-            "key_names_values",
-            "key_names_offsets",
-        )
-        self._columns = {name: memoryview(arrays[name]) for name in columns}
-        #: Id, preferred name and semantic types of a concept, given its row number.
-        self.head = lru_cache(maxsize=1 << 16)(self._read_head)
-        self.name = lru_cache(maxsize=1 << 16)(self._names.__getitem__)
+
+    @cached_property
+    def name(self) -> Callable[[int], str]:
+        """A name, given its row number."""
+        return lru_cache(maxsize=1 << 16)(self._names.__getitem__)
+
+    @cached_property
+    def _ids(self) -> Strings:
+        return Strings.of(self.arrays, "concept_ids")
+
+    @cached_property
+    def _names(self) -> Strings:
+        return Strings.of(self.arrays, "names")
+
+    @cached_property
+    def _other_ids(self) -> Strings:
+        return Strings.of(self.arrays, "other_ids")
+
+    @cached_property
+    def _definitions(self) -> Strings | None:
+        known = "definitions_bytes" in self.arrays
+        return Strings.of(self.arrays, "definitions") if known else None
 
     @classmethod
     def open(cls, kb: str | PathLike[str] = "open", *, quiet: bool = False) -> KnowledgeBase:
@@ -152,7 +141,7 @@ class KnowledgeBase:
         return f"KnowledgeBase({str(self.path)!r}, {len(self):,} concepts)"
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return int(self.manifest.arrays["concept_origins"].shape[0])
 
     def __contains__(self, concept_id: object) -> bool:
         return isinstance(concept_id, str) and self._row(concept_id) is not None
@@ -161,7 +150,7 @@ class KnowledgeBase:
         concept_id = canonical_id(concept_id)
         row = self._ids.find(concept_id)
         if row is None and (other := self._other_ids.find(concept_id)) is not None:
-            row = int(self._other_concepts[other])
+            row = self._columns["other_concepts"][other]
         return row
 
     def concept(self, concept_id: str) -> Concept:
@@ -185,13 +174,13 @@ class KnowledgeBase:
             )
             for i in range(begin, end)
         )
-        others = [self._other_ids[i] for i in np.flatnonzero(self._other_concepts == row).tolist()]
+        others = np.flatnonzero(self.arrays["other_concepts"] == row).tolist()
         return Concept(
             id=self._ids[row],
             name=names[0].text,
             names=names,
             semantic_types=self.head(row)[2],
-            other_ids=tuple(others),
+            other_ids=tuple(self._other_ids.many(others)),
             origin=CuiOrigin(columns["concept_origins"][row]),
             definition=self._definitions[row] if self._definitions else "",
         )
@@ -368,7 +357,7 @@ class KnowledgeBase:
         hits = self.index.search_many(forms, k=k, threshold=threshold)
         filled = np.arange(hits.places.shape[1]) < hits.counts[:, None]
         concepts = hits.concepts[filled].tolist()
-        names = self._key_names[hits.places[filled]].tolist()
+        names = self.arrays["key_names_values"][hits.places[filled]].tolist()
         ends = np.cumsum(hits.counts).tolist()
         begins = [0, *ends]
         for (text, begin, end), key_ids in zip(

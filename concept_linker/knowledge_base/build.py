@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ def build(
     folder: Path,
     *,
     options: Mapping[str, Any] | None = None,
+    replace: bool = False,
+    more: Callable[[Path], None] | None = None,
     progress: Progress = silent,
 ) -> None:
     """Builds a knowledge base from sources, the most trusted first.
@@ -38,19 +40,22 @@ def build(
     Args:
         sources: what the readers returned; as an iterator they are let go of once merged, which
             saves gigabytes with a whole UMLS.
-        folder: where it shall be; a base that is there is replaced, at the very end.
+        folder: where it shall be.
         options: what the sources were read with; goes into the manifest.
+        replace: whether a base that is there may be replaced, which happens at the very end.
+        more: writes what else belongs into the folder, before it is in its place.
         progress: told what is being done, and how much of the whole is done.
 
     Raises:
         KnowledgeBaseError: the sources have no names, or the place is taken or cannot be written.
     """
+    store.check_target(folder, replace=replace)
     tables = list(sources)
     progress("merging the sources", 0.0)
     merged = merge(tables)
     del tables
     try:
-        compile_base(merged, folder, options=options, progress=progress)
+        compile_base(merged, folder, options=options, replace=replace, more=more, progress=progress)
     except OSError as error:
         raise KnowledgeBaseError(
             f"{folder}: cannot be written ({error.strerror or error}); "
@@ -63,6 +68,8 @@ def compile_base(
     folder: Path,
     *,
     options: Mapping[str, Any] | None = None,
+    replace: bool = False,
+    more: Callable[[Path], None] | None = None,
     progress: Progress = silent,
 ) -> None:
     """Writes a merged base with its index; arguments as for :func:`build`.
@@ -89,6 +96,7 @@ def compile_base(
         "names_without_a_key": merged.names.num_rows - int(np.unique(name_of).size),
         "refused_equivalences": merged.refused,
     }
+    given = np.bincount(arrays["name_sources"], minlength=len(name_sources))
     head = {
         "made_by": f"concept_linker {concept_linker.__version__}",
         "sources": [_source(info) for info in merged.sources],
@@ -96,8 +104,9 @@ def compile_base(
         "counts": counts,
         "types": types,
         "name_sources": name_sources,
+        "vocabularies": dict(zip(name_sources, given.tolist(), strict=True)),
     }
-    store.write(folder, arrays, head, progress=progress)
+    store.write(folder, arrays, head, replace=replace, more=more, progress=progress)
 
 
 def _source(info: SourceInfo) -> store.Source:

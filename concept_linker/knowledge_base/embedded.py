@@ -82,5 +82,5 @@ def _derive(compiled: Path, folder: Path, *, quiet: bool) -> None:
     with progress_bar("Preparing the open knowledge base (once)", quiet=quiet) as progress:
         progress("reading", 0.0)
         merged = load_compiled(compiled)
-        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)  # damaged, so it may not look like a base
         compile_base(merged, folder, progress=progress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,6 @@ from concept_linker.knowledge_base.source import (
     SourceInfo,
     SourceTables,
 )
-from concept_linker.knowledge_base.store import open_folder
 from concept_linker.knowledge_base.strings import Strings
 
 __all__ = ["tables_of"]
@@ -26,7 +26,7 @@ __all__ = ["tables_of"]
 
 def tables_of(kb: KnowledgeBase) -> SourceTables:
     """All that a base holds, as one source; built alone it gives the same concepts and names."""
-    arrays = open_folder(kb.path)[1]
+    arrays = kb.arrays
     ids = _strings(arrays, "concept_ids")
     inferred = arrays["concept_origins"] == CuiOrigin.INFERRED
     definitions = _strings(arrays, "definitions") if "definitions_bytes" in arrays else ids[:0]
@@ -65,6 +65,6 @@ def tables_of(kb: KnowledgeBase) -> SourceTables:
     )
 
 
-def _strings(arrays: dict[str, Any], name: str) -> NDArray[Any]:
+def _strings(arrays: Mapping[str, Any], name: str) -> NDArray[Any]:
     column = Strings.of(arrays, name)
     return np.fromiter(column.many(range(len(column))), object, len(column))

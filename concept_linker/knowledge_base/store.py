@@ -28,36 +28,39 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from concept_linker.candidates.key_index import ARRAYS as INDEX_ARRAYS
 from concept_linker.errors import KnowledgeBaseError
-from concept_linker.knowledge_base.checksum import sha256_of
+from concept_linker.knowledge_base import placing
+from concept_linker.knowledge_base.checksum import page_sums_of, sha256_of
+from concept_linker.knowledge_base.mapping import ArrayInfo, Arrays, Strict, remedy
+from concept_linker.knowledge_base.placing import MANIFEST, place_of
 from concept_linker.knowledge_base.progress import Progress, silent
 
 __all__ = [
     "FORMAT",
     "MANIFEST",
     "ArrayInfo",
+    "Arrays",
     "Manifest",
     "Source",
     "check_target",
     "open_folder",
+    "sealed",
     "verify",
     "write",
 ]
 
 #: The version of the folder's format; raised with every change that an older reader would misread.
-FORMAT: Literal[3] = 3
-MANIFEST = "manifest.json"
+FORMAT: Literal[4] = 4
 #: The arrays that every base has.
 REQUIRED = (
     *INDEX_ARRAYS,
@@ -79,23 +82,8 @@ REQUIRED = (
     "key_names_offsets",
 )
 
-Arrays = dict[str, NDArray[Any]]
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class ArrayInfo(_Strict):
-    """What a file must be: its size in bytes, its type, its shape, its SHA-256."""
-
-    size: int
-    dtype: str
-    shape: tuple[int, ...]
-    sha256: str
-
-
-class Source(_Strict):
+class Source(Strict):
     """Where the base's names come from."""
 
     format: str
@@ -105,32 +93,36 @@ class Source(_Strict):
     files: dict[str, str]
 
 
-class Manifest(_Strict):
-    """The head of a knowledge base: what it is made of."""
+class Manifest(Strict):
+    """The head of a knowledge base: what it is made of.
 
-    format: Literal[3]
+    ``vocabularies`` tells how many names each gives; ``sha256`` is of all else in here.
+    """
+
+    format: Literal[4]
+    sha256: str
     made_by: str
     sources: tuple[Source, ...]
     options: dict[str, Any]
     counts: dict[str, int]
     types: tuple[str, ...]
     name_sources: tuple[str, ...]
+    vocabularies: dict[str, int]
     arrays: dict[str, ArrayInfo]
 
 
-def check_target(folder: Path) -> Path:
+def check_target(folder: Path, *, replace: bool = False) -> Path:
     """The folder that a base shall be written to, links followed.
 
+    Args:
+        folder: where it shall be.
+        replace: whether a base that is there may be replaced.
+
     Raises:
-        KnowledgeBaseError: the place is taken by something that is no knowledge base.
+        KnowledgeBaseError: the place is taken, by something that is not wholly a base or by a base
+            that shall not be replaced.
     """
-    folder = folder.resolve()
-    ours = not folder.exists() or (folder / MANIFEST).is_file()
-    if not ours and (not folder.is_dir() or any(folder.iterdir())):
-        raise KnowledgeBaseError(
-            f"{folder} exists and is no knowledge base; wanted a new folder or one to replace"
-        )
-    return folder
+    return placing.check_target(folder, REQUIRED, replace=replace)
 
 
 def write(
@@ -138,26 +130,26 @@ def write(
     arrays: Mapping[str, NDArray[Any]],
     head: Mapping[str, Any],
     *,
+    replace: bool = False,
+    more: Callable[[Path], None] | None = None,
     progress: Progress = silent,
 ) -> None:
-    """Writes a base, whole or not at all; one that is there already is replaced.
+    """Writes a base, whole or not at all.
 
     Args:
         folder: where it shall be.
         arrays: by name.
         head: the manifest's other entries.
+        replace: whether a base that is there may be replaced.
+        more: writes what else belongs into the folder, before it is in its place.
         progress: told how far it is.
 
     Raises:
-        KnowledgeBaseError: the place is taken by something that is no knowledge base.
+        KnowledgeBaseError: the place is taken (see :func:`check_target`).
         OSError: it cannot be written; what was there before still is.
     """
-    folder = check_target(folder)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    beside.mkdir()
-    try:
+
+    def fill(beside: Path) -> None:
         infos = {}
         total = sum(array.nbytes for array in arrays.values()) or 1
         written = 0
@@ -165,56 +157,22 @@ def write(
             progress("writing", 0.85 + 0.15 * written / total)
             written += array.nbytes
             infos[name] = _save(beside / f"{name}.npy", array)
-        manifest = Manifest(format=FORMAT, arrays=infos, **head)
+        if more is not None:
+            more(beside)
+        manifest = Manifest(format=FORMAT, sha256="", arrays=infos, **head)
         with (beside / MANIFEST).open("w", encoding="utf-8") as stream:
-            json.dump(manifest.model_dump(mode="json"), stream, indent=1)
+            json.dump(sealed(manifest.model_dump(mode="json")), stream, indent=1)
             stream.flush()
             os.fsync(stream.fileno())
-        _swap(beside, folder)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+
+    placing.write_beside(folder, REQUIRED, fill, replace=replace)
 
 
-def _sweep(folder: Path) -> None:
-    """Finishes or removes what builds of this folder left when they were killed."""
-    old = folder.with_name(f".{folder.name}.old")
-    if old.exists():
-        if folder.exists():
-            shutil.rmtree(old)
-        else:
-            old.rename(folder)
-    part = re.compile(rf"\.{re.escape(folder.name)}\.(\d+)\.part")
-    for left in folder.parent.iterdir():
-        if (found := part.fullmatch(left.name)) and not _alive(int(found[1])):
-            shutil.rmtree(left, ignore_errors=True)
-
-
-def _alive(process: int) -> bool:
-    """Whether another process with this number runs; in a container, numbers come again."""
-    if process == os.getpid():
-        return False
-    if os.name == "nt":  # os.kill would end it; what a killed build left there stays
-        return True
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        return True
-    return True
-
-
-def _swap(beside: Path, folder: Path) -> None:
-    """Puts the new folder in the old one's place.
-
-    A folder cannot be renamed over a full one, so for an instant the old one stands aside;
-    opening looks for it there (see :func:`open_folder`).
-    """
-    old = folder.with_name(f".{folder.name}.old")
-    if folder.exists():
-        folder.rename(old)
-    beside.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+def sealed(manifest: dict[str, Any]) -> dict[str, Any]:
+    """A manifest with the checksum of all else that it says."""
+    rest = {name: value for name, value in manifest.items() if name != "sha256"}
+    text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
+    return {**manifest, "sha256": sha256(text.encode()).hexdigest()}
 
 
 def _save(path: Path, array: NDArray[Any]) -> ArrayInfo:
@@ -227,11 +185,16 @@ def _save(path: Path, array: NDArray[Any]) -> ArrayInfo:
         dtype=array.dtype.str,
         shape=array.shape,
         sha256=sha256_of(path),
+        pages=page_sums_of(path),
     )
 
 
 def open_folder(folder: Path) -> tuple[Manifest, Arrays]:
-    """Maps a base, after the cheap checks: manifest, format version, every file's size and type.
+    """Maps a base, after the cheap checks.
+
+    These are the manifest with its own checksum, the format version, every file's size and type,
+    and the checksums of the small arrays; those of the large ones come when they are first
+    looked at (:class:`Arrays`).
 
     Raises:
         KnowledgeBaseError: it is missing, damaged, or made by a newer version.
@@ -246,7 +209,7 @@ def open_folder(folder: Path) -> tuple[Manifest, Arrays]:
                 if isinstance(error, KnowledgeBaseError):
                     raise
                 raise KnowledgeBaseError(
-                    f"{folder}: cannot be read ({error}); build the base again"
+                    f"{folder}: cannot be read ({error}); {remedy(folder)}"
                 ) from error
         else:
             if _identity(folder) == before:
@@ -262,17 +225,8 @@ def _identity(folder: Path) -> tuple[int, int] | None:
     return status.st_ino, status.st_mtime_ns  # numbers of removed folders are used again
 
 
-def _place(folder: Path) -> Path:
-    """Where it is: between the two renames of :func:`_swap`, the old one stands aside."""
-    if not folder.exists():
-        old = folder.with_name(f".{folder.name}.old")
-        if (old / MANIFEST).is_file():
-            return old
-    return folder
-
-
 def _map(folder: Path) -> tuple[Manifest, Arrays]:
-    folder = _place(folder)
+    folder = place_of(folder)
     if not folder.is_dir():
         raise KnowledgeBaseError(
             f"{folder}: no such knowledge base; wanted 'open' or a folder with {MANIFEST}"
@@ -280,30 +234,9 @@ def _map(folder: Path) -> tuple[Manifest, Arrays]:
     manifest = _manifest(folder / MANIFEST)
     if missing := [name for name in REQUIRED if name not in manifest.arrays]:
         raise KnowledgeBaseError(
-            f"{folder / MANIFEST}: lacks {', '.join(missing)}; build the base again"
+            f"{folder / MANIFEST}: lacks {', '.join(missing)}; {remedy(folder)}"
         )
-    arrays: Arrays = {}
-    for name, info in manifest.arrays.items():
-        path = folder / f"{name}.npy"
-        if not path.is_file():
-            raise KnowledgeBaseError(f"{path}: missing; build the base again")
-        size = path.stat().st_size
-        if size != info.size:
-            raise KnowledgeBaseError(
-                f"{path}: {size} bytes, wanted {info.size}; it is damaged, build the base again"
-            )
-        try:
-            mapped = np.load(path, mmap_mode=None if 0 in info.shape else "r", allow_pickle=False)
-        except Exception as error:  # numpy lets through whatever its parser of headers raises
-            raise KnowledgeBaseError(f"{path}: no array ({error}); build the base again") from error
-        if mapped.dtype.str != info.dtype or mapped.shape != info.shape:
-            raise KnowledgeBaseError(
-                f"{path}: {mapped.dtype.str} of shape {mapped.shape}, "
-                f"wanted {info.dtype} of shape {info.shape}; build the base again"
-            )
-        # A plain array over the map: numpy.memmap costs a Python call at every slice.
-        arrays[name] = mapped.view(np.ndarray)
-    return manifest, arrays
+    return manifest, Arrays(folder, manifest.arrays)
 
 
 def _manifest(path: Path) -> Manifest:
@@ -311,10 +244,11 @@ def _manifest(path: Path) -> Manifest:
         raise KnowledgeBaseError(
             f"{path.parent}: no knowledge base; wanted 'open' or a folder with {MANIFEST}"
         )
+    what_to_do = remedy(path.parent)
     try:
         data = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise KnowledgeBaseError(f"{path}: no JSON ({error}); build the base again") from error
+        raise KnowledgeBaseError(f"{path}: no JSON ({error}); {what_to_do}") from error
     except OSError as error:
         raise KnowledgeBaseError(f"{path}: cannot be read ({error.strerror})") from error
     version = data.get("format") if isinstance(data, dict) else None
@@ -324,13 +258,14 @@ def _manifest(path: Path) -> Manifest:
             "build the base again, or use the version of concept_linker that made it"
         )
     try:
-        return Manifest.model_validate(data)
+        manifest = Manifest.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"]))
-        raise KnowledgeBaseError(
-            f"{path}: {place}: {first['msg']}; build the base again"
-        ) from error
+        raise KnowledgeBaseError(f"{path}: {place}: {first['msg']}; {what_to_do}") from error
+    if sealed(data)["sha256"] != manifest.sha256:
+        raise KnowledgeBaseError(f"{path}: its checksum is another, it is damaged; {what_to_do}")
+    return manifest
 
 
 def verify(folder: Path) -> None:
@@ -340,10 +275,11 @@ def verify(folder: Path) -> None:
         KnowledgeBaseError: a file differs.
     """
     manifest, _ = open_folder(folder)
+    folder = place_of(folder.resolve())
     for name, info in manifest.arrays.items():
-        path = _place(folder.resolve()) / f"{name}.npy"
+        path = folder / f"{name}.npy"
         found = sha256_of(path)
         if found != info.sha256:
             raise KnowledgeBaseError(
-                f"{path}: SHA-256 {found[:12]}…, wanted {info.sha256[:12]}…; build the base again"
+                f"{path}: SHA-256 {found[:12]}…, wanted {info.sha256[:12]}…; {remedy(folder)}"
             )

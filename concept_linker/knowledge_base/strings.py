@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +31,7 @@ class Strings:
         self._offsets = memoryview(offsets)  # type: ignore[arg-type]
 
     @classmethod
-    def of(cls, arrays: dict[str, NDArray[Any]], name: str) -> Strings:
+    def of(cls, arrays: Mapping[str, NDArray[Any]], name: str) -> Strings:
         """The column ``name`` among the arrays of a folder."""
         return cls(arrays[f"{name}_bytes"], arrays[f"{name}_offsets"])
 

@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 from concept_linker.candidates.grams import key_hash
 from concept_linker.candidates.normalise import key
 from concept_linker.errors import InputError
+from concept_linker.knowledge_base.checksum import page_sums_of
 from concept_linker.ranking.surroundings import signs
 
 __all__ = ["PRIORS", "Priors", "Table", "Use"]
 
 #: The version of the folder's format; raised with every change that an older reader would misread.
-FORMAT = 2
+FORMAT = 3
 #: The folder of the priors, in that of a ranker or of a base that was taught.
 PRIORS = "priors"
 
@@ -100,6 +101,19 @@ class Table(NamedTuple):
             np.array(hashes, np.uint64), np.array([*begins, len(kept)]), numbers.copy(),
             counts.copy(),
         )  # fmt: skip
+
+    def is_sound(self, limit: int) -> bool:
+        """Whether the columns fit one another, and all numbers are below ``limit``."""
+        hashes, begins, numbers, counts = self
+        return (
+            [column.dtype for column in self] == [np.uint64, np.int64, np.uint32, np.uint32]
+            and all(column.ndim == 1 for column in self)
+            and begins.size == hashes.size + 1
+            and begins[0] == 0
+            and begins[-1] == numbers.size == counts.size
+            and bool((np.diff(begins) >= 0).all() and (hashes[1:] > hashes[:-1]).all())
+            and (not numbers.size or int(numbers.max()) < limit)
+        )
 
     def find(self, text: str) -> _Found:
         """The numbers and counts of a string, the most frequent first."""
@@ -202,24 +216,45 @@ class Priors:
     def open(cls, folder: Path) -> Priors:
         """Maps what :meth:`save` wrote.
 
+        Every file is compared with its checksum first, and every index with what it leads to: a
+        few megabytes, which compiled code goes through without looking.
+
         Raises:
-            InputError: the folder has no priors.
+            InputError: the folder has no priors, or they are damaged.
         """
         try:
             about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
             if about["format"] != FORMAT:
                 raise ValueError(f"format {about['format']}, wanted {FORMAT}")
-            arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _files()}
+            for name in (*_arrays(), *_TEXTS):
+                if page_sums_of(folder / name) != about["checksums"][name]:
+                    raise ValueError(f"the checksum of {name} is another")
+            arrays = {name: np.load(folder / name, mmap_mode="r") for name in _arrays()}
             ids, type_ids = (
-                (folder / f"{name}.txt").read_text(encoding="utf-8").split("\n")[:-1]
-                for name in ("ids", "type_ids")
+                (folder / name).read_text(encoding="utf-8").split("\n")[:-1] for name in _TEXTS
             )
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            raise InputError(f"{folder}: no priors there that can be read ({error})") from None
-        plain = {name: array.view(np.ndarray) for name, array in arrays.items()}  # faster to index
-        tables = (
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise InputError(
+                f"{folder}: no priors there that can be read ({error}); "
+                "teach the base again, or install concept_linker again"
+            ) from None
+        # Plain arrays are faster to index.
+        plain = {
+            name.removesuffix(".npy"): array.view(np.ndarray) for name, array in arrays.items()
+        }
+        tables = [
             Table(*(plain[f"{table}_{field}"] for field in Table._fields)) for table in _TABLES
-        )
+        ]
+        limits = (len(ids), len(ids), len(ids), len(type_ids))
+        kinds = plain["types"]
+        if (
+            not all(map(Table.is_sound, tables, limits))
+            or plain["totals"].shape != (len(ids),)
+            or plain["type_totals"].shape != (len(type_ids),)
+            or kinds.shape != (len(ids),)
+            or (kinds.size and not -1 <= kinds.min() <= kinds.max() < len(type_ids))
+        ):
+            raise InputError(f"{folder}: priors whose tables do not fit one another")
         return cls(
             ids, plain["totals"], plain["types"], type_ids, plain["type_totals"], *tables
         )  # fmt: skip
@@ -227,17 +262,20 @@ class Priors:
     def save(self, folder: Path) -> None:
         """Writes the arrays into a folder."""
         folder.mkdir(parents=True, exist_ok=True)
-        for name in _files():
-            table, _, field = name.partition("_")
+        for name in _arrays():
+            table, _, field = name.removesuffix(".npy").partition("_")
             array = (
-                getattr(getattr(self, table), field) if table in _TABLES else getattr(self, name)
+                getattr(getattr(self, table), field)
+                if table in _TABLES
+                else getattr(self, name.removesuffix(".npy"))
             )
-            np.save(folder / f"{name}.npy", array, allow_pickle=False)
-        about = {"format": FORMAT, "concepts": len(self.ids), "types": len(self.type_ids)}
-        (folder / "about.json").write_text(json.dumps(about) + "\n", encoding="utf-8")
-        for name, lines in (("ids", self.ids), ("type_ids", self.type_ids)):
+            np.save(folder / name, array, allow_pickle=False)
+        for name, lines in zip(_TEXTS, (self.ids, self.type_ids), strict=True):
             text = "".join(f"{line}\n" for line in lines)
-            (folder / f"{name}.txt").write_text(text, encoding="utf-8")
+            (folder / name).write_bytes(text.encode())
+        sums = {name: page_sums_of(folder / name) for name in (*_arrays(), *_TEXTS)}
+        about = {"format": FORMAT, "checksums": sums}
+        (folder / "about.json").write_text(json.dumps(about, indent=1) + "\n", encoding="utf-8")
 
     @property
     def tables(self) -> tuple[Table, Table, Table, Table]:
@@ -254,9 +292,10 @@ class Priors:
 
 
 _TABLES = ("strings", "words", "stems", "surroundings")
+_TEXTS = ("ids.txt", "type_ids.txt")
 
 
-def _files() -> Iterator[str]:
-    yield from ("totals", "types", "type_totals")
+def _arrays() -> Iterator[str]:
+    yield from ("totals.npy", "types.npy", "type_totals.npy")
     for table in _TABLES:
-        yield from (f"{table}_{field}" for field in Table._fields)
+        yield from (f"{table}_{field}.npy" for field in Table._fields)

@@ -70,7 +70,7 @@ def test_build_from_several_the_first_trusted_most(run: Run, jsonl: Path, tmp_pa
     sources = [f"table={table}", f"jsonl={jsonl}"]
     for order, wanted in ((sources, "seahorse"), (sources[::-1], "Hippocampus")):
         options = [option for source in order for option in ("--source", source)]
-        assert run("kb", "build", "-q", *options, "-o", tmp_path / "kb").status == 0
+        assert run("kb", "build", "-q", "--force", *options, "-o", tmp_path / "kb").status == 0
         kb = KnowledgeBase.open(tmp_path / "kb")
         assert kb.concept("OWN:1").id == "C0019564"
         assert kb.concept("OWN:1").name == wanted
@@ -97,12 +97,12 @@ def test_into_the_folder_one_is_in(
 
 def test_a_bad_row_stops_the_build(run: Run, bad: Path, base: Path) -> None:
     for folder in (base, base.with_name("new")):
-        done = run("kb", "build", "-q", "--source", f"jsonl={bad}", "-o", folder)
+        done = run("kb", "build", "-q", "--force", "--source", f"jsonl={bad}", "-o", folder)
         assert done.status == 2
         assert done.error.startswith(f"concept-linker: {bad}, line 2: not JSON")
     assert not folder.exists()
     assert len(KnowledgeBase.open(base)) == 3
-    loud = run("kb", "build", "--source", f"jsonl={bad}", "-o", base)
+    loud = run("kb", "build", "--force", "--source", f"jsonl={bad}", "-o", base)
     assert loud.err.splitlines()[-1].startswith(f"concept-linker: {bad}, line 2: ")
     assert "Traceback" not in loud.err
 
@@ -111,7 +111,8 @@ def test_skip_bad_counts_and_sets_aside(run: Run, bad: Path, tmp_path: Path) -> 
     folder = tmp_path / "deep" / "er" / "kb"
     rows = folder.with_name("kb.quarantine.jsonl")
     for _ in range(2):  # the second build's rows take the place of the first's
-        done = run("kb", "build", "-q", "--skip-bad", "--source", f"jsonl={bad}", "-o", folder)
+        source = ["--source", f"jsonl={bad}"]
+        done = run("kb", "build", "-q", "--force", "--skip-bad", *source, "-o", folder)
         assert done.status == 1
         assert done.err == f"2 bad rows set aside in {rows}\n"
         found = [json.loads(row) for row in rows.read_text(encoding="utf-8").splitlines()]
@@ -124,7 +125,7 @@ def test_skip_bad_counts_and_sets_aside(run: Run, bad: Path, tmp_path: Path) -> 
 
 
 def test_skip_bad_without_a_bad_row(run: Run, bad: Path, jsonl: Path, tmp_path: Path) -> None:
-    command = ["kb", "build", "-q", "--skip-bad", "-o", tmp_path / "kb", "--source"]
+    command = ["kb", "build", "-q", "--force", "--skip-bad", "-o", tmp_path / "kb", "--source"]
     run(*command, f"jsonl={bad}")
     done = run(*command, f"jsonl={jsonl}")
     assert (done.status, done.err) == (0, "")
@@ -171,7 +172,7 @@ def test_a_place_that_is_taken_is_seen_before_anything_is_read(run: Run, tmp_pat
     thesis.write_text("years of work")
     done = run("kb", "build", "-q", "--source", "obo=absent.obo", "-o", thesis.parent)
     assert done.status == 2
-    assert "is no knowledge base; wanted a new folder" in done.error
+    assert "is no knowledge base: it holds 'chapter.txt'; wanted a new folder" in done.error
     assert thesis.read_text() == "years of work"
 
 
@@ -195,6 +196,24 @@ def test_called_wrongly(run: Run, arguments: list[str]) -> None:
     assert run("kb", "build", *arguments).status == 2
 
 
+def test_a_base_that_is_there_is_replaced_with_force_only(
+    run: Run, jsonl: Path, base: Path, bad: Path
+) -> None:
+    before = (base / "manifest.json").read_bytes()
+    for source in (f"jsonl={jsonl}", "obo=absent.obo"):  # seen before anything is read
+        done = run("kb", "build", "-q", "--source", source, "-o", base)
+        assert done.status == 2
+        assert f"{base} holds a knowledge base already; wanted a new folder" in done.error
+    assert (base / "manifest.json").read_bytes() == before
+    source = f"jsonl={jsonl}"
+    assert run("kb", "build", "-q", "--force", "--source", source, "-o", base).status == 0
+    (base / "thesis.tex").write_text("years of work")
+    done = run("kb", "build", "-q", "--force", "--source", source, "-o", base)
+    assert done.status == 2
+    assert "is no knowledge base: it holds 'thesis.tex'" in done.error
+    assert (base / "thesis.tex").read_text() == "years of work"
+
+
 # info
 
 
@@ -202,6 +221,28 @@ def test_info(run: Run, base: Path) -> None:
     done = run("kb", "info", base)
     assert (done.status, done.err) == (0, "")
     assert done.out.splitlines()[1] == "3 concepts, 6 names, 5 keys"
+
+
+def test_info_tells_releases_and_names_by_vocabulary(run: Run, jsonl: Path, tmp_path: Path) -> None:
+    table, folder = tmp_path / "own.csv", tmp_path / "kb"
+    table.write_text("id,name,source\nX:1,lung,MSH\nX:2,liver,NCI\nX:2,hepar,NCI\n")
+    obo = DATA / "small.obo"
+    sources = [f"--source={one}" for one in (f"obo={obo}", f"jsonl={jsonl}", f"table={table}")]
+    assert run("kb", "build", "-q", *sources, "-o", folder).status == 0
+    done = run("kb", "info", folder)
+    assert (done.status, done.err) == (0, "")
+    assert done.out.splitlines()[2:] == [
+        "  toy (obo, releases/2024-01-01, https://example.org/licence)",
+        "  three (jsonl)",
+        "  own (table)",
+        "names by vocabulary:",
+        "            6  TOY",
+        "            6  three",
+        "            2  NCI",
+        "            1  MSH",
+    ]
+    counts = json.loads(run("kb", "info", folder, "--json").out)["vocabularies"]
+    assert counts == {"TOY": 6, "three": 6, "NCI": 2, "MSH": 1}
 
 
 def test_info_as_json_is_the_manifest(run: Run, base: Path) -> None:
@@ -225,11 +266,25 @@ def test_verify(run: Run, base: Path) -> None:
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    assert run("kb", "info", base).status == 0
-    for options in ([], ["--json"]):
-        done = run("kb", "info", base, "--verify", *options)
+    for options in ([], ["--verify"], ["--verify", "--json"]):
+        done = run("kb", "info", base, *options)
         assert done.status == 2
-        assert f"{path}: SHA-256" in done.error
+        assert f"{path}: its checksum is another, it is damaged; build the base" in done.error
+
+
+def test_verify_reads_the_large_arrays_too(
+    run: Run, base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("concept_linker.knowledge_base.mapping.SMALL", 0)
+    path = base / "definitions_bytes.npy"
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    assert run("kb", "info", base).status == 0
+    done = run("kb", "info", base, "--verify")
+    assert done.status == 2
+    assert f"{path}: SHA-256" in done.error
+    assert done.error.endswith("; build the base again")
 
 
 @pytest.mark.parametrize("command", [["info"], ["search", "lesion", "--kb"]])

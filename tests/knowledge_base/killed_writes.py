@@ -35,8 +35,10 @@ def write(folder: Path, mark: int) -> None:
         "counts": {},
         "types": (),
         "name_sources": (),
+        "vocabularies": {},
     }
-    store.write(folder, {name: np.full(3, mark) for name in store.REQUIRED}, head)
+    arrays = {name: np.full(3, mark) for name in store.REQUIRED}
+    store.write(folder, arrays, head, replace=True)
 
 
 def opened(folder: Path) -> int | str:

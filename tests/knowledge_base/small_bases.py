@@ -18,6 +18,7 @@ HEAD: dict[str, Any] = {
     "counts": {},
     "types": (),
     "name_sources": (),
+    "vocabularies": {},
 }
 
 

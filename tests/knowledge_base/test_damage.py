@@ -11,11 +11,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from small_bases import HEAD, names_of, one_line
+from small_bases import HEAD, names_of, one_line, source
 
 from concept_linker.errors import KnowledgeBaseError
 from concept_linker.knowledge_base import store
 from concept_linker.knowledge_base.base import KnowledgeBase
+from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.checksum import page_sums
 
 
 def damaged(folder: Path, *, wanted: str) -> None:
@@ -40,13 +42,13 @@ def test_missing(tmp_path: Path) -> None:
 def test_truncated(base: Path, name: str, kept: int) -> None:
     path = base / f"{name}.npy"
     path.write_bytes(path.read_bytes()[:kept])
-    damaged(base, wanted=f"{name}.npy: .* bytes, wanted .*; it is damaged, build")
+    damaged(base, wanted=f"{name}.npy: .* bytes, wanted .*; it is damaged; build")
 
 
 def test_grown(base: Path) -> None:
     with (base / "names_bytes.npy").open("ab") as stream:
         stream.write(b"x")
-    damaged(base, wanted="it is damaged, build")
+    damaged(base, wanted="it is damaged; build")
 
 
 def test_each_file_missing(base: Path) -> None:
@@ -116,14 +118,14 @@ def test_another_array(base: Path, change: Callable[[Any], Any], honest: bool) -
     if honest:
         size = path.stat().st_size
         edit_manifest(base, lambda data: data["arrays"]["names_bytes"].update(size=size))
-    damaged(base, wanted=r"names_bytes.npy: .*; (it is damaged, )?build the base again")
+    damaged(base, wanted=r"names_bytes.npy: .*; (it is damaged; )?build the base again")
 
 
 def edit_manifest(base: Path, edit: Callable[[dict[str, Any]], object]) -> None:
     path = base / store.MANIFEST
     data = json.loads(path.read_bytes())
     edit(data)
-    path.write_text(json.dumps(data))
+    path.write_text(json.dumps(store.sealed(data)))
 
 
 @pytest.mark.parametrize(
@@ -159,7 +161,7 @@ def test_every_entry_of_the_manifest_is_needed(base: Path) -> None:
     path = base / store.MANIFEST
     text = path.read_bytes()
     data = json.loads(text)
-    for entry in data:
+    for entry in data.keys() - {"sha256"}:
         edit_manifest(base, lambda data, entry=entry: data.pop(entry))
         damaged(base, wanted="build the base again")
         path.write_bytes(text)
@@ -183,3 +185,88 @@ def test_arrays_of_any_shape_come_back(tmp_path: Path) -> None:
         np.testing.assert_array_equal(found[name], array)
         assert not found[name].size or not found[name].flags.writeable
     store.verify(tmp_path / "kb")
+
+
+def test_every_flipped_bit_of_a_manifest(base: Path) -> None:
+    """Opening notices it, or what the manifest says is the same."""
+    path = base / store.MANIFEST
+    text = path.read_bytes()
+    said = store.open_folder(base)[0]
+    draw = random.Random(2)
+    refused = 0
+    for bit in draw.sample(range(8 * len(text)), 300):
+        flipped = bytearray(text)
+        flipped[bit >> 3] ^= 1 << (bit & 7)
+        path.write_bytes(flipped)
+        try:
+            found = store.open_folder(base)[0]
+        except KnowledgeBaseError:
+            refused += 1
+        else:
+            assert found == said
+    assert refused > 150
+
+
+@pytest.mark.parametrize("small", [0, 1 << 20], ids=["when looked at", "when opened"])
+def test_every_array_is_checked_before_it_is_seen(
+    base: Path, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("concept_linker.knowledge_base.mapping.SMALL", small)
+    draw = random.Random(3)
+    for path in sorted(base.glob("*.npy")):
+        data = path.read_bytes()
+        if len(data) == 128:
+            continue
+        flipped = bytearray(data)
+        flipped[draw.randrange(128, len(data))] ^= 1 << draw.randrange(8)
+        path.write_bytes(flipped)
+        wanted = f"{path.name}: its checksum is another, it is damaged; build the base again"
+        with pytest.raises(KnowledgeBaseError, match=wanted) as caught:
+            store.open_folder(base)[1][path.stem]
+        one_line(caught)
+        if not small:  # the others are as they were
+            kb = KnowledgeBase.open(base)
+            assert len(kb) == 3
+            with pytest.raises(KnowledgeBaseError, match="damaged"):
+                dict(kb.arrays)
+        path.write_bytes(data)
+
+
+def test_what_a_page_sum_notices() -> None:
+    """Any bit; a page that is lost, doubled or moved; bytes that are cut off or added."""
+    draw = random.Random(4)
+    for data in (draw.randbytes(3 * 4096 + 5), bytes(range(256)) * 40, b"\1" * 9000, b""):
+        pages = [data[at : at + 4096] for at in range(0, len(data), 4096)]
+        others = {data + b"\0", data[:-1], bytes(4096) + data[4096:], data[::-1]}
+        others |= {b"".join(pages[1:] + pages[:1]), b"".join(pages[:1] * len(pages))}
+        for _ in range(100 if data else 0):
+            flipped = bytearray(data)
+            flipped[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+            others.add(bytes(flipped))
+        assert len(others) > 1
+        for other in others - {data}:
+            assert page_sums(other) != page_sums(data)
+
+
+def test_a_base_that_is_replaced_while_it_is_open(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is open is checked against itself, not against the one that took its place."""
+    monkeypatch.setattr("concept_linker.knowledge_base.mapping.SMALL", 0)
+    kb = KnowledgeBase.open(base)
+    build([source("another")], base, replace=True)
+    assert [kb.concept(f"C000000{number}").name for number in (1, 2)] == ["lesion", "hippocampus"]
+    assert names_of(base) == ["another"]
+
+
+def test_the_derived_open_base_says_which_folder_to_delete(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CONCEPT_LINKER_CACHE", str(base.parent))
+    base = base.rename(base.with_name("open-4-0123"))
+    (base / "names_bytes.npy").write_bytes(b"")
+    with pytest.raises(KnowledgeBaseError) as caught:
+        KnowledgeBase.open(base)
+    assert one_line(caught).endswith(
+        f"; delete the folder {base}: it is made again when it is next opened"
+    )

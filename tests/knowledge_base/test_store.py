@@ -74,7 +74,7 @@ def three_thousand(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_killed_at_random_moments(tmp_path: Path, three_thousand: Path) -> None:
     """The real command, killed at 20 moments over its run time, half of them over a base."""
     folder = tmp_path / "kb"
-    command = [*COMMAND, "kb", "build", "-q"]
+    command = [*COMMAND, "kb", "build", "-q", "--force"]
     command += ["--source", f"jsonl={three_thousand}", "-o", str(folder)]
     run_time = 0.0
     for _ in range(2):  # the first may have to compile
@@ -86,7 +86,7 @@ def test_killed_at_random_moments(tmp_path: Path, three_thousand: Path) -> None:
     for number in range(20):
         shutil.rmtree(folder, ignore_errors=True)
         if number % 2:
-            build([source("old")], folder)
+            build([source("old")], folder, replace=True)
         quiet = subprocess.DEVNULL
         with subprocess.Popen(command, stdout=quiet, stderr=quiet) as process:
             time.sleep((number + moments.random()) / 20 * run_time)
@@ -96,7 +96,7 @@ def test_killed_at_random_moments(tmp_path: Path, three_thousand: Path) -> None:
             found = len(KnowledgeBase.open(folder))
             assert found == 1000 or (found == 1 and number % 2)
             store.verify(folder)
-        build([source("next", "one")], folder)
+        build([source("next", "one")], folder, replace=True)
         assert names_of(folder) == ["next", "one"]
         assert beside(folder) == []
     assert killed >= 10, "the machine was too fast or too slow for the kills to hit"
@@ -105,7 +105,7 @@ def test_killed_at_random_moments(tmp_path: Path, three_thousand: Path) -> None:
 def test_two_builds_of_one_folder_at_a_time(tmp_path: Path, three_thousand: Path) -> None:
     """One wins; the other wins too or says that it could not."""
     folder = tmp_path / "kb"
-    command = [*COMMAND, "kb", "build", "-q"]
+    command = [*COMMAND, "kb", "build", "-q", "--force"]
     command += ["--source", f"jsonl={three_thousand}", "-o", str(folder)]
     both = [
         subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
@@ -117,7 +117,7 @@ def test_two_builds_of_one_folder_at_a_time(tmp_path: Path, three_thousand: Path
         assert error.count("\n") == (process.returncode != 0)
     assert len(KnowledgeBase.open(folder)) == 1000
     store.verify(folder)
-    build([source("new")], folder)
+    build([source("new")], folder, replace=True)
     assert beside(folder) == []
 
 
@@ -127,8 +127,8 @@ def test_a_base_set_aside_by_a_kill_opens_and_comes_back(base: Path) -> None:
     assert names_of(base)[0] == "lesion"
     store.verify(base)
     with pytest.raises(KnowledgeBaseError):
-        build([], base)
-    build([source("new")], base)
+        build([], base, replace=True)
+    build([source("new")], base, replace=True)
     assert names_of(base) == ["new"]
     assert beside(base) == []
 
@@ -137,7 +137,7 @@ def test_what_is_left_of_this_process_number_is_in_nobodys_way(base: Path) -> No
     """In a container, a build has the number that the killed one before it had."""
     for number in (os.getpid(), 4_000_000, 10**30):
         base.with_name(f".kb.{number}.part").mkdir()
-    build([source("new")], base)
+    build([source("new")], base, replace=True)
     assert beside(base) == []
 
 
@@ -146,14 +146,14 @@ def test_what_is_not_ours_stays(base: Path) -> None:
     others = [f".kb.{living}.part", ".kb.x.part", ".kb2.4000000.part", ".kb.v2.4000000.part"]
     for name in others:
         base.with_name(name).mkdir()
-    build([source("new")], base)
+    build([source("new")], base, replace=True)
     assert beside(base) == sorted(others)
 
 
 def test_names_that_are_patterns(tmp_path: Path) -> None:
     folder = tmp_path / "kb[1]*"
     folder.with_name(".kb[1]*.4000000.part").mkdir()
-    build([source("new")], folder)
+    build([source("new")], folder, replace=True)
     assert beside(folder) == []
 
 
@@ -163,7 +163,7 @@ def test_opened_while_it_is_replaced(tmp_path: Path) -> None:
 
     def write(mark: int) -> None:
         arrays = {name: np.full(3, mark) for name in store.REQUIRED}
-        store.write(folder, arrays, {**HEAD, "options": {"mark": mark}})
+        store.write(folder, arrays, {**HEAD, "options": {"mark": mark}}, replace=True)
 
     write(0)
     stop = threading.Event()
@@ -202,7 +202,7 @@ def test_a_folder_that_is_no_base_is_not_written_over(tmp_path: Path) -> None:
     thesis.parent.mkdir()
     thesis.write_text("years of work")
     for taken in (thesis.parent, thesis):
-        with pytest.raises(KnowledgeBaseError, match="is no knowledge base; wanted a new folder"):
+        with pytest.raises(KnowledgeBaseError, match=r"is no knowledge base: it .*; wanted a new"):
             build([source("new")], taken)
     assert thesis.read_text() == "years of work"
     assert beside(thesis.parent) == []
@@ -215,7 +215,7 @@ def test_new_folders_empty_folders_and_bases_are_written(
         if folder.name == "empty":
             folder.mkdir()
         for name in ("first", "second"):
-            build([source(name)], folder)
+            build([source(name)], folder, replace=True)
             assert names_of(folder) == [name]
         assert [path for path in beside(folder) if path.startswith(".")] == []
     (tmp_path / "here").mkdir()
@@ -228,7 +228,7 @@ def test_behind_a_link(base: Path) -> None:
     link = base.with_name("link")
     link.symlink_to(base, target_is_directory=True)
     for name in ("first", "second"):
-        build([source(name)], link)
+        build([source(name)], link, replace=True)
         assert names_of(link) == names_of(base) == [name]
     assert link.is_symlink()
     assert beside(base) == ["link"]
@@ -268,7 +268,7 @@ def test_a_disk_that_fills_up(base: Path, monkeypatch: pytest.MonkeyPatch, at_fi
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(KnowledgeBaseError, match="No space left on device") as caught:
-        build([source("new")], base)
+        build([source("new")], base, replace=True)
     assert str(base) in one_line(caught)
     assert names_of(base)[0] == "lesion"
     store.verify(base)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import random
 from collections import Counter
 from pathlib import Path
 
@@ -10,8 +12,9 @@ from hypothesis import strategies as st
 
 from concept_linker.candidates.normalise import key
 from concept_linker.errors import InputError
-from concept_linker.ranking.priors import Priors, Table, Use
+from concept_linker.ranking.priors import PRIORS, Priors, Table, Use
 from concept_linker.ranking.surroundings import beside
+from concept_linker.resources import model_path
 
 STRINGS = st.sampled_from(["lesion", "Lesions", "MRI of lung", "cold", "oedema", "edema", "+"])
 IDS = st.sampled_from(["C0000001", "C0221198", "MESH:D1"])
@@ -47,12 +50,14 @@ def test_a_table_finds_what_it_holds(pairs: dict[tuple[str, int], int]) -> None:
         assert shortened.find(text)[0].tolist() == [number for number, _ in expected[:2]]
 
 
+TWO = [
+    Use("1", "control group", "C0009932", "T096", "the", "was"),
+    Use("2", "control", "C0243148", "T062", "under", "of"),
+]
+
+
 def test_saved_and_opened(tmp_path: Path) -> None:
-    uses = [
-        Use("1", "control group", "C0009932", "T096", "the", "was"),
-        Use("2", "control", "C0243148", "T062", "under", "of"),
-    ]
-    priors = Priors.count(uses)
+    priors = Priors.count(TWO)
     priors.save(tmp_path)
     opened = Priors.open(tmp_path)
     assert opened.of_string("CONTROL") == {"C0243148": 1}
@@ -61,6 +66,50 @@ def test_saved_and_opened(tmp_path: Path) -> None:
         assert all(np.array_equal(*columns) for columns in zip(one, other, strict=True))
     with pytest.raises(InputError, match="no priors"):
         Priors.open(tmp_path / "elsewhere")
+
+
+def test_every_flipped_bit_is_noticed(tmp_path: Path) -> None:
+    Priors.count(TWO).save(tmp_path)
+    draw = random.Random(1)
+    files = sorted(tmp_path.iterdir())
+    assert len(files) == 22
+    for path in files * 8:
+        data = path.read_bytes()
+        flipped = bytearray(data)
+        flipped[draw.randrange(len(data))] ^= 1 << draw.randrange(8)
+        path.write_bytes(flipped)
+        try:
+            Priors.open(tmp_path)
+        except InputError as error:
+            assert "\n" not in str(error)  # noqa: PT017
+        else:
+            said, meant = (json.loads(text) for text in (flipped, data))
+            assert said == meant  # white space of about.json
+        path.write_bytes(data)
+    Priors.open(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("table", "field", "at", "value"),
+    [
+        ("strings", "numbers", 0, 2), ("words", "numbers", -1, 2**32 - 1),
+        ("stems", "begins", 1, 99), ("stems", "begins", 0, -1), ("strings", "begins", -1, 1),
+        ("surroundings", "numbers", 0, 2), ("words", "hashes", 0, 2**64 - 1),
+    ],
+)  # fmt: skip
+def test_tables_that_lead_nowhere(
+    tmp_path: Path, table: str, field: str, at: int, value: int
+) -> None:
+    priors = Priors.count(TWO)
+    getattr(getattr(priors, table), field)[at] = value
+    priors.save(tmp_path)
+    with pytest.raises(InputError, match="do not fit one another"):
+        Priors.open(tmp_path)
+
+
+def test_the_priors_that_ship_are_whole() -> None:
+    priors = Priors.open(model_path("ranker") / PRIORS)
+    assert len(priors.ids) == priors.totals.size > 20_000
 
 
 @given(st.text(), st.integers(0, 50), st.integers(0, 50))

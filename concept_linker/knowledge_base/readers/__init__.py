@@ -90,4 +90,6 @@ def read_source(
     path = Path(path)
     if not path.exists():
         raise SourceError(path, "no such file or folder")
+    if not path.is_file() and not path.is_dir():
+        raise SourceError(path, "is a pipe or a device, wanted a file: it is read more than once")
     return chosen.read(path, options=options, quarantine=quarantine or Quarantine())

@@ -17,9 +17,9 @@ __all__ = [
     "clean_ids",
     "clean_name",
     "clean_names",
-    "curie_of",
     "cycle_edges",
     "prefix_of",
+    "shown",
 ]
 
 # ASCII controls but for white space, and lone surrogates, which no file can hold as UTF-8.
@@ -30,15 +30,19 @@ _ODD = (
     r"^$|^ | $|  |[\x00-\x1f\x7f\x{80}-\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}"
     r"\x{202f}\x{205f}\x{3000}]"
 )
-_OBO_IRI = re.compile(r"https?://.*[/#]([A-Za-z][A-Za-z.]*(?:_[A-Za-z]+)?)_([A-Za-z0-9.-]+)")
-_SLASH_IRI = re.compile(
-    r"https?://(?:identifiers\.org|linkedlifedata\.com/resource|id\.nlm\.nih\.gov|bioregistry\.io)"
-    r"/(\w+)(?:/id)?[/:](.+)"
-)
+#: What programs write for "nothing": pandas, R, Excel, databases.
+_NOTHING = frozenset(("nan", "null", "none", "na", "n/a", "#n/a", "<na>", "nat", "nil"))
+
+_ODD_NOTHING = f"^(?i:{'|'.join(map(re.escape, sorted(_NOTHING)))})$"
 
 
 class BadRowError(ValueError):
     """What is wrong with one row, without its place, which the reader knows."""
+
+
+def shown(value: str) -> str:
+    """A value for a message, in quotes; of a long one the beginning."""
+    return repr(value) if len(value) <= 80 else f"{value[:60]!r}… of {len(value):,} characters"
 
 
 def clean_name(name: str) -> str:
@@ -62,13 +66,16 @@ def clean_id(concept_id: str) -> str:
     """An id in its canonical spelling.
 
     Raises:
-        BadRowError: it is empty, or holds white space or a control character.
+        BadRowError: it is empty or a word for nothing (``nan``, ``NULL``), or holds white space or
+            a control character.
     """
     concept_id = canonical_id(concept_id)
     if not concept_id or concept_id.endswith(":"):
         raise BadRowError("empty id")
     if not concept_id.isprintable() or " " in concept_id:
-        raise BadRowError(f"white space or control character in id {concept_id!r}")
+        raise BadRowError(f"white space or control character in id {shown(concept_id)}")
+    if concept_id.lower() in _NOTHING:
+        raise BadRowError(f"id {concept_id!r}, which says that there is none")
     return concept_id
 
 
@@ -79,20 +86,6 @@ def prefix_of(concept_id: str) -> str:
     ('UMLS', 'ORPHANET', '')
     """
     return "UMLS" if is_cui(concept_id) else concept_id.rpartition(":")[0].upper()
-
-
-def curie_of(iri: str) -> str:
-    """The CURIE of an OBO-style, identifiers.org, MeSH or UMLS IRI; anything else as it is.
-
-    >>> curie_of("http://purl.obolibrary.org/obo/HP_0000001")
-    'HP:0000001'
-    >>> curie_of("http://identifiers.org/mesh/D000544")
-    'mesh:D000544'
-    """
-    if not iri.startswith("http"):
-        return iri
-    found = _SLASH_IRI.fullmatch(iri) or _OBO_IRI.fullmatch(iri)
-    return f"{found[1]}:{found[2]}" if found else iri
 
 
 def clean_names(column: pa.Array) -> tuple[pa.Array, dict[int, str]]:
@@ -110,7 +103,9 @@ def clean_ids(column: pa.Array) -> tuple[pa.Array, dict[int, str]]:
     Returns:
         The cleaned column, and row → problem for its bad rows.
     """
-    return _cleaned(column, pc.match_substring_regex(column, f"{_ODD}|[: ]"), clean_id)
+    return _cleaned(
+        column, pc.match_substring_regex(column, f"{_ODD}|[: ]|{_ODD_NOTHING}"), clean_id
+    )
 
 
 def _cleaned(

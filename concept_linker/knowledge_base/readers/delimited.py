@@ -15,11 +15,10 @@ import pyarrow as pa
 import pyarrow.csv
 from numpy.typing import NDArray
 
+from concept_linker.knowledge_base.readers.opening import LONGEST_LINE, is_too_long, not_utf8
 from concept_linker.knowledge_base.source import Quarantine
 
 __all__ = ["Block", "blocks", "split_first_line"]
-
-_LONGEST_LINE = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -48,11 +47,14 @@ class Block:
 
 
 def split_first_line(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """The first line without its end, and the chunks of what follows it."""
+    """The first line without its end, and the chunks of what follows it.
+
+    Of one that is too long only the first part is given.
+    """
     head = b""
     for chunk in chunks:
         head += chunk
-        if b"\n" in chunk:
+        if b"\n" in chunk or is_too_long(head):
             break
     line, _, rest = head.partition(b"\n")
 
@@ -90,7 +92,7 @@ def blocks(
     for chunk in chunks:
         whole, end, tail = chunk.rpartition(b"\n")
         if not end:
-            rest += chunk
+            rest = rest[:LONGEST_LINE] + chunk
             continue
         data = rest + whole + end
         rest = tail
@@ -133,7 +135,7 @@ class _Layout:
             if not row:
                 continue
             if problem := self._problem(row):
-                shown = row.decode("utf-8", "backslashreplace")
+                shown = row[:LONGEST_LINE].decode("utf-8", "backslashreplace")
                 self.quarantine.bad(self.place, number, problem, row=shown)
                 continue
             good.append(row + b"\n")
@@ -144,18 +146,18 @@ class _Layout:
         try:
             row.decode("utf-8")
         except UnicodeDecodeError as error:
-            return f"not UTF-8: {error.reason}"
+            return not_utf8(error)
         if b"\r" in row:
             return "carriage return inside the line"
-        if len(row) >= _LONGEST_LINE:
-            return f"line of {len(row)} bytes, wanted fewer than {_LONGEST_LINE}"
+        if problem := is_too_long(row):
+            return problem
         count = row.count(self.delimiter.encode()) + 1
         return "" if count == len(self.columns) else f"{count} columns, wanted {len(self.columns)}"
 
     def _table(self, data: bytes) -> pa.Table:
         return pyarrow.csv.read_csv(
             pa.BufferReader(data),
-            pyarrow.csv.ReadOptions(column_names=list(self.columns), block_size=_LONGEST_LINE),
+            pyarrow.csv.ReadOptions(column_names=list(self.columns), block_size=LONGEST_LINE),
             pyarrow.csv.ParseOptions(
                 delimiter=self.delimiter, quote_char=False, double_quote=False, escape_char=False
             ),

@@ -30,8 +30,8 @@ def read(path: Path, *, options: JsonlOptions, quarantine: Quarantine) -> Source
     Args:
         path: the file.
         options: what to call it.
-        quarantine: takes bad lines: no JSON, a missing key, a bad id, name or alias, an id that
-            an earlier line has.
+        quarantine: takes bad lines: no JSON, no id, an id that an earlier line has, no good name;
+            and lines with a bad name, alias, type or definition, which costs that part alone.
 
     Raises:
         SourceError: the file is no such file or is damaged.
@@ -41,42 +41,72 @@ def read(path: Path, *, options: JsonlOptions, quarantine: Quarantine) -> Source
     for number, line in lines(path, quarantine):
         if not line or line.isspace():
             continue
+        problems: list[str] = []
         try:
-            collector.add(_concept(line), info.name, number)
+            collector.add(_concept(line, problems), info.name, number)
         except BadRowError as error:
-            quarantine.bad(path, number, str(error), row=line)
+            problems.append(str(error))
+        for problem in problems:
+            quarantine.bad(path, number, problem, row=line)
     if not collector.ids and not quarantine.count:
         raise SourceError(path, "holds no concepts, wanted one JSON object a line")
     return collector.tables(info)
 
 
-def _concept(line: str) -> Concept:
+def _concept(line: str, problems: list[str]) -> Concept:
+    """The concept of a line; what is wrong with a part of it goes into ``problems``.
+
+    Raises:
+        BadRowError: it is no concept, or none of its names is left.
+    """
     try:
-        record = json.loads(line)
+        record = json.loads(line, object_pairs_hook=_each_key_once)
     except (ValueError, RecursionError) as error:
         raise BadRowError(f"not JSON: {error}") from error
     if not isinstance(record, dict):
         raise BadRowError("not a JSON object")
-    name = record.get("canonical_name")
-    if not isinstance(name, str):
-        raise BadRowError("no canonical_name")
     concept_id = record.get("concept_id")
     if not isinstance(concept_id, str):
         raise BadRowError("no concept_id")
-    definition = record.get("definition") or ""
-    if not isinstance(definition, str):
-        raise BadRowError("definition is not text")
-    concept = Concept(clean_id(concept_id), [(clean_name(name), NameKind.PREFERRED)])
-    for alias in _texts(record, "aliases"):
-        concept.names.append((clean_name(alias), NameKind.SYNONYM))
-    concept.types.extend(map(clean_name, _texts(record, "types")))
-    if definition:
-        concept.definition = clean_name(definition)
+    concept = Concept(clean_id(concept_id))
+    named = [(record.get("canonical_name"), NameKind.PREFERRED)]
+    named += [(alias, NameKind.SYNONYM) for alias in _list(record, "aliases", problems)]
+    for text, kind in named:
+        what = "canonical_name" if kind == NameKind.PREFERRED else "an alias"
+        if name := _cleaned(text, what, problems):
+            # Where the preferred name is bad, the first alias stands in for it.
+            concept.names.append((name, kind if concept.names else NameKind.PREFERRED))
+    if not concept.names:
+        raise BadRowError(problems.pop(0))
+    for text in _list(record, "types", problems):
+        if type_ := _cleaned(text, "a type", problems):
+            concept.types.append(type_)
+    if definition := record.get("definition"):
+        concept.definition = _cleaned(definition, "the definition", problems)
     return concept
 
 
-def _texts(record: dict[str, Any], key: str) -> list[str]:
-    texts = record.get(key) or []
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise BadRowError(f"{key} is not a list of texts")
-    return texts
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise ValueError("a key twice in one object")
+    return found
+
+
+def _cleaned(text: object, what: str, problems: list[str]) -> str:
+    if not isinstance(text, str):
+        problems.append(f"no {what}" if what == "canonical_name" else f"{what} is not text")
+        return ""
+    try:
+        return clean_name(text)
+    except BadRowError as error:
+        problems.append(f"{what}: {error}")
+        return ""
+
+
+def _list(record: dict[str, Any], key: str, problems: list[str]) -> list[Any]:
+    values = record.get(key) or []
+    if not isinstance(values, list):
+        problems.append(f"{key} is not a list of texts")
+        return []
+    return values

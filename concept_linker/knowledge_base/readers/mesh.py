@@ -27,7 +27,10 @@ _RECORDS = {
     "DescriptorRecord": ("DescriptorUI", "DescriptorName/String"),
     "SupplementalRecord": ("SupplementalRecordUI", "SupplementalRecordName/String"),
 }
+#: A record of MeSH has some kilobytes; one of so many bytes is none.
+_LONGEST_RECORD = 1 << 24
 _ABBREVIATIONS = ("ABB", "ACR")  # ABX and ACX mark names that contain one
+_STEP = 1 << 20
 _LICENCE = "NLM, free (https://www.nlm.nih.gov/databases/download/terms_and_conditions_mesh.html)"
 
 
@@ -111,6 +114,25 @@ class _Records:
         self.parser.EntityDeclHandler = self._entity
         self._builder: TreeBuilder | None = None
         self._line = 0
+        self._fed = self._begin = 0  # bytes so far, and where the open record or tag begins
+
+    def parse(self, piece: bytes) -> None:
+        """Take some bytes.
+
+        Raises:
+            SourceError: a record, or a tag, is too long to be one.
+            ExpatError: they are no XML.
+        """
+        self.parser.Parse(piece, False)
+        self._fed += len(piece)
+        if self._builder is None:
+            self._begin = self.parser.CurrentByteIndex
+        if self._fed - self._begin > _LONGEST_RECORD:
+            raise SourceError(
+                self.path,
+                f"more than {_LONGEST_RECORD >> 20} MiB without the end of a record or a tag",
+                line=self.parser.CurrentLineNumber,
+            )
 
     def _entity(self, name: str, *_: object) -> None:
         line = self.parser.CurrentLineNumber
@@ -120,6 +142,7 @@ class _Records:
         if self._builder is None and tag in _RECORDS:
             self._builder = TreeBuilder()
             self._line = self.parser.CurrentLineNumber
+            self._begin = self.parser.CurrentByteIndex
         if self._builder is not None:
             self._builder.start(tag, attributes)
 
@@ -139,7 +162,8 @@ def _xml_records(path: Path, quarantine: Quarantine) -> Iterator[tuple[int, Conc
     records = _Records(path)
     try:
         for chunk in chunks(path):
-            records.parser.Parse(chunk, False)
+            for first in range(0, len(chunk), _STEP):
+                records.parse(chunk[first : first + _STEP])
             yield from ((line, _concept(element)) for line, element in records.done)
             records.done.clear()
         records.parser.Parse(b"", True)

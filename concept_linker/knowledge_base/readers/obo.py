@@ -15,7 +15,6 @@ from concept_linker.knowledge_base.readers.checks import (
     BadRowError,
     clean_id,
     clean_name,
-    curie_of,
     cycle_edges,
 )
 from concept_linker.knowledge_base.readers.collecting import Collector, Concept
@@ -31,11 +30,14 @@ from concept_linker.knowledge_base.source import NameKind, Quarantine, SourceTab
 
 __all__ = ["OboOptions", "read"]
 
-_QUOTED = r'"((?:[^"\\]|\\.)*)"'
-_SYNONYM = re.compile(rf"{_QUOTED}\s*(?:(EXACT|NARROW|BROAD|RELATED)\b)?\s*([^\[\s]*)\s*(?:\[.*)?")
-_TEXT = re.compile(rf"{_QUOTED}.*")
-_QUALIFIERS = re.compile(r"(?<!\\)\{[^{}]*=[^{}]*\}\s*$")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+# What is most often wrong with them.
+_ESCAPED = 'a quote inside the text is written \\"'
+_NO_SYNONYM = f'no synonym, wanted "text" SCOPE TYPE [xrefs]; {_ESCAPED}'
+_NO_DEFINITION = f'no definition, wanted "text" [xrefs]; {_ESCAPED}'
+_SCOPES = ("EXACT", "NARROW", "BROAD", "RELATED")
 _COMMENT = re.compile(r"(?:^|(?<=\s))!.*")
+_QUOTE = re.compile(r'(?<!\\)"')
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPES = {"n": "\n", "t": "\t", "W": " "}
 #: OBO 1.0 gave the scope in the tag.
@@ -53,7 +55,9 @@ class OboOptions(OntologyOptions):
 
 
 def read(path: Path, *, options: OboOptions, quarantine: Quarantine) -> SourceTables:
-    """Read a plain or gzip file; obsolete terms are left out.
+    """Read a plain or gzip file.
+
+    Obsolete terms are left out; the id of one that is replaced leads to what replaces it.
 
     Args:
         path: the file.
@@ -74,7 +78,7 @@ def read(path: Path, *, options: OboOptions, quarantine: Quarantine) -> SourceTa
         for here, other, line_number in cycle_edges(edges):
             problem = f"{tag} cycle: {here} leads back to itself through {other}"
             quarantine.bad(path, line_number, problem, row=f"{tag}: {other}")
-    add_terms(reading.collector, reading.terms, options)
+    add_terms(reading.collector, reading.terms, reading.edges["replaced_by"], options)
     header = reading.header
     info = options.info(
         "obo",
@@ -156,7 +160,7 @@ class _Reading:
     def _take_tag(self, tag: str, value: str, number: int) -> None:
         concept = self.term.concept
         if tag == "id":
-            concept.id = clean_id(curie_of(_plain(value)))
+            concept.id = clean_id(_plain(value))
         elif tag == "name":
             if self.name:
                 raise BadRowError("a second name, wanted one a term")
@@ -164,15 +168,18 @@ class _Reading:
         elif tag == "namespace":
             concept.types.append(clean_name(_plain(value)))
         elif tag == "synonym" or tag in _OLD_SCOPES:
-            if not (found := _SYNONYM.match(value)):
-                raise BadRowError('no synonym, wanted "text" SCOPE TYPE [xrefs]')
-            exact = _OLD_SCOPES.get(tag, found[2]) == "EXACT"
-            kind = synonym_kind(exact=exact, synonym_type=found[3])
-            concept.names.append((clean_name(_unescaped(found[1])), kind))
+            text, words = _quoted(value, _NO_SYNONYM)
+            scope = words.pop(0).upper() if words and words[0].upper() in _SCOPES else ""
+            if len(words) > 1:
+                raise BadRowError(_NO_SYNONYM)
+            exact = _OLD_SCOPES.get(tag, scope) == "EXACT"
+            kind = synonym_kind(exact=exact, synonym_type="".join(words))
+            concept.names.append((clean_name(text), kind))
         elif tag == "def":
-            if not (found := _TEXT.match(value)):
-                raise BadRowError('no definition, wanted "text" [xrefs]')
-            if text := _unescaped(found[1]).strip():
+            text, words = _quoted(value, _NO_DEFINITION)
+            if words:
+                raise BadRowError(_NO_DEFINITION)
+            if text.strip():
                 concept.definition = clean_name(text)
         elif tag == "xref":
             self.term.xrefs.append((_first_id(value), f'{EQUIVALENT}"' in value))
@@ -188,12 +195,39 @@ class _Reading:
 
 def _first_id(value: str) -> str:
     first = _ESCAPE.sub(r"\1", value.partition(" ")[0].strip('"'))
-    return clean_id(curie_of(first))
+    return clean_id(first)
+
+
+def _quoted(value: str, wanted: str) -> tuple[str, list[str]]:
+    """The text in quotes, and the words between it and the cross-references.
+
+    Raises:
+        BadRowError: what follows is nothing of the format: then a quote in the text is not
+            escaped, and the text goes on.
+    """
+    if not (found := _QUOTED.match(value)):
+        raise BadRowError(wanted)
+    rest = value[found.end() :]
+    words, bracket, xrefs = rest.partition("[")
+    if not bracket:
+        words, xrefs = _without_qualifiers(_COMMENT.sub("", rest)), "]"
+    quotes = len(_QUOTE.findall(xrefs))
+    if rest[:1].strip(" \t[{!") or '"' in words or quotes % 2 or "]" not in xrefs:
+        raise BadRowError(f'{wanted}; a quote inside the text is written \\"')
+    return _unescaped(found[1]), words.split()
 
 
 def _plain(value: str) -> str:
     """A value without qualifiers, comment and escapes."""
-    return _unescaped(_QUALIFIERS.sub("", _COMMENT.sub("", value)).strip())
+    return _unescaped(_without_qualifiers(_COMMENT.sub("", value)).strip())
+
+
+def _without_qualifiers(value: str) -> str:
+    """A value without the ``{name=value}`` that it may end in."""
+    value = value.rstrip()
+    begin = value.rfind("{")
+    is_one = value.endswith("}") and "=" in value[begin:] and value[begin - 1 : begin] != "\\"
+    return value[:begin] if begin >= 0 and is_one else value
 
 
 def _unescaped(value: str) -> str:

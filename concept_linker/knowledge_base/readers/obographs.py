@@ -8,6 +8,11 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property, partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +21,6 @@ from concept_linker.knowledge_base.readers.checks import (
     BadRowError,
     clean_id,
     clean_name,
-    curie_of,
     cycle_edges,
 )
 from concept_linker.knowledge_base.readers.collecting import Collector, Concept
@@ -41,13 +45,17 @@ class ObographsOptions(OntologyOptions):
 
 
 def read(path: Path, *, options: ObographsOptions, quarantine: Quarantine) -> SourceTables:
-    """Read a plain or gzip file; deprecated nodes are left out, and so are bare references.
+    """Read a plain or gzip file.
+
+    Deprecated nodes are left out, and so are bare references; the id of a deprecated node that is
+    replaced leads to what replaces it.
 
     Args:
         path: the file.
         options: what to take.
-        quarantine: takes bad nodes, with the line each begins on, a node whose id an earlier one
-            has, and the edge or node that closes a cycle of ``is_a`` or ``replaced by``.
+        quarantine: takes bad nodes, with the line each begins on, bad parts of a node, a node whose
+            id an earlier one has, and the edge or node that closes a cycle of ``is_a`` or
+            ``replaced by``.
 
     Raises:
         SourceError: the file is damaged, no JSON, or has no graphs.
@@ -57,6 +65,8 @@ def read(path: Path, *, options: ObographsOptions, quarantine: Quarantine) -> So
         content = json.loads(document)
     except json.JSONDecodeError as error:
         raise SourceError(path, f"no JSON: {error.msg}", line=error.lineno) from error
+    except ValueError as error:  # a number of thousands of digits
+        raise SourceError(path, f"no JSON: {error}") from error
     except RecursionError as error:
         raise SourceError(path, "nested too deeply, wanted obographs JSON") from error
     graphs = content.get("graphs") if isinstance(content, dict) else None
@@ -65,27 +75,33 @@ def read(path: Path, *, options: ObographsOptions, quarantine: Quarantine) -> So
     collector = Collector()
     terms: list[Term] = []
     edges: dict[str, dict[str, list[tuple[str, int]]]] = {"is_a": {}, "replaced_by": {}}
-    places: list[tuple[str, int, int]] = []
+    places = _Places(document)
+    about: list[tuple[str, int, int]] = []
+
+    def bad(place: int, problem: str) -> None:
+        line, row = places.find(*about[place])
+        quarantine.bad(path, line, problem, row=row)
+
     for number, graph in enumerate(graphs):
         for key, entries in (("nodes", graph.get("nodes", [])), ("edges", graph.get("edges", []))):
             for index, entry in enumerate(entries if isinstance(entries, list) else []):
-                places.append((key, number, index))
+                about.append((key, number, index))
+                here = len(about) - 1
                 try:
                     if not isinstance(entry, dict):
                         raise BadRowError("no JSON object")
                     if key == "edges":
-                        _take_edge(entry, edges["is_a"], len(places) - 1)
-                    elif term := _term(entry, edges["replaced_by"], len(places) - 1, collector):
+                        _take_edge(entry, edges["is_a"], here)
+                    elif term := _term(
+                        entry, edges["replaced_by"], here, collector, partial(bad, here)
+                    ):
                         terms.append(term)
                 except BadRowError as error:
-                    line = _line_of(document, *places[-1])
-                    quarantine.bad(path, line, str(error), row=json.dumps(entry))
+                    bad(here, str(error))
     for kind, known in edges.items():
-        for here, other, place in cycle_edges(known):
-            problem = f"{kind} cycle: {here} leads back to itself through {other}"
-            row = f"{here} {kind} {other}"
-            quarantine.bad(path, _line_of(document, *places[place]), problem, row=row)
-    add_terms(collector, terms, options)
+        for one, other, place in cycle_edges(known):
+            bad(place, f"{kind} cycle: {one} leads back to itself through {other}")
+    add_terms(collector, terms, edges["replaced_by"], options)
     meta = graphs[0].get("meta") if graphs else None
     meta = meta if isinstance(meta, dict) else {}
     try:
@@ -106,7 +122,7 @@ def _take_edge(edge: dict[str, Any], is_a: dict[str, list[tuple[str, int]]], pla
     if not isinstance(sub, str) or not isinstance(pred, str) or not isinstance(obj, str):
         raise BadRowError("edge without sub, pred and obj")
     if pred == "is_a":
-        is_a.setdefault(clean_id(curie_of(sub)), []).append((clean_id(curie_of(obj)), place))
+        is_a.setdefault(clean_id(sub), []).append((clean_id(obj), place))
 
 
 def _term(
@@ -114,8 +130,15 @@ def _term(
     replaced_by: dict[str, list[tuple[str, int]]],
     place: int,
     collector: Collector,
+    bad: Callable[[str], None],
 ) -> Term | None:
-    """The term of a node that is a class and neither deprecated nor a bare reference."""
+    """The term of a node that is a class and neither deprecated nor a bare reference.
+
+    A synonym, definition or cross-reference that is bad goes to ``bad``, and costs itself alone.
+
+    Raises:
+        BadRowError: the node is bad.
+    """
     if node.get("type", "CLASS") != "CLASS":
         return None
     meta, label = node.get("meta") or {}, node.get("lbl")
@@ -126,7 +149,7 @@ def _term(
     if not label and not meta:
         return None
     properties = _properties(meta)
-    concept = Concept(clean_id(curie_of(node["id"])))
+    concept = Concept(clean_id(node["id"]))
     deprecated = meta.get("deprecated") is True
     if not deprecated and not isinstance(label, str):
         raise BadRowError(f"id {concept.id} without a name")
@@ -134,32 +157,50 @@ def _term(
     collector.claim(concept.id, None)
     for pred, value in properties:
         if pred.endswith(_REPLACED_BY):
-            replaced_by.setdefault(concept.id, []).append((clean_id(curie_of(value)), place))
+            replaced_by.setdefault(concept.id, []).append((clean_id(value), place))
     if deprecated:
         return None
     for entry in _entries(meta, "synonyms"):
         exact = str(entry.get("pred", "")).endswith("hasExactSynonym")
         kind = synonym_kind(exact=exact, synonym_type=str(entry.get("synonymType", "")))
-        names.append((clean_name(_value(entry)), kind))
+        with _one(bad, "synonym"):
+            names.append((clean_name(_value(entry)), kind))
     concept.names.extend(names)
     concept.types.extend(value for pred, value in properties if pred.endswith("hasOBONamespace"))
     definition = meta.get("definition")
-    if isinstance(definition, dict) and _value(definition).strip():
-        concept.definition = clean_name(_value(definition))
+    with _one(bad, "definition"):
+        if isinstance(definition, dict) and _value(definition).strip():
+            concept.definition = clean_name(_value(definition))
     term = Term(concept, None)
-    matches = [value for pred, value in properties if pred.endswith(_EXACT_MATCH)]
-    term.exact = [clean_id(curie_of(value)) for value in matches]
+    for pred, value in properties:
+        with _one(bad, pred.rpartition("/")[2]):
+            if pred.endswith(_EXACT_MATCH):
+                term.exact.append(clean_id(value))
+            elif pred.endswith("hasAlternativeId"):
+                term.alternatives.append(clean_id(value))
     for entry in _entries(meta, "xrefs"):
-        # The source of an xref has stood in both places over the versions.
-        listed, about = entry.get("xrefs") or [], entry.get("meta") or {}
-        if not isinstance(listed, list) or not isinstance(about, dict):
-            raise BadRowError("xref whose xrefs are no list or whose meta is no JSON object")
-        sources = [*listed, *_properties(about)]
-        equal = any(str(source).rstrip("')").endswith(EQUIVALENT) for source in sources)
-        term.xrefs.append((clean_id(curie_of(_value(entry).split(" ")[0])), equal))
-    alternatives = [value for pred, value in properties if pred.endswith("hasAlternativeId")]
-    term.alternatives = [clean_id(curie_of(value)) for value in alternatives]
+        with _one(bad, "xref"):
+            term.xrefs.append((clean_id(_value(entry).split(" ")[0]), _is_equal(entry)))
     return term
+
+
+def _is_equal(xref: dict[str, Any]) -> bool:
+    """Whether a cross-reference says that it means the same."""
+    # Its source has stood in both places over the versions.
+    listed, about = xref.get("xrefs") or [], xref.get("meta") or {}
+    if not isinstance(listed, list) or not isinstance(about, dict):
+        raise BadRowError("its xrefs are no list, or its meta is no JSON object")
+    sources = [*listed, *_properties(about)]
+    return any(str(source).rstrip("')").endswith(EQUIVALENT) for source in sources)
+
+
+@contextmanager
+def _one(bad: Callable[[str], None], what: str) -> Iterator[None]:
+    """What is wrong in here costs one part of a node."""
+    try:
+        yield
+    except BadRowError as error:
+        bad(f"{what}: {error}")
 
 
 def _entries(meta: dict[str, Any], key: str) -> list[dict[str, Any]]:
@@ -181,15 +222,33 @@ def _properties(meta: dict[str, Any]) -> list[tuple[str, str]]:
     return [(str(entry.get("pred", "")), _value(entry)) for entry in entries]
 
 
-def _line_of(document: str, key: str, graph: int, index: int) -> int | None:
-    """The line that an entry of a graph's list begins on; JSON is read again up to there."""
-    starts = [found.end() for found in re.finditer(rf'"{key}"\s*:\s*\[', document)]
-    if graph >= len(starts):
-        return None
-    decoder, blank = json.JSONDecoder(), re.compile(r"[\s,]*")
-    position = starts[graph]
-    for _ in range(index):
-        position = blank.match(document, position).end()  # type: ignore[union-attr]
-        _, position = decoder.raw_decode(document, position)
-    position = blank.match(document, position).end()  # type: ignore[union-attr]
-    return document.count("\n", 0, position) + 1
+class _Places:
+    """Where the entries of the graphs' lists stand; the JSON is read once more, up to there."""
+
+    def __init__(self, document: str) -> None:
+        self._document = document
+        self._decoder = json.JSONDecoder()
+        self._blank = re.compile(r"[\s,]*")
+        self._known: dict[tuple[str, int], list[int]] = {}
+
+    @cached_property
+    def _line_ends(self) -> list[int]:
+        return [found.start() for found in re.finditer("\n", self._document)]
+
+    def find(self, key: str, graph: int, index: int) -> tuple[int | None, str]:
+        """The line that an entry of a graph's list begins on, and the beginning of its text."""
+        if (key, graph) not in self._known:
+            starts = re.finditer(rf'"{key}"\s*:\s*\[', self._document)
+            start = next(islice(starts, graph, None), None)
+            self._known[key, graph] = [self._after_blank(start.end())] if start else []
+        begins = self._known[key, graph]
+        if not begins:
+            return None, ""
+        while len(begins) <= index:
+            _, end = self._decoder.raw_decode(self._document, begins[-1])
+            begins.append(self._after_blank(end))
+        begin = begins[index]
+        return bisect(self._line_ends, begin) + 1, self._document[begin : begin + 1000]
+
+    def _after_blank(self, position: int) -> int:
+        return self._blank.match(self._document, position).end()  # type: ignore[union-attr]

@@ -17,11 +17,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from concept_linker.errors import SourceError
+from concept_linker.errors import SettingsError, SourceError
+from concept_linker.knowledge_base.readers.checks import shown
+from concept_linker.knowledge_base.readers.filters import FILTERS, Filters
 from concept_linker.knowledge_base.readers.grouping import grouped_names
 from concept_linker.knowledge_base.readers.opening import Release
 from concept_linker.knowledge_base.readers.options import SourceOptions
 from concept_linker.knowledge_base.readers.rrf_files import FILES, RELEASE_FILE, RrfFiles
+from concept_linker.knowledge_base.semantic_types import GROUP_NAMES, SEMANTIC_TYPES
 from concept_linker.knowledge_base.source import (
     DEFINITIONS,
     SAME_AS,
@@ -88,6 +91,7 @@ def read(path: Path, *, options: RrfOptions, quarantine: Quarantine) -> SourceTa
 
     Raises:
         SourceError: there is no MRCONSO, or the release is damaged.
+        SettingsError: a filter names what the release has not.
     """
     with Release(path, FILES) as release:
         if "MRCONSO.RRF" not in release:
@@ -95,6 +99,7 @@ def read(path: Path, *, options: RrfOptions, quarantine: Quarantine) -> SourceTa
         files = RrfFiles(release, quarantine)
         vocabularies = [row for _, row in files.rows("MRSAB.RRF")]
         types = _types(files)
+        _check_types(options, types)
         names = _names(files, options, types)
         ids = names["id"].unique()
         foreign = [sab for sab, _, language in vocabularies if language not in options.languages]
@@ -113,6 +118,29 @@ def read(path: Path, *, options: RrfOptions, quarantine: Quarantine) -> SourceTa
         )
 
 
+def _check_types(options: RrfOptions, types: pa.Table) -> None:
+    if options.semantic_types is None:
+        return
+    known = set(types["type"].unique().to_pylist())
+    for wanted in options.semantic_types:
+        if wanted not in known:
+            raise SettingsError(f"semantic type {wanted!r}: {_what_type(wanted, known)}")
+
+
+def _what_type(wanted: str, known: set[str]) -> str:
+    """What to give in place of a semantic type that the release has not."""
+    for group, name in GROUP_NAMES.items():
+        if wanted.lower() in (group.lower(), name.lower()):
+            own = [tui for tui, one in SEMANTIC_TYPES.items() if one.group == group]
+            return f"a semantic group, wanted its types: {', '.join(own)}"
+    for tui, one in SEMANTIC_TYPES.items():
+        if wanted.lower() in (one.name.lower(), tui.lower()) and wanted != tui:
+            return f"wanted {tui}"
+    if wanted in SEMANTIC_TYPES:
+        return "the release has no concept of it" if known else "the release has no MRSTY.RRF"
+    return "no such type, wanted TUIs such as T047"
+
+
 def _names(files: RrfFiles, options: RrfOptions, types: pa.Table) -> pa.Table:
     ranks = {}
     for line, (rank, sab, tty) in files.rows("MRRANK.RRF"):
@@ -120,10 +148,13 @@ def _names(files: RrfFiles, options: RrfOptions, types: pa.Table) -> pa.Table:
             ranks[f"{sab}|{tty}"] = int(rank)
         else:
             place = files.release.place("MRRANK.RRF")
-            files.quarantine.bad(place, line, f"RANK {rank!r}, wanted a number", row=rank)
+            files.quarantine.bad(place, line, f"RANK {shown(rank)}, wanted a number", row=rank)
     gathered = [_ATOMS.empty_table()]
     odd_atoms: dict[str, int] = {}
+    asked = options.model_fields_set
+    filters = Filters(**{name: getattr(options, name) for name in FILTERS if name in asked})
     for block in files.blocks("MRCONSO.RRF"):
+        filters.see(block.columns)
         kept = _kept(
             block.columns,
             LAT=options.languages,
@@ -143,6 +174,7 @@ def _names(files: RrfFiles, options: RrfOptions, types: pa.Table) -> pa.Table:
             "atom": _atom_numbers(atoms["AUI"], odd_atoms),
         }
         gathered.append(pa.table(columns, schema=_ATOMS))
+    filters.check(files.release.place("MRCONSO.RRF"))
     table = _each_atom_once(pa.concat_tables(gathered), files)
     gathered.clear()
     if options.semantic_types is not None:

@@ -38,10 +38,16 @@ from concept_linker.knowledge_base.readers.checks import (
     clean_ids,
     clean_name,
     clean_names,
+    shown,
 )
 from concept_linker.knowledge_base.readers.delimited import Block, blocks, split_first_line
 from concept_linker.knowledge_base.readers.grouping import grouped_names
-from concept_linker.knowledge_base.readers.opening import chunks
+from concept_linker.knowledge_base.readers.opening import (
+    check_ratio,
+    chunks,
+    is_too_long,
+    not_utf8,
+)
 from concept_linker.knowledge_base.readers.options import SourceOptions
 from concept_linker.knowledge_base.readers.quoting import quoted_rows
 from concept_linker.knowledge_base.source import (
@@ -79,7 +85,10 @@ _KINDS: dict[str, dict[str, int]] = {
 _LAYOUTS = {".csv": "csv", ".tsv": "tsv", ".txt": "tsv", ".parquet": "parquet"}
 _PAIR = pa.schema([("id", pa.string()), ("other", pa.string())])
 _SEPARATOR = re.compile(r"[|;]")
+_DELIMITERS = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars"}
 _ROWS = 1 << 17
+_COLUMNS_AT_MOST = 1000
+_TEXT_AT_MOST = 1 << 29  # of a column, in so many rows
 
 
 class TableOptions(SourceOptions):
@@ -189,7 +198,7 @@ def _ids_in(cell: str) -> list[str]:
 def _kind_of(cell: str, *, role: str) -> int:
     known = _KINDS[role]
     if (kind := known.get(cell.strip().lower())) is None:
-        raise BadRowError(f"{role} {cell!r}, wanted one of {', '.join(filter(None, known))}")
+        raise BadRowError(f"{role} {shown(cell)}, wanted one of {', '.join(filter(None, known))}")
     return kind
 
 
@@ -213,27 +222,63 @@ def _layout_of(path: Path) -> str:
 
 def _roles(path: Path, header: Sequence[str]) -> list[str]:
     """What each column is; one that is nothing gets a name of its own."""
+    if len(header) > _COLUMNS_AT_MOST:
+        raise SourceError(
+            path, f"{len(header):,} columns, wanted at most {_COLUMNS_AT_MOST:,}", line=1
+        )
     roles: list[str] = []
     for number, column in enumerate(header, 1):
         role = _COLUMNS.get(column.strip().lower(), f"column {number}")
+        if role in roles:
+            raise SourceError(path, f"two columns for {role}, the second {shown(column)}", line=1)
         roles.append(role)
-        if roles.count(role) > 1 or {"kind", "is_preferred"} <= set(roles):
-            raise SourceError(path, f"two columns for {role}, the second {column!r}", line=1)
+    if {"kind", "is_preferred"} <= set(roles):
+        raise SourceError(path, "two columns for kind: kind and is_preferred", line=1)
     if missing := [role for role in ("id", "name") if role not in roles]:
         wanted = " and ".join(
             f"one of {', '.join(name for name, of in _COLUMNS.items() if of == role)}"
             for role in missing
         )
-        raise SourceError(path, f"columns {', '.join(header)}; wanted {wanted} too", line=1)
+        raise SourceError(path, f"columns {shown(', '.join(header))}; wanted {wanted} too", line=1)
     return roles
 
 
-def _unquoted_blocks(path: Path, quarantine: Quarantine, delimiter: str) -> Iterator[Block]:
+def _first_line(path: Path, delimiter: str) -> tuple[bytes, Iterator[bytes]]:
+    """The header as it stands, and the chunks of what follows it.
+
+    Raises:
+        SourceError: it is a header by another delimiter, or too long.
+    """
     first, rest = split_first_line(chunks(path))
+    if problem := is_too_long(first):
+        raise SourceError(path, problem, line=1)
+    text = first.decode("utf-8", "replace")
+    if "\r" in text:
+        raise SourceError(
+            path, "lines that end in a carriage return alone, wanted line feeds", line=1
+        )
+    for other, what in _DELIMITERS.items():
+        if not _is_header(text, delimiter) and _is_header(text, other):
+            raise SourceError(
+                path,
+                f"columns separated by {what}, wanted commas in .csv and tabs in .tsv "
+                "(Excel: CSV UTF-8, with the comma as list separator)",
+                line=1,
+            )
+    return first, rest
+
+
+def _is_header(line: str, delimiter: str) -> bool:
+    cells = (cell.strip('" ').lower() for cell in line.split(delimiter))
+    return {"id", "name"} <= {_COLUMNS.get(cell) for cell in cells}
+
+
+def _unquoted_blocks(path: Path, quarantine: Quarantine, delimiter: str) -> Iterator[Block]:
+    first, rest = _first_line(path, delimiter)
     try:
         roles = _roles(path, first.decode("utf-8").split(delimiter))
     except UnicodeDecodeError as error:
-        raise SourceError(path, f"not UTF-8: {error.reason}", line=1) from error
+        raise SourceError(path, not_utf8(error), line=1) from error
     yield from blocks(
         rest,
         str(path),
@@ -253,6 +298,7 @@ def _csv_blocks(path: Path, quarantine: Quarantine) -> Iterator[Block]:
     if not any(b'"' in chunk for chunk in chunks(path)):
         yield from _unquoted_blocks(path, quarantine, ",")
         return
+    _first_line(path, ",")
     rows = quoted_rows(path, quarantine)
     roles = _roles(path, next(rows, (1, [""]))[1])
     while part := list(islice(rows, _ROWS)):
@@ -268,13 +314,19 @@ def _csv_blocks(path: Path, quarantine: Quarantine) -> Iterator[Block]:
 
 def _parquet_blocks(path: Path, quarantine: Quarantine) -> Iterator[Block]:
     try:
-        with pq.ParquetFile(path) as file:
-            header = file.schema_arrow.names
-            roles = _roles(path, header)
-            kept = [column for column, role in zip(header, roles, strict=True) if role in _ROLES]
+        schema = pq.read_schema(path)
+        roles = _roles(path, schema.names)
+        kept = {
+            field.name: role for field, role in zip(schema, roles, strict=True) if role in _ROLES
+        }
+        texts = [name for name in kept if pa.types.is_string(schema.field(name).type)]
+        with pq.ParquetFile(path, read_dictionary=texts, page_checksum_verification=True) as file:
+            groups = map(file.metadata.row_group, range(file.metadata.num_row_groups))
+            unpacked = sum(group.total_byte_size for group in groups)
+            check_ratio(str(path), unpacked, path.stat().st_size)
             row = 1
-            for batch in file.iter_batches(_ROWS, columns=kept):
-                columns = {roles[header.index(name)]: _as_text(batch[name]) for name in kept}
+            for batch in file.iter_batches(_ROWS, columns=list(kept)):
+                columns = {role: _as_text(path, batch[name]) for name, role in kept.items()}
                 lines = np.arange(row, row + batch.num_rows, dtype=np.int64)
                 row += batch.num_rows
                 yield Block(pa.table(columns), lines, b"")
@@ -282,7 +334,14 @@ def _parquet_blocks(path: Path, quarantine: Quarantine) -> Iterator[Block]:
         raise SourceError(path, f"no Parquet file, or cut short or damaged: {error}") from error
 
 
-def _as_text(column: pa.Array) -> pa.Array:
+def _as_text(path: Path, column: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(column.type):  # as it is read, a long text that comes often is short
+        lengths = pc.binary_length(column.dictionary)
+        size = pc.sum(lengths.take(column.indices).cast(pa.int64())).as_py() or 0
+        if size > _TEXT_AT_MOST:
+            raise SourceError(path, f"{len(column):,} cells of {size:,} bytes, wanted names")
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
         column = pc.binary_join(pc.cast(column, pa.list_(pa.string())), "|")
+    if pa.types.is_floating(column.type):  # what pandas makes of whole numbers beside nothing
+        column = pc.if_else(pc.is_nan(column), None, column)
     return pc.fill_null(column.cast(pa.string()), "")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from concept_linker.errors import SourceError
 from concept_linker.knowledge_base.readers import read_source
+from concept_linker.knowledge_base.source import Quarantine
 
 GOOD = [
     {
@@ -51,18 +52,44 @@ def test_reads_names_types_and_definition(tmp_path: Path) -> None:
         (b'{"concept_id": "C3", "canonical_name": " "}', "empty name"),
         (b'{"concept_id": "C3", "canonical_name": "a\\u0000b"}', "control character U\\+0000"),
         (b'{"concept_id": "C3", "canonical_name": "a\\ud800"}', "control character U\\+D800"),
-        (b'{"concept_id": "C3", "canonical_name": "a", "aliases": ["b", 1]}', "aliases is not"),
-        (b'{"concept_id": "C3", "canonical_name": "a", "aliases": ["", "b"]}', "empty name"),
-        (b'{"concept_id": "C3", "canonical_name": "a", "types": "T1"}', "types is not"),
         (b'{"concept_id": "C3", "canonical_name": "\xff"}', "not UTF-8"),
         (b'{"concept_id": "UMLS:C0000001", "canonical_name": "a"}', "second time, first on line 1"),
         (b"[" * 100_000, "not JSON"),
+        (b'{"concept_id": "C3", "canonical_name": ' + b"1" * 5000 + b"}", "not JSON"),
+        (b'{"concept_id": NaN, "canonical_name": "a"}', "no concept_id"),
+        (b'{"concept_id": "nan", "canonical_name": "a"}', "says that there is none"),
+        (b'{"concept_id": "C3", "concept_id": "C4", "canonical_name": "a"}', "a key twice"),
     ],
 )  # fmt: skip
 def test_bad_line(tmp_path: Path, check_bad, bad: bytes, problem: str) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path / "bad.jsonl"
     path.write_bytes(b"\n".join([LINES[0], b"", bad, LINES[1]]))
     check_bad("jsonl", path, line=3, problem=problem, kept=NAMES)
+
+
+@pytest.mark.parametrize(
+    ("part", "problem", "names"),
+    [
+        ('"canonical_name": "a", "aliases": ["b", 1]', "an alias is not text", ["a", "b"]),
+        ('"canonical_name": "a", "aliases": [null, "b"]', "an alias is not text", ["a", "b"]),
+        ('"canonical_name": "a", "aliases": ["", "b"]', "an alias: empty name", ["a", "b"]),
+        ('"canonical_name": "a", "aliases": "b"', "aliases is not a list", ["a"]),
+        ('"canonical_name": "", "aliases": ["b", "c"]', "canonical_name: empty", ["b", "c"]),
+        ('"canonical_name": null, "aliases": ["b"]', "no canonical_name", ["b"]),
+        ('"canonical_name": "a", "types": "T1"', "types is not a list", ["a"]),
+        ('"canonical_name": "a", "types": [" "]', "a type: empty name", ["a"]),
+        ('"canonical_name": "a", "definition": 1', "the definition is not text", ["a"]),
+    ],
+)
+def test_a_bad_part_costs_itself_alone(
+    tmp_path: Path, check_bad, part: str, problem: str, names: list[str]
+) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "part.jsonl"
+    path.write_bytes(b"\n".join([*LINES, b'{"concept_id": "C0000003", %s}' % part.encode()]))
+    check_bad("jsonl", path, line=3, problem=problem, kept=[*NAMES, *names])
+    quarantine = Quarantine(tmp_path / "bad")
+    rows = read_source("jsonl", path, {}, quarantine).names.to_pylist()
+    assert [row["kind"] for row in rows if row["id"] == "C0000003"] == [0, 1][: len(names)]
 
 
 def test_cut_gzip_names_the_line(tmp_path: Path) -> None:

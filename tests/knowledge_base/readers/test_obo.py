@@ -1,10 +1,16 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from concept_linker.errors import SourceError
+from concept_linker.knowledge_base.base import KnowledgeBase
+from concept_linker.knowledge_base.build import build
 from concept_linker.knowledge_base.readers import read_source
 
 NAMES = ["thigh {long} bone", "femur", "FEM", "FM", "leg bone", "tibia"]
@@ -28,7 +34,9 @@ def test_names_and_the_rest(reader_data: Path) -> None:
 def test_equivalences_are_the_qualified_ones(reader_data: Path) -> None:
     path = reader_data / "small.obo"
     others = read_source("obo", path).same_as["other"].to_pylist()
-    assert others == ["MESH:D000009", "C0000001", "MESH:D000001", "TOY:0000009"]
+    assert others == [
+        "MESH:D000009", "C0000001", "MESH:D000001", "TOY:0000009", "TOY:0000003"
+    ]  # fmt: skip
     options = {"same_as_prefixes": ["SCTID"], "alternative_ids": False}
     assert read_source("obo", path, options).same_as["other"].to_pylist() == ["SCTID:1"]
     assert read_source("obo", path, {"prefixes": ["HP"]}).names.num_rows == 0
@@ -89,3 +97,146 @@ def test_no_obo(tmp_path: Path) -> None:
     path.write_text("format-version: 1.2\n")
     with pytest.raises(SourceError, match="wanted an OBO file"):
         read_source("obo", path)
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        ["5", '"', "-nucleotidase", " ", "B", "[", "]", "{", "a=b", "EXACT", "\\", "!"]
+    ),
+    min_size=1,
+    max_size=8,
+).map("".join)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@given(PIECES)
+def test_a_synonym_is_whole_or_told(tmp_path: Path, text: str) -> None:
+    """Escaped it is read as it is; else it is the whole text or an error, never a piece of it."""
+    path = tmp_path / "q.obo"
+    begin = "[Term]\nid: Q:1\nname: first\nsynonym: "
+    if text.strip():
+        escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+        path.write_text(f'{begin}"{escaped}" EXACT []\n')
+        assert read_source("obo", path).names["name"].to_pylist()[1:] in (
+            [" ".join(text.split())],
+            [],  # the name itself
+        )
+    if '"' in text and "\\" not in text:
+        path.write_text(f'{begin}"{text}" EXACT []\n')
+        try:
+            names = read_source("obo", path).names["name"].to_pylist()[1:]
+        except SourceError as error:
+            assert error.line == 4  # noqa: PT017
+        else:
+            # What stands behind the quote reads as scope, type and cross-references.
+            tail = text.partition('"')[2]
+            assert tail.lstrip(" ").startswith(("[", "EXACT")) or not tail.strip(), names
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'synonym: "5"-nucleotidase" EXACT []',
+        'synonym: "Type "B" nucleotidase" EXACT []',
+        'synonym: "see "x"" EXACT []',
+        'synonym: ""x" disease" EXACT []',
+        'synonym: "x" "y" EXACT []',
+        'synonym: "a" of b EXACT []',
+        'exact_synonym: "5"-nucleotidase" []',
+        'def: "A disease of "unknown" origin that is fatal." []',
+        'def: "Called "x"." [PMID:1]',
+    ],
+)
+def test_quotes_that_nobody_escaped(tmp_path: Path, check_bad, line: str) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "q.obo"
+    path.write_text(f"[Term]\nid: Q:1\nname: nucleotidase\n{line}\n[Term]\nid: Q:2\nname: b\n")
+    problem = r'no (synonym|definition), wanted "text" .*; a quote inside the text is written \\"'
+    check_bad("obo", path, line=4, problem=problem, kept=["nucleotidase", "b"])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'synonym: "x"',
+        'synonym: "x" EXACT',
+        'synonym: "x" []',
+        'synonym: "x" exact [PMID:1 "a, \\"quoted\\" one", PMID:2] {source="Y"} ! why',
+        'synonym: "x" EXACT ABBREVIATION [] {a="b"}',
+        'synonym: "x"[]',
+        'synonym: "x" EXACT {a="b"}',
+        'synonym: "x" RELATED ! why',
+        'narrow_synonym: "x" [DOI:10.1/[2\\]]',
+    ],
+)
+def test_what_may_stand_behind_a_synonym(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "q.obo"
+    path.write_text(f"[Term]\nid: Q:1\nname: nucleotidase\n{line}\n")
+    assert read_source("obo", path).names["name"].to_pylist() == ["nucleotidase", "x"]
+
+
+def leads(format: str, path: Path) -> dict[str, str]:
+    """Each joined id and the name that it leads to."""
+    build([read_source(format, path)], path.parent / "kb", replace=True)
+    kb = KnowledgeBase.open(path.parent / "kb")
+    return {i: kb.concept(i).name for i in kb._other_ids}
+
+
+def term(concept_id: str, *lines: str, name: str = "", by: str = "") -> str:
+    obsolete = f"is_obsolete: true\n{by and f'replaced_by: {by}'}\n" if not name else ""
+    return "\n".join(
+        ["[Term]", f"id: {concept_id}", f"name: {name or 'old'}", *lines, obsolete, ""]
+    )
+
+
+def test_former_ids_lead_to_the_living_term(tmp_path: Path) -> None:
+    path = tmp_path / "o.obo"
+    path.write_text(
+        term("CL:1", "alt_id: CL:2", "alt_id: CL:9", name="neuroendocrine cell")
+        + term("CL:2", by="CL:1")
+        + term("HP:1", by="HP:2")  # a chain, told before what it leads to
+        + term("HP:2", by="HP:3")
+        + term("HP:3", name="rod-cone dystrophy")
+        + term("HP:4")  # replaced by nothing
+        + term("HP:5", "replaced_by: HP:3", by="CL:1")  # by two: by which is not said
+        + term("HP:6", by="MONDO:1")  # by a term of elsewhere
+        + term("HP:7", "alt_id: CL:1", "alt_id: CL:9", name="one that claims others")
+    )
+    assert leads("obo", path) == {
+        "CL:2": "neuroendocrine cell",
+        "CL:9": "neuroendocrine cell",
+        "HP:1": "rod-cone dystrophy",
+        "HP:2": "rod-cone dystrophy",
+    }
+    names = read_source("obo", path).names["name"].to_pylist()
+    assert names == ["neuroendocrine cell", "rod-cone dystrophy", "one that claims others"]
+    assert not read_source("obo", path, {"alternative_ids": False}).same_as.num_rows
+
+
+def test_former_ids_of_obographs_too(tmp_path: Path) -> None:
+    iri = "http://purl.obolibrary.org/obo/"
+    replaced = {"pred": f"{iri}IAO_0100001", "val": f"{iri}HP_2"}
+    nodes = [
+        {"id": f"{iri}HP_1", "meta": {"deprecated": True, "basicPropertyValues": [replaced]}},
+        {"id": f"{iri}HP_2", "lbl": "rod-cone dystrophy"},
+    ]
+    path = tmp_path / "o.json"
+    path.write_text(json.dumps({"graphs": [{"nodes": nodes}]}))
+    assert leads("obographs", path) == {"HP:1": "rod-cone dystrophy"}
+
+
+def test_a_bad_part_of_a_node_costs_itself_alone(tmp_path: Path, check_bad) -> None:  # type: ignore[no-untyped-def]
+    parts: list[dict[str, Any]] = [
+        {"synonyms": [{"pred": "hasExactSynonym", "val": ""}]},
+        {"synonyms": [{"pred": "hasExactSynonym"}]},
+        {"definition": {"val": None}},
+        {"xrefs": [{"val": ""}]},
+        {"basicPropertyValues": [{"pred": "x#hasAlternativeId", "val": " "}]},
+    ]
+    for part in parts:
+        path = tmp_path / "o.json"
+        synonym = {"pred": "hasExactSynonym", "val": "tibia"}
+        meta = {**part, "synonyms": [*part.get("synonyms", []), synonym]}
+        nodes = [{"id": "http://x/A_1", "lbl": "shin", "meta": meta}]
+        path.write_text(json.dumps({"graphs": [{"nodes": nodes}]}))
+        (tmp_path / "quarantine.jsonl").unlink(missing_ok=True)
+        check_bad("obographs", path, line=1, problem=": ", kept=["shin", "tibia"])

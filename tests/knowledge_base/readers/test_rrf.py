@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from concept_linker.errors import SourceError
+from concept_linker.errors import SettingsError, SourceError
 from concept_linker.knowledge_base.readers import read_source
 
 
@@ -255,3 +255,33 @@ def test_same_as_jsonl_as_shared(shared_data: Path) -> None:
 def test_nothing_kept(tmp_path: Path) -> None:
     (tmp_path / "MRCONSO.RRF").touch()
     assert read_source("rrf", tmp_path).names.num_rows == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"sources": ["MSH", "MESH"]}, "vocabulary 'MESH': no row of .* has it; it has MSH, NCI"),
+        ({"languages": ["English"]}, "language 'English': .*; it has ENG, FRE"),
+        ({"term_types": ["PREF"]}, "term type 'PREF': .*; it has AB, PT, SY"),
+        ({"semantic_types": ["DISO"]}, "semantic type 'DISO': a semantic group, wanted .*T047"),
+        ({"semantic_types": ["disorders"]}, "a semantic group, wanted its types: T019"),
+        ({"semantic_types": ["T047", "Tissue"]}, "semantic type 'Tissue': wanted T024"),
+        ({"semantic_types": ["t047"]}, "semantic type 't047': wanted T047"),
+        ({"semantic_types": ["T024"]}, "the release has no concept of it"),
+        ({"semantic_types": ["T999"]}, "no such type, wanted TUIs such as T047"),
+    ],
+)
+def test_a_filter_for_what_is_not_there(
+    tmp_path: Path, options: dict[str, list[str]], problem: str
+) -> None:
+    with pytest.raises(SettingsError, match=problem) as caught:
+        read_source("rrf", write(tmp_path), options)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_filter_by_type_without_mrsty(tmp_path: Path) -> None:
+    write(tmp_path)
+    (tmp_path / "MRSTY.RRF").unlink()
+    with pytest.raises(SettingsError, match=r"the release has no MRSTY.RRF"):
+        read_source("rrf", tmp_path, {"semantic_types": ["T047"]})
+    assert read_source("rrf", tmp_path).names.num_rows == len(NAMES)

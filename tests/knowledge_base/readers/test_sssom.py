@@ -73,3 +73,88 @@ def test_missing_column(tmp_path: Path) -> None:
     path.write_text("# x\n")
     with pytest.raises(SourceError, match="no header"):
         read_source("sssom", path)
+
+
+HEAD_ROW = "subject_id\tpredicate_id\tobject_id\tpredicate_modifier\tmapping_cardinality"
+EXACT = "http://www.w3.org/2004/02/skos/core#exactMatch"
+
+
+def pairs(path: Path, text: str) -> list[tuple[str, str]]:
+    path.write_text(text, encoding="utf-8")
+    rows = read_source("sssom", path).same_as.to_pylist()
+    return [(row["id"], row["other"]) for row in rows]
+
+
+@pytest.mark.parametrize(
+    "sentinel",
+    [
+        "sssom:NoTermFound", "sssom:noTermFound", "SSSOM:NoTermFound", "sssom:Unmapped",
+        "https://w3id.org/sssom/NoTermFound", "<https://w3id.org/sssom/NoTermFound>",
+    ],
+)  # fmt: skip
+def test_what_says_that_there_is_no_match_joins_nothing(tmp_path: Path, sentinel: str) -> None:
+    rows = [
+        f"MONDO:1\tskos:exactMatch\t{sentinel}\t\t",
+        f"HP:1\tskos:exactMatch\t{sentinel}\t\t",
+        f"{sentinel}\tskos:exactMatch\tHP:2\t\t",
+        "MONDO:3\tskos:exactMatch\tDOID:3\t\t1:1",
+        "MONDO:4\tskos:exactMatch\t\t\t1:0",
+        "\tskos:exactMatch\tDOID:5\t\t0:1",
+    ]
+    found = pairs(tmp_path / "m.sssom.tsv", "\n".join([HEAD_ROW, *rows]))
+    assert found == [("MONDO:3", "DOID:3")]
+
+
+@pytest.mark.parametrize("word", ["Not", "NOT", "not ", "sssom:NegatedPredicate"])
+def test_what_is_denied_joins_nothing(tmp_path: Path, word: str) -> None:
+    row = f"MONDO:1\tskos:exactMatch\tDOID:1\t{word}\t"
+    assert pairs(tmp_path / "m.sssom.tsv", f"{HEAD_ROW}\n{row}\n") == []
+
+
+def test_another_modifier_is_told(tmp_path: Path, check_bad) -> None:  # type: ignore[no-untyped-def]
+    path = tmp_path / "m.sssom.tsv"
+    path.write_text(f"{HEAD_ROW}\nMONDO:1\tskos:exactMatch\tDOID:1\tNever\t\n")
+    check_bad("sssom", path, line=2, problem="predicate_modifier 'Never', wanted Not", kept=[])
+
+
+@pytest.mark.parametrize(
+    ("subject", "predicate", "other"),
+    [
+        ("MONDO:0000003", EXACT, "DOID:3"),
+        ("MONDO:0000003", f"<{EXACT}>", "DOID:3"),
+        ("MONDO:0000003", EXACT.replace("http", "https"), "DOID:3"),
+        ("MONDO:0000003", "http://www.w3.org/2002/07/owl#sameAs", "DOID:3"),
+        ("MONDO:0000003", "owl:sameAs", "http://purl.obolibrary.org/obo/DOID_3"),
+        ("http://purl.obolibrary.org/obo/MONDO_0000003", "skos:exactMatch", "http://own.org/d/3"),
+        ("<https://purl.obolibrary.org/obo/MONDO_0000003>", "s:exactMatch", "DOID:3"),
+        ("https://identifiers.org/mondo:0000003", "skos:exactMatch", "http://own.org/d/3"),
+    ],
+)
+def test_iris_and_curies_are_one(tmp_path: Path, subject: str, predicate: str, other: str) -> None:
+    head = "#curie_map:\n#  s: http://www.w3.org/2004/02/skos/core#\n#  DOID: 'http://own.org/d/'\n"
+    row = f"{subject}\t{predicate}\t{other}\t\t"
+    found = pairs(tmp_path / "m.sssom.tsv", f"{head}{HEAD_ROW}\n{row}\n")
+    assert found == [("MONDO:0000003", "DOID:3")]
+
+
+def test_columns_separated_by_commas_are_read(tmp_path: Path) -> None:
+    text = f"#license: CC0\nsubject_id,predicate_id,object_id\nMONDO:3,{EXACT},DOID:3\n"
+    for name in ("m.sssom.csv", "m.sssom.tsv"):
+        assert pairs(tmp_path / name, text) == [("MONDO:3", "DOID:3")]
+    (tmp_path / "s.csv").write_text(text.replace(",", ";"))
+    with pytest.raises(SourceError, match=r"separated by semicolons; wanted .* tabs or commas"):
+        read_source("sssom", tmp_path / "s.csv")
+
+
+def test_a_column_twice(tmp_path: Path) -> None:
+    (tmp_path / "m.tsv").write_text("subject_id\tpredicate_id\tobject_id\tobject_id\n")
+    with pytest.raises(SourceError, match="two columns 'object_id'"):
+        read_source("sssom", tmp_path / "m.tsv")
+
+
+def test_where_no_mapping_is_taken_it_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    row = "MONDO:1\tskos:closeMatch\tDOID:1\t\t"
+    assert pairs(tmp_path / "m.sssom.tsv", f"{HEAD_ROW}\n{row}\n") == []
+    assert "no mapping is taken: their predicates are 'skos:closeMatch', wanted" in caplog.text

@@ -1,0 +1,180 @@
+"""What becomes of a knowledge base in which one bit, or one byte, is another.
+
+    python benchmarks/attack_kb.py [--flips 200] [--open]
+
+Of every file of a small base that was taught (arrays, manifest, priors) so many flips are tried in
+all, each by a process of its own, which opens the base, searches it, looks up its concepts and
+links captions.  It must say that the base is damaged, or answer as before: no crash, no other
+answer, no error that is not of this library.  Once with small arrays checked when the base is
+opened, as they are; once with every array checked when it is first looked at, as large ones are;
+with ``--open`` also on a copy of the open base.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from machine import save
+
+from concept_linker import ConceptLinker, KnowledgeBase
+from concept_linker.errors import ConceptLinkerError
+from concept_linker.evaluation.gold import GoldCorpus, GoldDocument, GoldMention
+from concept_linker.knowledge_base import mapping
+from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.source import SourceInfo, SourceTables
+from concept_linker.teaching import teach
+
+PARTS = ("lesion", "oedema", "cirrhosis", "effusion", "carcinoma", "abscess", "fracture", "cyst")
+PLACES = ("liver", "left lung", "hippocampus", "femur", "pleura", "kidney", "right atrium")
+CAPTIONS = [
+    "CT shows a lesion of the liver (LOL) and no oedema of the left lung.",
+    "Fracture of the femur; cirrhosis, and an efusion of the pleura.",
+    "Hepatic lesions, abscess of kidney.",
+]
+WORDS = ["lesion of liver", "efusion of pleura", "cyst", "carcinoma of the femur", "zzz", "liver"]
+OUTCOMES = ("told", "equal", "another answer", "another error", "crash")
+
+
+def small_base(folder: Path) -> Path:
+    """Fifty-six concepts with names, types, definitions and joined ids, taught by three texts."""
+    ids = {
+        f"{part} of {place}": f"C{number:07}"
+        for number, (part, place) in enumerate(
+            ((part, place) for part in PARTS for place in PLACES), 1
+        )
+    }
+    source = SourceTables.from_rows(
+        SourceInfo("table", "small"),
+        names=[
+            row
+            for name, one in ids.items()
+            for row in ((one, name, 0, "X"), (one, " ".join(reversed(name.split(" of "))), 1, "Y"))
+        ],
+        types=[(one, ("T047", "T190", "T191")[int(one[1:]) % 3]) for one in ids.values()],
+        same_as=[(f"X:{one[1:]}", one, True) for one in ids.values()],
+        definitions=[(one, f"what {name} is") for name, one in ids.items()],
+    )
+    build([source], folder / "plain")
+    texts = [f"A {name} was seen." for name in list(ids)[::5]]
+    gold = GoldCorpus(
+        "gold",
+        tuple(
+            GoldDocument(
+                str(number),
+                text,
+                (GoldMention(((2, len(text) - 10),), (ids[text[2:-10]],), ("T047",)),),
+            )
+            for number, text in enumerate(texts)
+        ),
+    )
+    teach(KnowledgeBase.open(folder / "plain"), gold, folder / "taught")
+    return folder / "taught"
+
+
+def answers(folder: Path) -> str:
+    """All that is asked of a base."""
+    kb = KnowledgeBase.open(folder)
+    ids = [kb.head(row)[0] for row in range(0, len(kb), max(len(kb) // 50, 1))]
+    concepts = [repr(kb.concept(one)) for one in ids]
+    found = [[one.to_dict() for one in some] for some in kb.search_many(WORDS, k=5)]
+    linker = ConceptLinker.load(folder, detector="dictionary")
+    linked = [one.to_dict() for one in linker.link_many(CAPTIONS)]
+    return json.dumps([repr(kb.manifest), concepts, found, linked])
+
+
+def asked(folder: Path) -> tuple[str, str]:
+    """Asks in a child: "answer" or what it came to, and the answer or the message."""
+    read, written = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(read)
+        try:
+            said = ("answer", answers(folder))
+        except ConceptLinkerError as error:
+            said = ("told", str(error))
+        except BaseException as error:
+            said = ("another error", repr(error))
+        with os.fdopen(written, "w") as stream:
+            json.dump(said, stream)
+        os._exit(0)
+    os.close(written)
+    with os.fdopen(read) as stream:
+        text = stream.read()
+    _, status = os.waitpid(child, 0)
+    if status or not text:
+        return "crash", f"status {status}"
+    outcome, message = json.loads(text)
+    return outcome, message
+
+
+def attack(folder: Path, flips: int, seed: int, show: Callable[[str], Any]) -> Counter[str]:
+    """Flips so many bits and bytes, over all files in turn; returns how many came to what."""
+    outcome, wanted = asked(folder)
+    assert outcome == "answer", wanted
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    draw = random.Random(seed)
+    counts: Counter[str] = Counter()
+    for number in range(flips):
+        path = files[number % len(files)]
+        at = draw.randrange(path.stat().st_size)
+        with path.open("r+b") as stream:
+            stream.seek(at)
+            [before] = stream.read(1)
+            after = before ^ (1 << draw.randrange(8) if number % 2 else draw.randrange(1, 256))
+            stream.seek(at)
+            stream.write(bytes([after]))
+        outcome, message = asked(folder)
+        if outcome == "answer":
+            outcome = "equal" if message == wanted else "another answer"
+        elif outcome == "told" and ("\n" in message or str(folder) not in message):
+            outcome = "another error"
+        counts[outcome] += 1
+        if outcome not in ("told", "equal"):
+            show(f"{path.name}, byte {at}, {before} → {after}: {outcome}: {message[:200]}")
+        with path.open("r+b") as stream:
+            stream.seek(at)
+            stream.write(bytes([before]))
+    outcome, message = asked(folder)
+    assert (outcome, message) == ("answer", wanted), "a byte was not put back"
+    return counts
+
+
+def main() -> None:
+    """Attacks, prints a table, saves JSON; ends with 1 where something else came than should."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--flips", type=int, default=200)
+    parser.add_argument("--open", action="store_true", help="attack a copy of the open base too")
+    options = parser.parse_args()
+    figures: dict[str, dict[str, int]] = {}
+    print(f"{'':40} {'flips':>6} " + " ".join(f"{one:>15}" for one in OUTCOMES))
+    with tempfile.TemporaryDirectory() as place:
+        small = small_base(Path(place))
+        answers(small)  # what is compiled is compiled
+        rows = [("a small base, checked when opened", small, mapping.SMALL)]
+        rows += [("a small base, checked when looked at", small, 0)]
+        if options.open:
+            copy = Path(shutil.copytree(KnowledgeBase.open().path, Path(place) / "open"))
+            rows.append(("a copy of the open base", copy, mapping.SMALL))
+        for number, (name, folder, limit) in enumerate(rows):
+            mapping.SMALL = limit
+            counts = attack(folder, options.flips, number, lambda line: print(line, flush=True))
+            figures[name] = {"flips": options.flips, **{one: counts[one] for one in OUTCOMES}}
+            cells = " ".join(f"{counts[one]:>15}" for one in OUTCOMES)
+            print(f"{name:40} {options.flips:>6} {cells}", flush=True)
+    save("attack_kb", f"python benchmarks/attack_kb.py {' '.join(sys.argv[1:])}".strip(), figures)
+    if any(row[one] for row in figures.values() for one in OUTCOMES[2:]):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
