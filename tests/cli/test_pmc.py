@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "pmc"))  # the server lies with the tests of pmc
@@ -141,27 +143,120 @@ def test_extract_links(run: Run, tmp_path: Path) -> None:
     ("arguments", "error"),
     [
         (["none", "-o", "o.jsonl"], "none: no such file or folder"),
-        ([".", "-o", "o.txt"], "wanted a name that ends in .jsonl"),
-        ([".", "-o", "o.jsonl", "--like", "x"], "--like 'x'"),
-        ([".", "-o", "o.jsonl", "--link", "--detector", "x"], "detector is 'x'"),
-        ([".", "-o", "o.parquet", "--with-images"], "no folder of images"),
+        (["a.xml", "-o", "o.txt"], "wanted a name that ends in .jsonl"),
+        (["a.xml", "-o", "o.jsonl", "--like", "x"], "--like 'x'"),
+        (["a.xml", "-o", "o.jsonl", "--link", "--detector", "x"], "detector is 'x'"),
+        (["a.xml", "-o", "o.parquet", "--with-images"], "no folder of images"),
+        (["a.xml", "-o", "o.jsonl", "--mentions"], "wanted with --link"),
+        (["a.xml", "-o", "o.jsonl", "--link", "--negated", "mark"], "--negated 'mark', wanted"),
+        (["a.xml", "-o", "o.jsonl", "--link", "--setting", "k"], "wanted NAME=VALUE"),
+        (["a.xml", "-o", "o.jsonl", "--link", "--setting", "k=0"], "setting 'k' is 0"),
     ],
 )
 def test_extract_called_wrongly(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], error: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.xml").write_bytes(jats("PMC1"))
     done = run("pmc", "extract", *arguments, "-q")
     assert done.status == 2
     assert error in done.error
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["a.xml"]
 
 
 def test_defaults_are_the_librarys() -> None:
     assert pmc.ENDPOINT == ENDPOINT == FetchSettings().endpoint
 
 
-def test_nothing_to_extract_is_said(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "nothing").mkdir()
-    done = run("pmc", "extract", tmp_path / "nothing", "-o", tmp_path / "o.jsonl")
-    assert [line.split() for line in done.out.splitlines()] == [["0", "articles"], ["0", "records"]]
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["empty"], "empty: nothing to read in this folder; wanted JATS (.xml"),
+        (["a.xml", "empty"], "empty: nothing to read in this folder"),
+        (["a.xml", "--images", "nowhere"], "nowhere: no such folder; wanted one of images"),
+        (["a.xml", "--images", "a.xml"], "a.xml: no such folder; wanted one of images"),
+        (["a.xml", "--images", "empty"], "empty: has no image of the 2 figures; wanted PMC<id>/"),
+    ],
+)
+def test_a_path_that_leads_to_nothing(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], error: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a.xml").write_bytes(jats("PMC1"))
+    done = run("pmc", "extract", *arguments, "-o", "o.jsonl", "-q")
+    assert done.status == 2
+    assert error in done.error
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.xml", "empty"]
+
+
+def test_an_article_without_figures_is_no_error(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_bytes(jats("PMC1", ()))
+    done = run("pmc", "extract", tmp_path / "a.xml", "-o", tmp_path / "o.jsonl")
+    assert done.status == 0
+    assert [line.split() for line in done.out.splitlines()] == [["1", "articles"], ["0", "records"]]
+
+
+ABSENT = "No pneumothorax. Left pleural effusion in Danio rerio embryos"
+
+
+def extracted(run: Run, folder: Path, *arguments: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The summary and the first record."""
+    (folder / "a.xml").write_bytes(jats("PMC1", ("gr1",), ABSENT))
+    done = run("pmc", "extract", folder / "a.xml", "-o", folder / "o.jsonl", "--link", "--json",
+               "-q", *arguments)  # fmt: skip
+    assert (done.status, done.err) == (0, "")
+    line = (folder / "o.jsonl").read_text().splitlines()[0]
+    return json.loads(done.out), json.loads(line)
+
+
+def words(record: dict[str, Any]) -> set[str]:
+    caption = record["caption"]
+    return {caption[one["start_char"] : one["end_char"]] for one in record["umls_meta_info"]}
+
+
+def test_what_is_absent_is_left_out_and_counted(run: Run, tmp_path: Path) -> None:
+    summary, record = extracted(run, tmp_path)
+    assert summary["negated_mentions"] == 1
+    assert "pneumothorax" not in words(record)
+    kept, record = extracted(run, tmp_path, "--negated", "keep")
+    assert kept["concepts"] == summary["concepts"] + 1
+    assert "pneumothorax" in words(record)
+    published, record = extracted(run, tmp_path, "--like", "medconcept23m")
+    assert published["negated_mentions"] == 1
+    assert any(one["tokens"] == ["pneumothorax"] for one in record["umls_meta_info"])
+    _, record = extracted(run, tmp_path, "--like", "medconcept23m", "--negated", "drop")
+    assert not any(one["tokens"] == ["pneumothorax"] for one in record["umls_meta_info"])
+
+
+def test_mentions_without_a_cui_are_counted_and_stand_in_their_own_column(
+    run: Run, tmp_path: Path
+) -> None:
+    summary, record = extracted(run, tmp_path, "--mentions")
+    assert len(record["mentions"]) == summary["mentions"]
+    linked = [one for one in record["mentions"] if one["concept_id"]]
+    without = [one for one in linked if not re.fullmatch("C[0-9]{7}", one["concept_id"])]
+    assert len(without) == summary["mentions_without_cui"]
+    with_cui = len(linked) - len(without)
+    assert with_cui == summary["concepts"] + summary["negated_mentions"]
+    [absent] = [one for one in record["mentions"] if one["negated"]]
+    assert absent["text"] == "pneumothorax"
+
+
+def test_mentions_in_parquet(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_bytes(jats("PMC1", ("gr1",), ABSENT))
+    output = tmp_path / "o.parquet"
+    done = run("pmc", "extract", tmp_path / "a.xml", "-o", output, "--link", "--mentions", "-q")
+    assert (done.status, done.err) == (0, "")
+    [row] = pq.read_table(output).to_pylist()
+    _, record = extracted(run, tmp_path, "--mentions")
+    assert [one["text"] for one in row["mentions"]] == [one["text"] for one in record["mentions"]]
+
+
+def test_settings_of_the_linker(run: Run, tmp_path: Path) -> None:
+    summary, _ = extracted(run, tmp_path, "--setting", "min_score=1.0", "--setting", "k=3")
+    assert summary["concepts"] == 0
+    assert summary["mentions"] > 0
+    about = json.loads((tmp_path / "o.provenance.jsonl").read_text())
+    settings = json.loads(about["settings"])
+    assert (settings["min_score"], settings["k"], settings["negated"]) == (1.0, 3, "drop")
