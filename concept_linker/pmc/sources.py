@@ -37,14 +37,16 @@ Reject = Callable[[str, str], None]
 
 
 def check_sources(paths: Iterable[Path]) -> None:
-    """Says at once which source does not exist.
+    """Says at once which source does not exist, or is a folder with nothing to read.
 
     Raises:
-        InputError: one that is neither a folder nor a file.
+        InputError: there is one.
     """
     for path in paths:
         if not path.is_dir() and not path.is_file():
             raise InputError(f"{path}: no such file or folder; {_WANTED}")
+        if path.is_dir() and next(_walk(path), None) is None:
+            raise InputError(f"{path}: nothing to read in this folder; {_WANTED}")
 
 
 def read_sources(paths: Iterable[Path], reject: Reject) -> Iterator[SourceFile]:
@@ -52,19 +54,14 @@ def read_sources(paths: Iterable[Path], reject: Reject) -> Iterator[SourceFile]:
 
     Args:
         paths: folders (searched to any depth), tar archives, single files.
-        reject: told of what cannot be read, and of a folder or archive that has no JATS; the rest
-            goes on.
+        reject: told of what cannot be read, and of an archive without articles; the rest goes on.
     """
     for path in paths:
-        if not path.is_dir():
+        if path.is_dir():
+            for file in _walk(path):
+                yield from _read(file, str(file.relative_to(path)), reject)
+        else:
             yield from _read(path, path.name, reject)
-            continue
-        empty = True
-        for file in _walk(path):
-            empty = False
-            yield from _read(file, str(file.relative_to(path)), reject)
-        if empty:
-            reject(str(path), f"nothing to read in this folder; {_WANTED}")
 
 
 def _walk(folder: Path) -> Iterator[Path]:

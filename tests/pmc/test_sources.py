@@ -118,8 +118,13 @@ def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_such_source(tmp_path: Path) -> None:
+    (tmp_path / "a.xml").touch()
+    (tmp_path / "empty").mkdir()
+    check_sources([tmp_path, tmp_path / "a.xml"])
     with pytest.raises(InputError, match="no such file or folder"):
         check_sources([tmp_path, tmp_path / "none"])
+    with pytest.raises(InputError, match="empty: nothing to read in this folder"):
+        check_sources([tmp_path, tmp_path / "empty"])
 
 
 def test_memory_does_not_grow(tmp_path: Path) -> None:
