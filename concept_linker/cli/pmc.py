@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -258,7 +259,8 @@ def extract(
         named = str(set_aside) if set_aside else None
         print_json({"output": str(output), **values, "quarantine": named})
     else:
-        _print(values, always=("articles", "records"))
+        done = "left out" if profile["negated"] == "drop" else "kept"
+        _print(values, always=("articles", "records"), negated=done)
     if set_aside:
         note(f"set aside in {set_aside}")
         raise typer.Exit(1)
@@ -283,7 +285,7 @@ def _wanted(articles: list[str]) -> dict[str, frozenset[str] | None]:
     for one in articles:
         if one == "-":
             wanted.update(wanted_by_ids(sys.stdin, "standard input"))
-        elif Path(one).is_file():
+        elif os.path.isfile(one):  # any text may be given
             wanted.update(ids_of_file(Path(one)))
         else:
             try:
@@ -325,10 +327,16 @@ def _extracted_values(summary: ExtractionSummary) -> dict[str, Any]:
     }
 
 
-def _print(values: dict[str, Any], always: tuple[str, ...]) -> None:
+_WORDS = {
+    "mentions_without_cui": "mentions of concepts without a CUI, which no record holds",
+    "negated_mentions": "mentions that captions say are absent, {}",
+}
+
+
+def _print(values: dict[str, Any], always: tuple[str, ...], negated: str = "") -> None:
     """Prints what was counted, a count a line; of what is nought only some."""
     for name, value in values.items():
-        words = name.replace("_", " ")
+        words = _WORDS.get(name, name.replace("_", " ")).format(negated)
         if isinstance(value, dict):
             for reason, count in value.items():
                 print(printable(f"{count:>10,}  {words}: {reason}"))

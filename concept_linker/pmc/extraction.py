@@ -20,7 +20,7 @@ from concept_linker.pmc.figures import Figure, Graphic
 from concept_linker.pmc.images import ImageFolder, choose_image, image_name_of, image_stem
 from concept_linker.pmc.languages import ENGLISH, best_language
 from concept_linker.pmc.manifest import MANIFEST, Entry, read_manifest
-from concept_linker.pmc.sources import Reject, SourceFile, read_sources
+from concept_linker.pmc.sources import Reject, SourceFile, read_file, read_sources
 from concept_linker.triplets.provenance import Provenance
 
 __all__ = ["ExtractionSummary", "Pair", "extract"]
@@ -121,10 +121,8 @@ def _fetched(folder: Path, reject: Reject) -> Iterator[tuple[SourceFile, Entry]]
         for name in entry.files:
             if name.endswith(".xml"):
                 place = f"{entry.folder}/{name}"
-                try:
-                    yield SourceFile(place, (folder / place).read_bytes()), entry
-                except OSError as error:
-                    reject(place, error.strerror or str(error))
+                for file in read_file(folder / place, place, reject):
+                    yield file, entry
 
 
 def _pairs(
@@ -146,7 +144,7 @@ def _pairs(
         for graphic in figure.graphics:
             image: str | None
             if figure.language != best_language(languages[_key(graphic)]):
-                summary.left_out["its caption in another language"] += 1
+                summary.left_out["caption in another language"] += 1
                 continue
             if folder:
                 image = folder.find(article.pmc, provenance.version, graphic.href)

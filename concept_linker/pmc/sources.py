@@ -15,9 +15,9 @@ from typing import IO, NamedTuple
 from concept_linker.errors import InputError
 from concept_linker.pmc.archives import BLOCK, ArchiveError, is_tar, read_archive
 from concept_linker.pmc.packing import DAMAGED, looks_like, unpacked
-from concept_linker.pmc.safe_xml import MAX_BYTES
+from concept_linker.pmc.safe_xml import MAX_BYTES, shortened
 
-__all__ = ["SourceFile", "check_sources", "read_sources"]
+__all__ = ["SourceFile", "check_sources", "read_file", "read_sources"]
 
 _PACKINGS = ("", ".gz", ".bz2", ".xz", ".zst")
 _XML = tuple(f"{kind}{packing}" for kind in (".xml", ".nxml") for packing in _PACKINGS)
@@ -43,8 +43,8 @@ def check_sources(paths: Iterable[Path]) -> None:
         InputError: there is one.
     """
     for path in paths:
-        if not path.is_dir() and not path.is_file():
-            raise InputError(f"{path}: no such file or folder; {_WANTED}")
+        if not os.path.isdir(path) and not os.path.isfile(path):  # any text may be given for one
+            raise InputError(f"{shortened(str(path))}: no such file or folder; {_WANTED}")
         if path.is_dir() and next(_walk(path), None) is None:
             raise InputError(f"{path}: nothing to read in this folder; {_WANTED}")
 
@@ -59,9 +59,9 @@ def read_sources(paths: Iterable[Path], reject: Reject) -> Iterator[SourceFile]:
     for path in paths:
         if path.is_dir():
             for file in _walk(path):
-                yield from _read(file, str(file.relative_to(path)), reject)
+                yield from read_file(file, str(file.relative_to(path)), reject)
         else:
-            yield from _read(path, path.name, reject)
+            yield from read_file(path, path.name, reject)
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -77,7 +77,14 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield folder / name
 
 
-def _read(path: Path, name: str, reject: Reject) -> Iterator[SourceFile]:
+def read_file(path: Path, name: str, reject: Reject) -> Iterator[SourceFile]:
+    """One file, or those of an archive.
+
+    Args:
+        path: the file.
+        name: what it is called where it is told of.
+        reject: told of what cannot be read.
+    """
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
             reject(name, "is a folder, a pipe or a device, wanted a file")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -99,6 +98,7 @@ def test_records(run: Run, cloud: Cloud, tmp_path: Path) -> None:
         ([], "give PMCIDs"),
         (["PMC1", "--records", __file__], "one of these"),
         (["PMCx"], "'PMCx' is no PMCID"),
+        (["9" * 5000], f"'{'9' * 100}…' is no PMCID"),
         (["-"], "no PMCIDs"),
         (["PMC1", "--licence", "MIT"], "licence 'MIT'"),
         (["PMC1", "--rate", "0"], "setting 'rate' is 0.0"),
@@ -143,6 +143,7 @@ def test_extract_links(run: Run, tmp_path: Path) -> None:
     ("arguments", "error"),
     [
         (["none", "-o", "o.jsonl"], "none: no such file or folder"),
+        (["9" * 5000, "-o", "o.jsonl"], f"{'9' * 100}…: no such file or folder"),
         (["a.xml", "-o", "o.txt"], "wanted a name that ends in .jsonl"),
         (["a.xml", "-o", "o.jsonl", "--like", "x"], "--like 'x'"),
         (["a.xml", "-o", "o.jsonl", "--link", "--detector", "x"], "detector is 'x'"),
@@ -197,66 +198,81 @@ def test_an_article_without_figures_is_no_error(run: Run, tmp_path: Path) -> Non
     assert [line.split() for line in done.out.splitlines()] == [["1", "articles"], ["0", "records"]]
 
 
-ABSENT = "No pneumothorax. Left pleural effusion in Danio rerio embryos"
+ABSENT = "No lesion of the pelvis. Normal hippocampus"
 
 
-def extracted(run: Run, folder: Path, *arguments: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The summary and the first record."""
+@pytest.fixture
+def base(run: Run, tmp_path: Path) -> Path:
+    """A base in which one concept has no CUI."""
+    names = {"C0221198": "lesion", "C0030797": "pelvis", "MY:1": "hippocampus"}
+    lines = [
+        json.dumps({"concept_id": id, "canonical_name": name, "aliases": [], "types": []})
+        for id, name in names.items()
+    ]
+    (tmp_path / "my.jsonl").write_text("\n".join(lines) + "\n")
+    source = f"jsonl={tmp_path / 'my.jsonl'}"
+    assert run("kb", "build", "-q", "--source", source, "-o", tmp_path / "my").status == 0
+    return tmp_path / "my"
+
+
+def extract(run: Run, base: Path, *arguments: str, to: str = "o.jsonl") -> Any:
+    folder = base.parent
     (folder / "a.xml").write_bytes(jats("PMC1", ("gr1",), ABSENT))
-    done = run("pmc", "extract", folder / "a.xml", "-o", folder / "o.jsonl", "--link", "--json",
-               "-q", *arguments)  # fmt: skip
+    linked = ["--link", "--kb", base, "--detector", "dictionary", "--setting", "min_score=0"]
+    return run("pmc", "extract", folder / "a.xml", "-o", folder / to, "-q", *linked, *arguments)
+
+
+def extracted(run: Run, base: Path, *arguments: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The summary and the record."""
+    done = extract(run, base, "--json", *arguments)
     assert (done.status, done.err) == (0, "")
-    line = (folder / "o.jsonl").read_text().splitlines()[0]
+    [line] = (base.parent / "o.jsonl").read_text().splitlines()
     return json.loads(done.out), json.loads(line)
 
 
-def words(record: dict[str, Any]) -> set[str]:
-    caption = record["caption"]
-    return {caption[one["start_char"] : one["end_char"]] for one in record["umls_meta_info"]}
+def words(record: dict[str, Any]) -> list[str]:
+    return [" ".join(one["tokens"]) for one in record["umls_meta_info"]]
 
 
-def test_what_is_absent_is_left_out_and_counted(run: Run, tmp_path: Path) -> None:
-    summary, record = extracted(run, tmp_path)
-    assert summary["negated_mentions"] == 1
-    assert "pneumothorax" not in words(record)
-    kept, record = extracted(run, tmp_path, "--negated", "keep")
-    assert kept["concepts"] == summary["concepts"] + 1
-    assert "pneumothorax" in words(record)
-    published, record = extracted(run, tmp_path, "--like", "medconcept23m")
-    assert published["negated_mentions"] == 1
-    assert any(one["tokens"] == ["pneumothorax"] for one in record["umls_meta_info"])
-    _, record = extracted(run, tmp_path, "--like", "medconcept23m", "--negated", "drop")
-    assert not any(one["tokens"] == ["pneumothorax"] for one in record["umls_meta_info"])
-
-
-def test_mentions_without_a_cui_are_counted_and_stand_in_their_own_column(
-    run: Run, tmp_path: Path
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        ([], ["pelvis"]),
+        (["--negated", "keep"], ["lesion", "pelvis"]),
+        (["--like", "medconcept23m"], ["lesion", "pelvis"]),
+        (["--like", "medconcept23m", "--negated", "drop"], ["pelvis"]),
+    ],
+)
+def test_what_is_absent_is_left_out_unless_it_is_kept(
+    run: Run, base: Path, arguments: list[str], found: list[str]
 ) -> None:
-    summary, record = extracted(run, tmp_path, "--mentions")
-    assert len(record["mentions"]) == summary["mentions"]
-    linked = [one for one in record["mentions"] if one["concept_id"]]
-    without = [one for one in linked if not re.fullmatch("C[0-9]{7}", one["concept_id"])]
-    assert len(without) == summary["mentions_without_cui"]
-    with_cui = len(linked) - len(without)
-    assert with_cui == summary["concepts"] + summary["negated_mentions"]
-    [absent] = [one for one in record["mentions"] if one["negated"]]
-    assert absent["text"] == "pneumothorax"
+    summary, record = extracted(run, base, *arguments)
+    assert words(record) == found
+    assert (summary["negated_mentions"], summary["mentions_without_cui"]) == (1, 1)
+    assert (summary["mentions"], summary["concepts"]) == (3, len(found))
+    lines = [line.split(maxsplit=1) for line in extract(run, base, *arguments).out.splitlines()]
+    done = "kept" if "lesion" in found else "left out"
+    assert lines[-3:] == [
+        ["3", "mentions"],
+        ["1", "mentions of concepts without a CUI, which no record holds"],
+        ["1", f"mentions that captions say are absent, {done}"],
+    ]
 
 
-def test_mentions_in_parquet(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "a.xml").write_bytes(jats("PMC1", ("gr1",), ABSENT))
-    output = tmp_path / "o.parquet"
-    done = run("pmc", "extract", tmp_path / "a.xml", "-o", output, "--link", "--mentions", "-q")
-    assert (done.status, done.err) == (0, "")
-    [row] = pq.read_table(output).to_pylist()
-    _, record = extracted(run, tmp_path, "--mentions")
-    assert [one["text"] for one in row["mentions"]] == [one["text"] for one in record["mentions"]]
+def test_every_mention_in_its_own_column(run: Run, base: Path) -> None:
+    _, record = extracted(run, base, "--mentions")
+    told = [(one["text"], one["concept_id"], one["negated"]) for one in record["mentions"]]
+    assert told == [
+        ("lesion", "C0221198", True), ("pelvis", "C0030797", False), ("hippocampus", "MY:1", False)
+    ]  # fmt: skip
+    assert extract(run, base, "--mentions", to="o.parquet").status == 0
+    [row] = pq.read_table(base.parent / "o.parquet").to_pylist()
+    assert [one["text"] for one in row["mentions"]] == ["lesion", "pelvis", "hippocampus"]
 
 
-def test_settings_of_the_linker(run: Run, tmp_path: Path) -> None:
-    summary, _ = extracted(run, tmp_path, "--setting", "min_score=1.0", "--setting", "k=3")
-    assert summary["concepts"] == 0
-    assert summary["mentions"] > 0
-    about = json.loads((tmp_path / "o.provenance.jsonl").read_text())
+def test_settings_of_the_linker(run: Run, base: Path) -> None:
+    summary, _ = extracted(run, base, "--setting", "min_score=1.0", "--setting", "k=3")
+    assert (summary["concepts"], summary["mentions"]) == (0, 3)
+    about = json.loads((base.parent / "o.provenance.jsonl").read_text())
     settings = json.loads(about["settings"])
     assert (settings["min_score"], settings["k"], settings["negated"]) == (1.0, 3, "drop")

@@ -101,7 +101,7 @@ def test_an_image_has_captions_of_one_language(
     assert all(len(languages) == 1 for languages in by_image.values())
     if language == "en" or any(own[:2] == "en" and href != "g2" for _, own, href in parts):
         assert by_image["g1"] == {"en"}
-    assert len(pairs) + summary.left_out["its caption in another language"] == 1 + len(parts)
+    assert len(pairs) + summary.left_out["caption in another language"] == 1 + len(parts)
     others = sum(pair.figure.language not in ("", "en") for pair in pairs)
     assert summary.other_languages.total() == others
 
