@@ -87,20 +87,28 @@ def figures_of(article: _Element) -> Iterator[Figure]:
             yield texts.figure(element, graphics)
 
 
+class _Own(NamedTuple):
+    """What a figure or group says itself; ``language`` is ``None`` where it has no caption."""
+
+    label: str
+    caption: str
+    language: str | None
+
+
 class _Texts:
     """Reads the texts of one article's figures; those of groups once."""
 
     def __init__(self) -> None:
         self._size = 0
         self._ids: dict[_Element, str] = {}
-        self._texts: dict[_Element, tuple[str, str]] = {}
+        self._own: dict[_Element, _Own | _UnreadableError] = {}
 
     def figure(self, element: _Element, graphics: tuple[Graphic, ...]) -> Figure:
         above = [one for one in element.iterancestors() if local_name(one) in ("fig", "fig-group")]
         chain = [element, *above]
         id = next(filter(None, map(self._id, chain)), "")
         try:
-            labels, captions = zip(*map(self._label_and_caption, chain), strict=True)
+            labels, captions, languages = zip(*map(self._texts, chain), strict=True)
             size = sum(map(len, (id, *labels, *captions)))
             if size > MOST_OF_A_CAPTION:
                 raise _UnreadableError(
@@ -114,7 +122,7 @@ class _Texts:
                 caption=" ".join(filter(None, reversed(captions))),
                 list_items=tuple(self._list_items(element)),
                 graphics=graphics,
-                language=_language(chain),
+                language=next((one for one in languages if one is not None), ""),
             )
         except _UnreadableError as error:
             return Figure(shortened(id), "", "", (), graphics, problem=str(error))
@@ -124,18 +132,21 @@ class _Texts:
             self._ids[element] = element.get("id", "")
         return self._ids[element]
 
-    def _label_and_caption(self, element: _Element) -> tuple[str, str]:
-        """Those of an element itself."""
-        if element not in self._texts:
-            label = " ".join(map(_text, in_one_language(element.findall("{*}label"))[:1]))
-            captions = map(_text, in_one_language(element.findall("{*}caption")))
-            self._texts[element] = label, " ".join(filter(None, captions))
-        return self._texts[element]
+    def _texts(self, element: _Element) -> _Own:
+        if element not in self._own:
+            try:
+                self._own[element] = _own_texts(element)
+            except _UnreadableError as error:
+                self._own[element] = error
+        own = self._own[element]
+        if isinstance(own, _UnreadableError):
+            raise own
+        return own
 
     def _list_items(self, element: _Element) -> Iterator[str]:
         for item in _own_list_items(element):
             # An item in an item is read with both, and markup costs more than text.
-            self._count(10 * sum(1 for _ in item.iter()))
+            self._count(40 * sum(1 for _ in item.iter()))
             text = _text(item)
             self._count(len(text))
             yield text
@@ -150,6 +161,16 @@ class _Texts:
 
 class _UnreadableError(Exception):
     """A figure's text cannot be read; its article's other figures can."""
+
+
+def _own_texts(element: _Element) -> _Own:
+    labels = in_one_language(element.findall("{*}label"))
+    captions = in_one_language(element.findall("{*}caption"))
+    return _Own(
+        label=" ".join(map(_text, labels[:1])),
+        caption=" ".join(filter(None, map(_text, captions))),
+        language=_language(captions[0]) if captions else None,
+    )
 
 
 def _text(element: _Element) -> str:
@@ -169,10 +190,8 @@ def _own_list_items(element: _Element) -> Iterator[_Element]:
             yield from _own_list_items(child)
 
 
-def _language(chain: list[_Element]) -> str:
-    """The language of the nearest caption, or of what is taken of it."""
-    captions = (in_one_language(one.findall("{*}caption")) for one in chain)
-    caption = next(filter(None, captions), chain)[0]
+def _language(caption: _Element) -> str:
+    """The language of what is taken of a caption."""
     blocks = in_one_language([one for one in caption if local_name(one)])
     return language_of(blocks[0] if blocks else caption)
 

@@ -23,18 +23,17 @@ _UNTOLD = "und"
 
 def language_of(element: _Element) -> str:
     """The code without its region, such as ``en`` or ``pt``; empty where no one says."""
-    for one in (element, *element.iterancestors()):
-        if language := one.get(_LANGUAGE, "").strip().lower():
-            code = language.partition("-")[0].partition("_")[0]
-            return ENGLISH if code == "eng" else code[:8]
-        if _is_translation(one):
-            return _UNTOLD
-    return ""
+    return next(filter(None, map(_own_language, (element, *element.iterancestors()))), "")
 
 
-def _is_translation(element: _Element) -> bool:
-    name = local_name(element)
-    return name == "trans-abstract" or element.get("article-type") == "translation"
+def _own_language(element: _Element) -> str:
+    if language := element.get(_LANGUAGE, "").strip().lower():
+        code = language.partition("-")[0].partition("_")[0]
+        return ENGLISH if code == "eng" else code[:8]
+    translation = (
+        local_name(element) == "trans-abstract" or element.get("article-type") == "translation"
+    )
+    return _UNTOLD if translation else ""
 
 
 def best_language(languages: Iterable[str]) -> str:
@@ -47,8 +46,13 @@ def best_language(languages: Iterable[str]) -> str:
     return next((one for one in (ENGLISH, "") if one in there), there[0] if there else "")
 
 
-def in_one_language(elements: Sequence[_Element]) -> list[_Element]:
-    """Those in the best language of all."""
-    languages = [language_of(one) for one in elements]
+def in_one_language(siblings: Sequence[_Element]) -> list[_Element]:
+    """Those of some siblings that are in the best language of all."""
+    languages = list(map(_own_language, siblings))
+    if not any(languages):
+        return list(siblings)
+    parent = siblings[0].getparent()
+    around = "" if parent is None else language_of(parent)
+    languages = [own or around for own in languages]
     best = best_language(languages)
-    return [one for one, language in zip(elements, languages, strict=True) if language == best]
+    return [one for one, language in zip(siblings, languages, strict=True) if language == best]

@@ -63,7 +63,7 @@ def parse_xml(data: bytes) -> _Element:
     except etree.XMLSyntaxError as error:
         raise ArticleError(f"no well-formed XML: {shortened(error.msg)}") from None
     except ValueError as error:  # lxml's word for some encodings
-        raise ArticleError(f"no XML: {error}") from None
+        raise ArticleError(f"no XML: {shortened(str(error))}") from None
     declared = root.getroottree().docinfo.internalDTD
     if declared is not None:
         names = sorted(entity.name for entity in declared.iterentities())  # type: ignore[union-attr]
@@ -101,4 +101,5 @@ def all_text(element: _Element) -> str:
 
 def shortened(text: str) -> str:
     """At most 100 characters of what stands in a file, for one line that tells of it."""
-    return text if len(text) <= 100 else f"{text[:100]}…"
+    line = " ".join(text[:1000].split())
+    return line if len(line) <= 100 else f"{line[:100]}…"
