@@ -238,11 +238,15 @@ class CloudClient:
         future = asyncio.run_coroutine_threadsafe(request, self._loop)
         while not wait([future], _LOOK).done:
             if self._stop.is_set():
-                future.cancel()
+                self._loop.call_soon_threadsafe(self._end_requests)
         try:
             return future.result()
         except CancelledError:
             raise StoppedError("stopped") from None
+
+    def _end_requests(self) -> None:
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
 
     async def _stream(
         self, key: str, write: Callable[[bytes], object], most: int, seconds: float

@@ -140,7 +140,7 @@ class _Texts:
                 self._own[element] = error
         own = self._own[element]
         if isinstance(own, _UnreadableError):
-            raise own
+            raise own.with_traceback(None)  # it is raised for each figure of a group
         return own
 
     def _list_items(self, element: _Element) -> Iterator[str]:
