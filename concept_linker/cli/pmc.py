@@ -81,7 +81,9 @@ def fetch(
         float,
         typer.Option(metavar="X", help="Seconds before the first of them; doubled each time."),
     ] = 1.0,
-    timeout: Annotated[float, typer.Option(metavar="X", help="Seconds without a byte.")] = 60.0,
+    timeout: Annotated[
+        float, typer.Option(metavar="X", help="Seconds until an answer, or without a byte.")
+    ] = 60.0,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
@@ -226,7 +228,7 @@ def extract(
 
         concept-linker pmc extract articles -o records.jsonl
         concept-linker pmc extract articles.tar.gz --link -o triplets.parquet
-        concept-linker pmc extract articles --link --mentions --setting min_score=0.5 -o all.parquet
+        concept-linker pmc extract articles --link --mentions -o all.parquet
     """
     from concept_linker.pmc.records import write_records
     from concept_linker.triplets.record import PROFILES

@@ -284,7 +284,7 @@ class CloudClient:
         status = answer.status_code
         if status == 200:
             return
-        problem = f"HTTP {status} {answer.reason_phrase}".strip()
+        problem = shortened(f"HTTP {status} {answer.reason_phrase}")
         if status in _PASSING:
             raise _PassingError(problem, _retry_after(answer.headers.get("Retry-After")))
         if status == 404:
@@ -305,7 +305,7 @@ def _reason(error: BaseException) -> str:
             return cause.strerror
         said = said or str(cause)
         cause = cause.__cause__ or cause.__context__
-    return said or type(error).__name__
+    return shortened(said) or type(error).__name__
 
 
 def _retry_after(header: str | None) -> float | None:
