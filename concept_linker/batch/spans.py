@@ -22,7 +22,7 @@ from concept_linker.triplets.record import SPANS
 
 if TYPE_CHECKING:
     from concept_linker.annotation import Annotation
-    from concept_linker.triplets.record import Profile
+    from concept_linker.triplets.record import Negated, Profile
     from concept_linker.triplets.wordpiece import WordPiece
 
 __all__ = ["minimised", "spans_of"]
@@ -49,7 +49,7 @@ def spans_of(
         tokenizer: makes the spans' tokens; without one they are the basic words.
     """
     if tokenizer is None and profile["offsets"] == "caption" and profile["max_words"] is None:
-        made = _at_once(annotations, profile["min_similarity"])
+        made = _at_once(annotations, profile["min_similarity"], profile["negated"])
         if made is not None:
             return made, {}
     return _one_by_one(annotations, profile, tokenizer)
@@ -81,7 +81,9 @@ class _Chosen(NamedTuple):
     offsets: list[int]
 
 
-def _chosen(annotations: Sequence[Annotation], min_similarity: float) -> _Chosen | None:
+def _chosen(
+    annotations: Sequence[Annotation], min_similarity: float, negated: Negated
+) -> _Chosen | None:
     """Those of some captions; none if mentions overlap or are in another order."""
     chosen = starts, ends, ids, similarities, offsets = _Chosen([], [], [], [], [0])
     for annotation in annotations:
@@ -94,6 +96,8 @@ def _chosen(annotations: Sequence[Annotation], min_similarity: float) -> _Chosen
             best = mention.best
             if best is None or best.similarity < min_similarity or not _is_cui(best.concept_id):
                 continue
+            if mention.negated and negated == "drop":
+                continue
             starts.append(start)
             ends.append(end)
             ids.append(best.concept_id)
@@ -104,9 +108,11 @@ def _chosen(annotations: Sequence[Annotation], min_similarity: float) -> _Chosen
     return chosen
 
 
-def _at_once(annotations: Sequence[Annotation], min_similarity: float) -> pa.ListArray | None:
+def _at_once(
+    annotations: Sequence[Annotation], min_similarity: float, negated: Negated
+) -> pa.ListArray | None:
     """All spans by one walk through all captions; none if one of them is unusual."""
-    chosen = _chosen(annotations, min_similarity)
+    chosen = _chosen(annotations, min_similarity, negated)
     if chosen is None:
         return None
     captions = [annotation.text for annotation in annotations]

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from concept_linker.annotation import Annotation, Mention
+from concept_linker.annotation import Annotation
 from concept_linker.batch.columns import MENTIONS, OTHER_KEYS
 from concept_linker.batch.job import Job
 from concept_linker.batch.rows import Row, fit
@@ -20,6 +20,7 @@ from concept_linker.errors import InputError
 from concept_linker.triplets.checking import PROVENANCE
 from concept_linker.triplets.lines import MAX_LINE
 from concept_linker.triplets.making import how_made
+from concept_linker.triplets.mentions import MENTION, told
 from concept_linker.triplets.parquet import schema
 from concept_linker.triplets.placing import beside
 from concept_linker.triplets.provenance import Provenance
@@ -32,21 +33,6 @@ __all__ = ["ShardFiles", "ShardWriter"]
 #: From this length on a caption may make a line that is longer than a record may be.
 _LONG: Final = 20_000
 _ROW_GROUP: Final = 10_000
-_MENTION: Final = pa.struct(
-    [
-        ("start", pa.int32()),
-        ("end", pa.int32()),
-        ("text", pa.string()),
-        ("label", pa.string()),
-        ("long_form", pa.string()),
-        ("negated", pa.bool_()),
-        ("concept_id", pa.string()),
-        ("name", pa.string()),
-        ("similarity", pa.float32()),
-        ("score", pa.float32()),
-        ("semantic_types", pa.list_(pa.string())),
-    ]
-)
 
 
 class ShardFiles:
@@ -63,7 +49,7 @@ class ShardFiles:
         if job.columns.more:
             columns.append(pa.field(OTHER_KEYS, pa.string()))
         if job.mentions:
-            columns.append(pa.field(MENTIONS, pa.list_(_MENTION)))
+            columns.append(pa.field(MENTIONS, pa.list_(MENTION)))
         self._schema = schema(
             job.form,
             provenance=job.columns.provenance,
@@ -174,7 +160,7 @@ class ShardWriter:
         """What follows the record and the input's columns."""
         extra: dict[str, Any] = {}
         if self._job.mentions:
-            extra[MENTIONS] = [_told(mention) for mention in annotation]
+            extra[MENTIONS] = [told(mention) for mention in annotation]
         if self._job.columns.provenance:
             extra[PROVENANCE] = {**row.provenance.to_dict(), **self._linked_by}
         return extra
@@ -224,20 +210,3 @@ def _column(field: pa.Field, values: list[Any], problems: dict[int, str]) -> pa.
             problems[number] = f"{field.name}: wanted {field.type}: {error}"
             values[number] = None
     return pa.array(values, field.type)
-
-
-def _told(mention: Mention) -> dict[str, Any]:
-    best = mention.best
-    return {
-        "start": mention.start,
-        "end": mention.end,
-        "text": mention.text,
-        "label": mention.label,
-        "long_form": mention.long_form,
-        "negated": mention.negated,
-        "concept_id": best and best.concept_id,
-        "name": best and best.name,
-        "similarity": best and round(best.similarity, 6),
-        "score": best and round(best.score, 6),
-        "semantic_types": list(best.semantic_types) if best else [],
-    }

@@ -169,7 +169,7 @@ def annotate(
             resume=resume,
             metrics=metrics,
             quiet=quiet,
-            **_settings(setting or []),
+            **linker_settings(setting or []),
         )
     except KeyboardInterrupt:
         note("concept-linker: stopped; the same command goes on from there")
@@ -185,7 +185,8 @@ def annotate(
         raise typer.Exit(1)
 
 
-def _settings(given: list[str]) -> dict[str, Any]:
+def linker_settings(given: list[str]) -> dict[str, Any]:
+    """Settings of the linker as they are given, ``NAME=VALUE`` each."""
     settings = {}
     for one in given:
         name, equals, value = one.partition("=")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from concept_linker.cli.annotate import linker_settings
 from concept_linker.cli.console import bar, note, print_json, printable
 from concept_linker.cli.options import KB, JsonFlag, QuietFlag, existing_file, one_of
 from concept_linker.cli.parser import CommandLine
@@ -79,7 +81,9 @@ def fetch(
         float,
         typer.Option(metavar="X", help="Seconds before the first of them; doubled each time."),
     ] = 1.0,
-    timeout: Annotated[float, typer.Option(metavar="X", help="Seconds without a byte.")] = 60.0,
+    timeout: Annotated[
+        float, typer.Option(metavar="X", help="Seconds until an answer, or without a byte.")
+    ] = 60.0,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
@@ -176,6 +180,12 @@ def extract(
             help="What finds the mentions: hybrid, dictionary, ner, or a spaCy model.",
         ),
     ] = "hybrid",
+    setting: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE", help="A setting of the linker, such as min_score=0.3 or k=5."
+        ),
+    ] = None,
     like: Annotated[
         str,
         typer.Option(
@@ -184,6 +194,15 @@ def extract(
             help="'exact', or 'medconcept23m': spans as published.",
         ),
     ] = "exact",
+    negated: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHAT",
+            autocompletion=one_of("drop", "keep"),
+            help="Mentions that the caption says are absent: 'drop' or 'keep' them in records "
+            "(default the profile's: 'exact' drops, 'medconcept23m' keeps, as published).",
+        ),
+    ] = None,
     tokenizer: Annotated[
         Path | None,
         typer.Option(
@@ -191,6 +210,12 @@ def extract(
             help="A WordPiece vocab.txt, or its folder; else tokens are basic words.",
         ),
     ] = None,
+    mentions: Annotated[
+        bool,
+        typer.Option(
+            "--mentions", help="Add a column with every mention, whatever its id; with --link."
+        ),
+    ] = False,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
@@ -203,6 +228,7 @@ def extract(
 
         concept-linker pmc extract articles -o records.jsonl
         concept-linker pmc extract articles.tar.gz --link -o triplets.parquet
+        concept-linker pmc extract articles --link --mentions -o all.parquet
     """
     from concept_linker.pmc.records import write_records
     from concept_linker.triplets.record import PROFILES
@@ -210,15 +236,23 @@ def extract(
 
     if like not in PROFILES:
         raise SettingsError(f"--like {like!r}, wanted one of {', '.join(PROFILES)}")
+    if negated not in (None, "drop", "keep"):
+        raise SettingsError(f"--negated {negated!r}, wanted drop or keep")
+    if not link and (setting or mentions or negated):
+        raise SettingsError(
+            "--setting, --mentions and --negated are of concepts; wanted with --link"
+        )
+    profile: Any = {**PROFILES[like], **({"negated": negated} if negated else {})}
     with bar("Extracting", None, "records", quiet=quiet) as progress:
         summary = write_records(
             articles,
             output,
             images=images,
             with_images=with_images,
-            linker=_linker(kb, detector, quiet=quiet) if link else None,
-            profile=PROFILES[like],
+            linker=_linker(kb, detector, setting or [], quiet=quiet) if link else None,
+            profile=profile,
             tokenizer=_word_piece(tokenizer),
+            mentions=mentions,
             progress=progress,
         )
     values = _extracted_values(summary)
@@ -227,16 +261,17 @@ def extract(
         named = str(set_aside) if set_aside else None
         print_json({"output": str(output), **values, "quarantine": named})
     else:
-        _print(values, always=("articles", "records"))
+        done = "left out" if profile["negated"] == "drop" else "kept"
+        _print(values, always=("articles", "records"), negated=done)
     if set_aside:
         note(f"set aside in {set_aside}")
         raise typer.Exit(1)
 
 
-def _linker(kb: str, detector: str, *, quiet: bool) -> Any:
+def _linker(kb: str, detector: str, setting: list[str], *, quiet: bool) -> Any:
     from concept_linker.linker import ConceptLinker
 
-    return ConceptLinker.load(kb, detector=detector, quiet=quiet)
+    return ConceptLinker.load(kb, detector=detector, quiet=quiet, **linker_settings(setting))
 
 
 def _word_piece(path: Path | None) -> Any:
@@ -252,7 +287,7 @@ def _wanted(articles: list[str]) -> dict[str, frozenset[str] | None]:
     for one in articles:
         if one == "-":
             wanted.update(wanted_by_ids(sys.stdin, "standard input"))
-        elif Path(one).is_file():
+        elif os.path.isfile(one):  # any text may be given
             wanted.update(ids_of_file(Path(one)))
         else:
             try:
@@ -285,15 +320,25 @@ def _extracted_values(summary: ExtractionSummary) -> dict[str, Any]:
         "figures": summary.figures,
         "records": summary.records,
         "concepts": summary.spans,
+        "mentions": summary.mentions,
+        "mentions_without_cui": summary.without_cui,
+        "negated_mentions": summary.negated,
+        "other_languages": dict(summary.other_languages.most_common()),
         "left_out": dict(summary.left_out.most_common()),
         "set_aside": summary.rejected,
     }
 
 
-def _print(values: dict[str, Any], always: tuple[str, ...]) -> None:
+_WORDS = {
+    "mentions_without_cui": "mentions of concepts without a CUI, which no record holds",
+    "negated_mentions": "mentions that captions say are absent, {}",
+}
+
+
+def _print(values: dict[str, Any], always: tuple[str, ...], negated: str = "") -> None:
     """Prints what was counted, a count a line; of what is nought only some."""
     for name, value in values.items():
-        words = name.replace("_", " ")
+        words = _WORDS.get(name, name.replace("_", " ")).format(negated)
         if isinstance(value, dict):
             for reason, count in value.items():
                 print(printable(f"{count:>10,}  {words}: {reason}"))

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from concept_linker.errors import ArticleError
 from concept_linker.pmc.figures import Figure, figures_of, href_of
 from concept_linker.pmc.licences import licence_of_url
-from concept_linker.pmc.safe_xml import all_text, parse_xml
+from concept_linker.pmc.safe_xml import all_text, parse_xml, shortened
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
 __all__ = ["Article", "read_articles"]
 
-_FILE_NAME = re.compile(r"PMC(\d+)(?:\.(\d+))?(?![0-9])")
+_FILE_NAME = re.compile(r"PMC([0-9]{1,12})(?:\.([0-9]{1,9}))?(?![0-9])")
+#: Of an article's ids; longer numbers are none, and what they fill (a path, a column) has an end.
+_ID = re.compile(r"(?:PMC)?([0-9]{1,12})", re.IGNORECASE)
+_VERSION = re.compile(r"(?:.*\.)?([0-9]{1,9})", re.DOTALL)
 
 
 class Article(NamedTuple):
@@ -37,23 +40,39 @@ class Article(NamedTuple):
     figures: tuple[Figure, ...]
 
 
-def read_articles(data: bytes, name: str = "") -> Iterator[Article]:
+def read_articles(
+    data: bytes, name: str = "", reject: Callable[[str], None] | None = None
+) -> Iterator[Article]:
     """The articles of a file: one, or several of a set as NCBI's E-utilities return it.
 
     Args:
         data: the file's bytes.
         name: its name, which often holds the PMCID.
+        reject: told of an article of a set that cannot be read, and why; the others go on. Without
+            it, that is an error.
 
     Raises:
         ArticleError: no XML that can be read, or no article in it.
     """
     root = parse_xml(data)
-    articles = list(root.iter("{*}article"))
+    articles = [
+        one
+        for one in root.iter("{*}article")
+        if next(one.iterancestors("{*}article"), None) is None
+    ]
     if not articles:
-        raise ArticleError(f"the root is <{root.tag}> and holds no <article>, wanted JATS")
+        raise ArticleError(
+            f"the root is <{shortened(str(root.tag))}> and holds no <article>, wanted JATS"
+        )
     named = _FILE_NAME.search(name.replace("\\", "/").rpartition("/")[2])
-    for element in articles:
-        yield _article(element, named if len(articles) == 1 else None)
+    for number, element in enumerate(articles, start=1):
+        try:
+            yield _article(element, named if len(articles) == 1 else None)
+        except ArticleError as error:
+            if reject is None:
+                raise
+            place = f"article {number} of {len(articles):,}: " if len(articles) > 1 else ""
+            reject(f"{place}{error}")
 
 
 def _article(element: _Element, named: re.Match[str] | None) -> Article:
@@ -61,22 +80,22 @@ def _article(element: _Element, named: re.Match[str] | None) -> Article:
         one.get("pub-id-type", ""): all_text(one).strip()
         for one in element.iterfind("{*}front/{*}article-meta/{*}article-id")
     }
-    pmc = _digits(ids.get("pmc") or ids.get("pmcid") or "") or (named[1] if named else "")
-    version = ids.get("pmcid-ver", "").rpartition(".")[2]
-    if not version.isdecimal() and named and named[1] == pmc:
+    pmc = _digits(_ID, ids.get("pmc") or ids.get("pmcid") or "") or (named[1] if named else "")
+    version = _digits(_VERSION, ids.get("pmcid-ver", ""))
+    if not version and named and named[1] == pmc:
         version = named[2] or ""
     return Article(
         pmc=pmc,
-        version=int(version) if version.isdecimal() else None,
-        pmid=_digits(ids.get("pmid", "")),
+        version=int(version) if version else None,
+        pmid=_digits(_ID, ids.get("pmid", "")),
         licence=_licence(element),
         figures=tuple(figures_of(element)),
     )
 
 
-def _digits(id: str) -> str:
-    digits = id.upper().removeprefix("PMC")
-    return digits if digits.isascii() and digits.isdecimal() else ""
+def _digits(pattern: re.Pattern[str], id: str) -> str:
+    match = pattern.fullmatch(id)
+    return match[1] if match else ""
 
 
 def _licence(article: _Element) -> str:

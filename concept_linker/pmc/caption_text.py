@@ -7,19 +7,18 @@ the article's; XML's own white space at its ends is dropped.
 
 from __future__ import annotations
 
-from html.entities import html5
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
-from concept_linker.errors import ArticleError
-from concept_linker.pmc.safe_xml import all_text, local_name
+from concept_linker.pmc.entities import character_of
+from concept_linker.pmc.formulas import math_text, readable_tex
+from concept_linker.pmc.languages import in_one_language
+from concept_linker.pmc.safe_xml import XML_SPACE, local_name
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-__all__ = ["XML_SPACE", "text_of"]
-
-#: What XML counts as white space; U+00A0 and U+2009 are text.
-XML_SPACE = " \t\r\n"
+__all__ = ["text_of"]
 
 _BLOCKS = frozenset(
     """attrib boxed-text break caption def def-item def-list disp-formula disp-formula-group
@@ -33,6 +32,7 @@ _LEFT_OUT = frozenset(
 )
 #: Of several forms of one thing, the first of these that is there.
 _FORMS = ("textual-form", "math", "tex-math")
+_SEVERAL_FORMS = ("alternatives", "inline-formula", "disp-formula")
 
 
 def text_of(element: _Element) -> str:
@@ -58,66 +58,45 @@ def _collect(element: _Element, parts: list[str | None]) -> None:
 
     Recursion is safe: a tree has at most 256 levels.
     """
-    if element.text:
+    only_forms = local_name(element) == "alternatives"  # it has no text of its own
+    if element.text and not only_forms:
         parts.append(element.text)
+    passed_over = _other_forms(element)
     for child in element:
         name = local_name(child)
-        if not name:
-            parts.append(_character(child))
+        if child in passed_over or name in _LEFT_OUT:
+            pass
+        elif not name:
+            parts.append(character_of(child))
         elif name == "math":
-            parts.append(_math(child))
+            parts.append(math_text(child))
         elif name == "tex-math":
-            parts.append(_tex(child))
-        elif name == "alternatives":
-            _alternatives(child, parts)
+            tex: list[str | None] = []
+            _collect(child, tex)
+            parts.append(readable_tex("".join(filter(None, tex))))
         elif name in _BLOCKS:
             parts.append(None)
             _collect(child, parts)
             parts.append(None)
-        elif name not in _LEFT_OUT:
+        else:
             _collect(child, parts)
-        if child.tail:
+        if child.tail and not only_forms:
             parts.append(child.tail)
 
 
-def _alternatives(element: _Element, parts: list[str | None]) -> None:
-    forms = {local_name(child): child for child in reversed(element)}
-    chosen = next((forms[form] for form in _FORMS if form in forms), None)
-    if chosen is None:
-        _collect(element, parts)
-    elif local_name(chosen) == "math":
-        parts.append(_math(chosen))
-    elif local_name(chosen) == "tex-math":
-        parts.append(_tex(chosen))
-    else:
-        _collect(chosen, parts)
-
-
-def _character(entity: _Element) -> str:
-    """What a reference such as ``&alpha;`` stands for: JATS and HTML share the ISO sets' names."""
-    name = str(getattr(entity, "name", ""))
-    if f"{name};" not in html5:
-        raise ArticleError(f"entity &{name}; is in the DTD only, which is never read")
-    return html5[f"{name};"]
-
-
-def _math(element: _Element) -> str:
-    """MathML in one line; its white space means nothing."""
+def _other_forms(element: _Element) -> Collection[_Element]:
+    """The children that say once more what another child says: in another form or language."""
     name = local_name(element)
-    if not name:
-        return _character(element) + (element.tail or "").strip()
-    if name in _LEFT_OUT:
-        return ""
-    texts = [(element.text or "").strip(XML_SPACE)]
-    for child in element:
-        texts += [_math(child), (child.tail or "").strip(XML_SPACE) if local_name(child) else ""]
-    if name == "mfrac" and len(element) == 2:
-        return f"{texts[1]}/{texts[3]}"
-    return "".join(texts)
-
-
-def _tex(element: _Element) -> str:
-    """TeX without the document around it."""
-    text = all_text(element)
-    body = text.partition(r"\begin{document}")[2] or text
-    return body.partition(r"\end{document}")[0].strip(XML_SPACE + "$")
+    if name in _SEVERAL_FORMS:
+        forms = {local_name(child): child for child in reversed(element)}
+        chosen = next((forms[form] for form in _FORMS if form in forms), None)
+        if chosen is None:
+            return ()
+        others = [child for child in element if child is not chosen]
+        if name == "alternatives":
+            return others
+        return [child for child in others if local_name(child) in _FORMS]
+    if name == "caption":
+        blocks = [child for child in element if local_name(child) in _BLOCKS]
+        return set(blocks).difference(in_one_language(blocks))
+    return ()

@@ -3,15 +3,20 @@
 A request that fails in passing (503, a cut connection, a wrong MD5 …) is tried again after a pause
 that doubles; ``Retry-After`` holds back every worker.  The pace spaces requests out, so the pauses
 need no chance.
+
+Whoever calls waits in a thread of his own; the requests themselves run in one event loop, for only
+there has a request a limit as a whole, however its bytes trickle.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import CancelledError, wait
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -26,7 +31,7 @@ from concept_linker.pmc.cloud import (
     read_listing,
     read_metadata,
 )
-from concept_linker.pmc.safe_xml import MAX_BYTES
+from concept_linker.pmc.safe_xml import shortened
 from concept_linker.pmc.settings import FetchSettings
 
 if TYPE_CHECKING:
@@ -37,10 +42,15 @@ __all__ = ["CloudClient", "FileNotThereError", "StoppedError"]
 T = TypeVar("T")
 
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-_MOST_BYTES = 1 << 30  # of one image
+#: The most bytes of one file, and of what tells of an article; S3 lists a thousand names in 0.2 MB.
+_MOST_BYTES, _MOST_TOLD = 1 << 30, 4 << 20
 #: A file may take this many times the timeout in all, however steadily it drips.
 _DEADLINE = 20
 _LONGEST_PAUSE = 60.0
+#: How many pages a listing may have, and an article versions; they have one page and a few.
+_MOST_PAGES, _MOST_VERSIONS = 10, 100
+#: Seconds after which a thread that waits looks whether the run is stopped.
+_LOOK = 0.2
 
 
 class FileNotThereError(CloudError):
@@ -105,7 +115,7 @@ class CloudClient:
         self._settings = settings
         self._stop = stop
         self._pace = _Pace(settings.rate, stop)
-        self._http = httpx.Client(
+        self._http = httpx.AsyncClient(
             timeout=settings.timeout,
             follow_redirects=False,
             headers={
@@ -114,10 +124,16 @@ class CloudClient:
             },
             limits=httpx.Limits(max_connections=settings.workers),
         )
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="pmc", daemon=True)
+        self._thread.start()
 
     def close(self) -> None:
-        """Closes the connections."""
-        self._http.close()
+        """Closes the connections; nobody may be waiting."""
+        asyncio.run_coroutine_threadsafe(self._http.aclose(), self._loop).result()
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
 
     def versions(self, pmcid: str) -> list[int]:
         """The numbers of an article's versions; none where PMC does not serve it.
@@ -126,20 +142,17 @@ class CloudClient:
             CloudError: no answer, or no listing.
         """
         versions: set[int] = set()
-        seen: set[str] = set()
-        page = ""
-        while True:
-            query = f"?list-type=2&prefix={pmcid}.&delimiter=/"
-            if page:
-                query += f"&continuation-token={quote(page, safe='')}"
-            listing = read_listing(self._read(query), pmcid)
+        query = f"?list-type=2&prefix={pmcid}.&delimiter=/"
+        next_page = ""
+        for _ in range(_MOST_PAGES):
+            listing = read_listing(self._read(query + next_page), pmcid)
             versions.update(listing.versions)
+            if len(versions) > _MOST_VERSIONS:
+                raise CloudError(f"listing of {pmcid}: more than {_MOST_VERSIONS} versions")
             if not listing.next_page:
                 return sorted(versions)
-            page = listing.next_page
-            if page in seen:
-                raise CloudError(f"listing of {pmcid}: the same page again and again")
-            seen.add(page)
+            next_page = f"&continuation-token={quote(listing.next_page, safe='')}"
+        raise CloudError(f"listing of {pmcid}: more than {_MOST_PAGES} pages")
 
     def metadata(self, pmcid: str, version: int) -> tuple[ArticleVersion, bytes]:
         """What a version is, and the file that says so.
@@ -167,7 +180,7 @@ class CloudClient:
 
         def once() -> str:
             with partial.open("wb") as stream:
-                digest = self._stream(quote(file.key), stream.write, _MOST_BYTES)
+                digest = self._get(quote(file.key), stream.write, _MOST_BYTES, _DEADLINE)
                 if file.md5 not in (None, digest):
                     raise _PassingError(f"MD5 {digest}, wanted {file.md5}")
                 stream.flush()
@@ -187,7 +200,7 @@ class CloudClient:
     def _read(self, key: str) -> bytes:
         def once() -> bytes:
             parts: list[bytes] = []
-            self._stream(key, parts.append, MAX_BYTES)
+            self._get(key, parts.append, _MOST_TOLD, 1)
             return b"".join(parts)
 
         return self._try(key, once)
@@ -212,42 +225,87 @@ class CloudClient:
                     self._pace.sleep(min(pause, _LONGEST_PAUSE))
         raise AssertionError  # the last try returned or raised
 
-    def _stream(self, key: str, write: Callable[[bytes], object], most: int) -> str:
-        """One request; gives the bytes to ``write`` and returns their MD5."""
+    def _get(self, key: str, write: Callable[[bytes], object], most: int, times: int) -> str:
+        """One request; gives the bytes to ``write`` and returns their MD5.
+
+        Args:
+            key: what is asked for.
+            write: takes the bytes.
+            most: how many there may be.
+            times: how many times the timeout the whole may take.
+        """
+        request = self._stream(key, write, most, times * self._settings.timeout)
+        future = asyncio.run_coroutine_threadsafe(request, self._loop)
+        while not wait([future], _LOOK).done:
+            if self._stop.is_set():
+                self._loop.call_soon_threadsafe(self._end_requests)
+        try:
+            return future.result()
+        except CancelledError:
+            raise StoppedError("stopped") from None
+
+    def _end_requests(self) -> None:
+        for task in asyncio.all_tasks(self._loop):
+            task.cancel()
+
+    async def _stream(
+        self, key: str, write: Callable[[bytes], object], most: int, seconds: float
+    ) -> str:
         import httpx
 
         digest = hashlib.md5(usedforsecurity=False)
         size = 0
-        deadline = time.monotonic() + _DEADLINE * self._settings.timeout
+        url = self.url(key)
         try:
-            with self._http.stream("GET", self.url(key)) as answer:
-                self._check(key, answer)
-                for part in answer.iter_raw():
-                    size += len(part)
-                    if size > most:
-                        raise CloudError(f"{self.url(key)}: more than {most:,} bytes")
-                    if time.monotonic() > deadline:
-                        raise _PassingError("too slow")
-                    if self._stop.is_set():
-                        raise StoppedError("stopped")
-                    digest.update(part)
-                    write(part)
+            async with asyncio.timeout(seconds) as whole:
+                request = self._http.build_request("GET", url)
+                async with asyncio.timeout(self._settings.timeout):
+                    answer = await self._http.send(request, stream=True)
+                try:
+                    self._check(key, answer)
+                    async for part in answer.aiter_raw():
+                        size += len(part)
+                        if size > most:
+                            raise CloudError(f"{url}: more than {most:,} bytes")
+                        digest.update(part)
+                        write(part)
+                finally:
+                    await answer.aclose()
+        except TimeoutError:
+            seconds = seconds if whole.expired() else self._settings.timeout
+            raise _PassingError(f"too slow: not done in {seconds:g} s") from None
         except httpx.TransportError as error:
-            raise _PassingError(str(error) or type(error).__name__) from None
-        except httpx.HTTPError as error:
-            raise CloudError(f"{self.url(key)}: {error}") from None
+            raise _PassingError(_reason(error)) from None
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise CloudError(f"{shortened(url)}: {shortened(str(error))}") from None
         return digest.hexdigest()
 
     def _check(self, key: str, answer: httpx.Response) -> None:
         status = answer.status_code
         if status == 200:
             return
-        problem = f"HTTP {status} {answer.reason_phrase}".strip()
+        problem = shortened(f"HTTP {status} {answer.reason_phrase}")
         if status in _PASSING:
             raise _PassingError(problem, _retry_after(answer.headers.get("Retry-After")))
         if status == 404:
             raise FileNotThereError(f"{self.url(key)}: {problem}")
         raise CloudError(f"{self.url(key)}: {problem}")
+
+
+def _reason(error: BaseException) -> str:
+    """What the system said, if it said anything; else what the first to notice said."""
+    said = ""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, BaseExceptionGroup):
+            cause = cause.exceptions[0]
+        if isinstance(cause, ConnectionError) and cause.errno:
+            return os.strerror(cause.errno)
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        said = said or str(cause)
+        cause = cause.__cause__ or cause.__context__
+    return shortened(said) or type(error).__name__
 
 
 def _retry_after(header: str | None) -> float | None:

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from concept_linker.errors import ArticleError, CloudError
 from concept_linker.pmc.images import is_plain_name
 from concept_linker.pmc.licences import licence_code
-from concept_linker.pmc.safe_xml import parse_xml
+from concept_linker.pmc.safe_xml import parse_xml, shortened
 
 __all__ = [
     "ArticleVersion",
@@ -29,6 +29,9 @@ __all__ = [
     "read_listing",
     "read_metadata",
 ]
+
+#: No version has more digits; S3's tokens have a few hundred characters.
+_MOST_DIGITS, _MOST_OF_A_TOKEN = 9, 4096
 
 _ADDRESS = re.compile(r"s3://[^/]+/(PMC\d+\.\d+)/([^?]+)(?:\?md5=([0-9a-fA-F]{32}))?")
 
@@ -52,7 +55,7 @@ class ArticleVersion(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     pmcid: str
-    version: int = Field(ge=0)
+    version: int = Field(ge=0, lt=10**_MOST_DIGITS)
     is_manuscript: bool
     is_retracted: bool
     is_historical_ocr: bool = False
@@ -84,16 +87,21 @@ def read_listing(data: bytes, pmcid: str) -> Listing:
     except ArticleError as error:
         raise CloudError(f"listing of {pmcid}: {error}") from None
     if not root.tag.endswith("ListBucketResult"):
-        raise CloudError(f"listing of {pmcid}: <{root.tag}>, wanted <ListBucketResult>")
-    pattern = re.compile(rf"{pmcid}\.(\d+)/")
+        tag = shortened(root.tag)
+        raise CloudError(f"listing of {pmcid}: <{tag}>, wanted <ListBucketResult>")
+    pattern = re.compile(rf"{pmcid}\.([0-9]+)/")
     versions = []
     for prefix in root.iterfind("{*}CommonPrefixes/{*}Prefix"):
         if match := pattern.fullmatch(prefix.text or ""):
+            if len(match[1]) > _MOST_DIGITS:
+                raise CloudError(f"listing of {pmcid}: a version of {len(match[1]):,} digits")
             versions.append(int(match[1]))
     token = root.findtext("{*}NextContinuationToken")
     truncated = root.findtext("{*}IsTruncated") == "true"
     if truncated and not token:
         raise CloudError(f"listing of {pmcid}: cut off, without a token for the rest")
+    if token and len(token) > _MOST_OF_A_TOKEN:
+        raise CloudError(f"listing of {pmcid}: a token of {len(token):,} characters")
     return Listing(tuple(versions), token if truncated else None)
 
 
@@ -109,9 +117,10 @@ def read_metadata(data: bytes, pmcid: str, version: int) -> ArticleVersion:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"])) or "file"
-        raise CloudError(f"{name}: {place}: {first['msg']}") from None
+        problem = shortened(f"{place}: {first['msg']}")
+        raise CloudError(f"{name}: {problem}") from None
     if (described.pmcid, described.version) != (pmcid, version):
-        raise CloudError(f"{name}: it is of {described.folder}")
+        raise CloudError(f"{name}: it is of {shortened(described.folder)}")
     return described
 
 
@@ -123,7 +132,7 @@ def cloud_file(address: str, folder: str) -> CloudFile:
     """
     match = _ADDRESS.fullmatch(address)
     if not match or match[1] != folder or not is_plain_name(match[2]):
-        raise CloudError(f"address {address!r}, wanted s3://…/{folder}/NAME?md5=…")
+        raise CloudError(f"address {shortened(address)!r}, wanted s3://…/{folder}/NAME?md5=…")
     return CloudFile(folder, match[2], match[3].lower() if match[3] else None)
 
 

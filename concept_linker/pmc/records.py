@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+
 import concept_linker
 from concept_linker.annotation import Annotation
-from concept_linker.errors import InputError, SettingsError
+from concept_linker.batch.columns import MENTIONS
+from concept_linker.errors import ConceptLinkerError, InputError, SettingsError
 from concept_linker.knowledge_base.checksum import sha256_of
+from concept_linker.knowledge_base.identity import is_cui
 from concept_linker.knowledge_base.source import Quarantine
 from concept_linker.knowledge_base.store import MANIFEST as KB_MANIFEST
 from concept_linker.pmc.extraction import ExtractionSummary, Pair, extract
@@ -18,8 +21,8 @@ from concept_linker.pmc.manifest import MANIFEST
 from concept_linker.pmc.sources import check_sources
 from concept_linker.triplets.checking import PROVENANCE
 from concept_linker.triplets.making import how_made, to_record
-from concept_linker.triplets.provenance import Provenance
-from concept_linker.triplets.record import PROFILES, Profile
+from concept_linker.triplets.mentions import MENTION, told
+from concept_linker.triplets.record import PROFILES, SPANS, Profile
 from concept_linker.triplets.running import quarantine_of
 from concept_linker.triplets.streams import check_ending, open_writer
 
@@ -29,7 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["write_records"]
 
+#: How many captions are linked together, and of how many characters in all.
 _BATCH = 256
+_CHARACTERS = 1 << 20
 
 
 def write_records(
@@ -41,6 +46,7 @@ def write_records(
     linker: ConceptLinker | None = None,
     profile: Profile = PROFILES["exact"],
     tokenizer: WordPiece | None = None,
+    mentions: bool = False,
     progress: Callable[[int], object] | None = None,
 ) -> ExtractionSummary:
     """Reads articles and writes a record for each image of each figure, in constant memory.
@@ -57,15 +63,20 @@ def write_records(
         linker: finds the concepts; without one there are none.
         profile: which become spans, and what their offsets count in.
         tokenizer: makes the spans' tokens.
+        mentions: the key or column ``mentions`` has every mention, whatever its id.
         progress: told how many records there are.
 
     Raises:
-        InputError: a source that does not exist.
-        SettingsError: another ending; images without a place they come from.
+        InputError: a source or folder of images that does not exist; sources without any article;
+            images of which no figure has one.
+        SettingsError: another ending; images without a place they come from; mentions without a
+            linker.
         OSError: the output cannot be written.
     """
     check_sources(sources)
     check_ending(output)
+    if mentions and linker is None:
+        raise SettingsError("mentions are wanted, but captions are not linked")
     summary = ExtractionSummary()
     bad = Quarantine(quarantine_of(output))
 
@@ -77,22 +88,51 @@ def write_records(
         output,
         provenance=True,
         images=_image_folder(sources, images) if with_images else False,
+        columns=pa.schema([(MENTIONS, pa.list_(MENTION))] if mentions else []),
         metadata=how_made(**profile, tokenizer=tokenizer),
     ) as writer:
         quarantine_of(output).unlink(missing_ok=True)
         pairs = extract(sources, summary, reject, images=images)
-        for pair, annotation, provenance in _annotated(pairs, linker, profile, tokenizer):
+        for pair, annotation in _linked(pairs, linker, _about(linker, profile, tokenizer)):
+            if isinstance(annotation, ConceptLinkerError):
+                reject(pair.place, str(annotation))
+                continue
             try:
-                row = _row(pair, annotation, provenance, profile, tokenizer)
+                row = _row(pair, annotation, profile, tokenizer, mentions=mentions)
                 writer.write(row)
             except InputError as error:
-                reject(f"PMC{pair.article.pmc}, figure {pair.figure.id}", str(error))
+                reject(pair.place, str(error))
                 continue
-            summary.records += 1
-            summary.spans += len(row["umls_meta_info"])
+            _count(summary, annotation, row)
             if progress:
                 progress(1)
+        _check_anything_found(sources, images, summary)
     return summary
+
+
+def _check_anything_found(
+    sources: Sequence[Path], images: Path | None, summary: ExtractionSummary
+) -> None:
+    """A file without records is no result where a path was wrong."""
+    named = ", ".join(map(str, sources[:3])) + (" …" if len(sources) > 3 else "")
+    if not summary.articles and not summary.rejected:
+        raise InputError(f"{named}: no article that was fetched; see {MANIFEST} in it for why")
+    if images and not summary.records and summary.left_out["no image"]:
+        raise InputError(
+            f"{images}: has no image of the {summary.figures:,} figures; wanted "
+            "PMC<id>/<href>.jpg or <href>.jpg in it"
+        )
+
+
+def _count(summary: ExtractionSummary, annotation: Annotation, row: dict[str, Any]) -> None:
+    summary.records += 1
+    summary.spans += len(row[SPANS])
+    summary.mentions += len(annotation.mentions)
+    for mention in annotation.mentions:
+        if mention.best is not None:
+            with_cui = is_cui(mention.best.concept_id)
+            summary.without_cui += not with_cui
+            summary.negated += with_cui and mention.negated
 
 
 def _image_folder(sources: Sequence[Path], images: Path | None) -> Path:
@@ -104,17 +144,13 @@ def _image_folder(sources: Sequence[Path], images: Path | None) -> Path:
     raise SettingsError("images are wanted in the file, but no folder of images is given")
 
 
-def _annotated(
-    pairs: Iterable[Pair],
-    linker: ConceptLinker | None,
-    profile: Profile,
-    tokenizer: WordPiece | None,
-) -> Iterator[tuple[Pair, Annotation, Provenance]]:
+def _about(
+    linker: ConceptLinker | None, profile: Profile, tokenizer: WordPiece | None
+) -> dict[str, Any]:
+    """What the provenance says of the linker."""
     if linker is None:
-        for pair in pairs:
-            yield pair, Annotation(pair.figure.caption), pair.provenance
-        return
-    about: dict[str, Any] = {
+        return {}
+    return {
         "version": concept_linker.__version__,
         "kb": linker.kb.path.name,
         "kb_sha256": sha256_of(linker.kb.path / KB_MANIFEST),
@@ -123,19 +159,54 @@ def _annotated(
             **how_made(**profile, tokenizer=tokenizer),
         },
     }
-    stream = iter(pairs)
-    while batch := list(itertools.islice(stream, _BATCH)):
+
+
+def _linked(
+    pairs: Iterable[Pair], linker: ConceptLinker | None, about: dict[str, Any]
+) -> Iterator[tuple[Pair, Annotation | ConceptLinkerError]]:
+    """Each pair with its mentions, or with what the linker has against its caption."""
+    if linker is None:
+        for pair in pairs:
+            yield pair, Annotation(pair.figure.caption)
+        return
+    for batch in _batches(pairs):
         captions = [pair.figure.caption for pair in batch]
-        for pair, annotation in zip(batch, linker.link_many(captions), strict=True):
-            yield pair, annotation, pair.provenance.linked(**about)
+        annotations: list[Annotation | ConceptLinkerError]
+        try:
+            annotations = [*linker.link_many(captions)]
+        except ConceptLinkerError:  # one of them; the others shall not suffer for it
+            annotations = [_one(linker, caption) for caption in captions]
+        for pair, annotation in zip(batch, annotations, strict=True):
+            yield pair._replace(provenance=pair.provenance.linked(**about)), annotation
+
+
+def _one(linker: ConceptLinker, caption: str) -> Annotation | ConceptLinkerError:
+    try:
+        return linker.link(caption)
+    except ConceptLinkerError as error:
+        return error
+
+
+def _batches(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
+    batch: list[Pair] = []
+    characters = 0
+    for pair in pairs:
+        batch.append(pair)
+        characters += len(pair.figure.caption)
+        if len(batch) == _BATCH or characters >= _CHARACTERS:
+            yield batch
+            batch, characters = [], 0
+    if batch:
+        yield batch
 
 
 def _row(
     pair: Pair,
     annotation: Annotation,
-    provenance: Provenance,
     profile: Profile,
     tokenizer: WordPiece | None,
+    *,
+    mentions: bool,
 ) -> dict[str, Any]:
     record = to_record(
         annotation,
@@ -150,4 +221,5 @@ def _row(
         tokenizer=tokenizer,
         **profile,
     )
-    return {**record, PROVENANCE: provenance.to_dict()}
+    every = {MENTIONS: [told(mention) for mention in annotation]} if mentions else {}
+    return {**record, **every, PROVENANCE: pair.provenance.to_dict()}

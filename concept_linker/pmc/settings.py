@@ -27,7 +27,8 @@ class FetchSettings(BaseModel):
         retries: how often a request that failed in passing is tried again.
         back_off: seconds before the first retry; doubled before each further one.
         max_wait: seconds; a server that asks to wait longer is not waited for.
-        timeout: seconds without a byte after which a request has failed.
+        timeout: seconds without a byte, or until an answer, after which a request has failed; a
+            file may take twenty times as long in all.
         give_up: failures in a row after which the run stops.
     """
 

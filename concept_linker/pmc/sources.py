@@ -1,30 +1,28 @@
 """Where JATS files lie: folders, archives, single files; read one after the other.
 
-An archive is read as a stream and never unpacked, so its names cannot lead anywhere, links in it
-are no files, and its size does not matter.
+How a file is packed is told by its first bytes, so ``gzip`` named ``.xml`` is read too.
 """
 
 from __future__ import annotations
 
 import io
-import lzma
 import os
-import tarfile
-import zlib
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
 from concept_linker.errors import InputError
-from concept_linker.pmc.safe_xml import MAX_BYTES
+from concept_linker.pmc.archives import BLOCK, ArchiveError, is_tar, read_archive
+from concept_linker.pmc.packing import DAMAGED, looks_like, unpacked
+from concept_linker.pmc.safe_xml import MAX_BYTES, shortened
 
-__all__ = ["SourceFile", "check_sources", "read_sources"]
+__all__ = ["SourceFile", "check_sources", "read_file", "read_sources"]
 
-_XML = (".xml", ".nxml")
-_TAR = (".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".tar.bz2", ".tar.zst", ".tzst")
-_ZSTD = b"\x28\xb5\x2f\xfd"
-#: What the standard library raises at an archive that is torn or is none.
-_TORN = (tarfile.TarError, EOFError, OSError, zlib.error, lzma.LZMAError)
+_PACKINGS = ("", ".gz", ".bz2", ".xz", ".zst")
+_XML = tuple(f"{kind}{packing}" for kind in (".xml", ".nxml") for packing in _PACKINGS)
+_TAR = (*(f".tar{packing}" for packing in _PACKINGS), ".tgz", ".tbz2", ".txz", ".tzst")
+_WANTED = "wanted JATS (.xml, .nxml, .tar; also .gz, .bz2, .xz, .zst)"
 
 
 class SourceFile(NamedTuple):
@@ -39,14 +37,16 @@ Reject = Callable[[str, str], None]
 
 
 def check_sources(paths: Iterable[Path]) -> None:
-    """Says at once which source does not exist.
+    """Says at once which source does not exist, or is a folder with nothing to read.
 
     Raises:
-        InputError: one that is neither a folder nor a file.
+        InputError: there is one.
     """
     for path in paths:
-        if not path.is_dir() and not path.is_file():
-            raise InputError(f"{path}: no such file or folder; wanted JATS (.xml, .nxml or .tar…)")
+        if not os.path.isdir(path) and not os.path.isfile(path):  # any text may be given for one
+            raise InputError(f"{shortened(str(path))}: no such file or folder; {_WANTED}")
+        if path.is_dir() and next(_walk(path), None) is None:
+            raise InputError(f"{path}: nothing to read in this folder; {_WANTED}")
 
 
 def read_sources(paths: Iterable[Path], reject: Reject) -> Iterator[SourceFile]:
@@ -54,14 +54,14 @@ def read_sources(paths: Iterable[Path], reject: Reject) -> Iterator[SourceFile]:
 
     Args:
         paths: folders (searched to any depth), tar archives, single files.
-        reject: told of what cannot be read; the rest goes on.
+        reject: told of what cannot be read, and of an archive without articles; the rest goes on.
     """
     for path in paths:
         if path.is_dir():
             for file in _walk(path):
-                yield from _read(file, str(file.relative_to(path)), reject)
+                yield from read_file(file, str(file.relative_to(path)), reject)
         else:
-            yield from _read(path, path.name, reject)
+            yield from read_file(path, path.name, reject)
 
 
 def _walk(folder: Path) -> Iterator[Path]:
@@ -77,53 +77,73 @@ def _walk(folder: Path) -> Iterator[Path]:
             yield folder / name
 
 
-def _read(path: Path, name: str, reject: Reject) -> Iterator[SourceFile]:
-    if path.name.lower().endswith(_TAR):
-        yield from _read_archive(path, name, reject)
-        return
+def read_file(path: Path, name: str, reject: Reject) -> Iterator[SourceFile]:
+    """One file, or those of an archive.
+
+    Args:
+        path: the file.
+        name: what it is called where it is told of.
+        reject: told of what cannot be read.
+    """
     try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            reject(name, _too_large(size))
+        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
+            reject(name, "is a folder, a pipe or a device, wanted a file")
             return
-        data = path.read_bytes()
-    except OSError as error:
-        reject(name, error.strerror or str(error))
-        return
-    yield SourceFile(name, data)
+        with path.open("rb") as file:
+            yield from _read_open(file, path, name, reject)
+    except DAMAGED as error:
+        reject(name, f"cannot be read, or is damaged: {_told(error)}")
 
 
-def _too_large(size: int) -> str:
-    return f"{size:,} bytes, wanted at most {MAX_BYTES:,}"
+def _read_open(file: IO[bytes], path: Path, name: str, reject: Reject) -> Iterator[SourceFile]:
+    stream = unpacked(file)
+    head = stream.read(BLOCK)
+    if is_tar(head) or path.name.lower().endswith(_TAR):
+        yield from _read_members(file, stream, head, name, reject)
+    else:
+        yield from _checked(name, head + stream.read(MAX_BYTES), reject)
 
 
-def _read_archive(path: Path, name: str, reject: Reject) -> Iterator[SourceFile]:
+def _read_members(
+    file: IO[bytes], stream: IO[bytes], head: bytes, name: str, reject: Reject
+) -> Iterator[SourceFile]:
+    empty = True
+    members = read_archive(
+        stream, head, file.tell, lambda name: name.lower().endswith(_XML), MAX_BYTES
+    )
     try:
-        with _opened(path) as stream, tarfile.open(fileobj=stream, mode="r|*") as archive:
-            for member in archive:
-                archive.members.clear()  # type: ignore[attr-defined]  # else it keeps every header
-                if not member.isreg() or not member.name.lower().endswith(_XML):
-                    continue
-                inner = f"{name}!{member.name}"
-                if member.size > MAX_BYTES:
-                    reject(inner, _too_large(member.size))
-                    continue
-                if content := archive.extractfile(member):
-                    yield SourceFile(inner, content.read())
-            # Cut inside a header, or packed with gzip, a torn archive only seems to end.
-            if len(archive.fileobj.read(tarfile.BLOCKSIZE)) < tarfile.BLOCKSIZE:
-                reject(name, "the archive cannot be read on from here: it has no end mark")
-    except _TORN as error:
-        reject(name, f"the archive cannot be read on from here: {error or type(error).__name__}")
+        for member in members:
+            empty = False
+            inner = f"{name}!{member.name}"
+            if member.data is None:
+                reject(inner, _too_large())
+                continue
+            try:
+                data = unpacked(io.BytesIO(member.data)).read(MAX_BYTES + 1)
+            except DAMAGED as error:
+                reject(inner, f"is damaged: {_told(error)}")
+                continue
+            yield from _checked(inner, data, reject)
+    except (*DAMAGED, ArchiveError) as error:
+        told = f"the archive cannot be read on from here: {_told(error)}"
+        reject(name, told if empty else f"{told}; what was read of it before may be damaged too")
+    else:
+        if empty:
+            reject(name, f"nothing to read in this archive; {_WANTED}")
 
 
-def _opened(path: Path) -> IO[bytes]:
-    """The file, through Zstandard where it is packed so (tarfile knows that from 3.14 on)."""
-    stream = path.open("rb")
-    packed = stream.read(len(_ZSTD)) == _ZSTD
-    stream.seek(0)
-    if not packed:
-        return stream
-    import pyarrow as pa
+def _checked(name: str, data: bytes, reject: Reject) -> Iterator[SourceFile]:
+    if len(data) > MAX_BYTES:
+        reject(name, _too_large())
+    elif kind := looks_like(data):
+        reject(name, f"{kind}; {_WANTED}")
+    else:
+        yield SourceFile(name, data)
 
-    return io.BufferedReader(pa.CompressedInputStream(stream, "zstd"))
+
+def _told(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error or type(error).__name__)
+
+
+def _too_large() -> str:
+    return f"has more than {MAX_BYTES:,} bytes, the most that are read"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 from concept_linker.errors import InputError
 from concept_linker.pmc.figures import image_ending
+from concept_linker.pmc.packing import DAMAGED, unpacked
+from concept_linker.pmc.safe_xml import shortened
 
 __all__ = [
     "Wanted",
@@ -36,7 +39,7 @@ def parse_pmcid(written: str) -> str:
     """
     match = _PMCID.fullmatch(written.strip())
     if not match or not int(match[1]):
-        raise InputError(f"{written!r} is no PMCID, wanted such as PMC11370360")
+        raise InputError(f"{shortened(written)!r} is no PMCID, wanted such as PMC11370360")
     return f"PMC{int(match[1])}"
 
 
@@ -87,12 +90,16 @@ def graphic_of_record(record: Mapping[str, Any]) -> tuple[str, str] | None:
 
 
 def ids_of_file(path: Path) -> Wanted:
-    """Articles by a file that lists them.
+    """Articles by a file that lists them, packed or not.
 
     Raises:
-        InputError: no such file, or a line that is no PMCID.
+        InputError: no such file, a damaged one, or a line that is no PMCID.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; wanted a list of PMCIDs")
-    with path.open(encoding="utf-8", errors="replace") as stream:
-        return wanted_by_ids(stream, str(path))
+    with path.open("rb") as file:
+        lines = io.TextIOWrapper(unpacked(file), encoding="utf-8", errors="replace")
+        try:
+            return wanted_by_ids(lines, str(path))
+        except DAMAGED as error:
+            raise InputError(f"{path}: cannot be read, or is damaged: {error}") from None

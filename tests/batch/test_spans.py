@@ -38,7 +38,9 @@ def annotations(draw: st.DrawFn) -> Annotation:
     if draw(st.integers(0, 9)) == 0:
         pairs = [*pairs, (0, len(text)), (len(text), len(text) + 2)][::-1]
     best = st.one_of(st.none(), CANDIDATES)
-    mentions = (Mention(a, b, text[a:b], best=draw(best)) for a, b in pairs)
+    mentions = (
+        Mention(a, b, text[a:b], negated=draw(st.booleans()), best=draw(best)) for a, b in pairs
+    )
     return Annotation(text, tuple(mentions))
 
 
@@ -49,9 +51,15 @@ def twin(annotation: Annotation, **how: Any) -> list[Any] | str:
         return str(error)
 
 
-@given(st.lists(annotations(), max_size=6), st.sampled_from(sorted(PROFILES)))
-def test_they_are_those_of_single_records(given_: list[Annotation], profile: str) -> None:
-    how = PROFILES[profile]
+@given(
+    st.lists(annotations(), max_size=6),
+    st.sampled_from(sorted(PROFILES)),
+    st.sampled_from(["drop", "keep"]),
+)
+def test_they_are_those_of_single_records(
+    given_: list[Annotation], profile: str, negated: Any
+) -> None:
+    how: Any = {**PROFILES[profile], "negated": negated}
     found, problems = spans_of(given_, how, None)
     wanted = [twin(one, **how) for one in given_]
     assert problems == {n: one for n, one in enumerate(wanted) if isinstance(one, str)}

@@ -79,6 +79,7 @@ def test_the_keys_of_json(
     gold.write_text(json.dumps({"id": "1", "text": "A lesion.", "mentions": [mention]}) + "\n")
     articles, held, vectors = (tmp_path / name for name in ("articles", "held", "vectors"))
     articles.mkdir()
+    (articles / "a.xml").write_text("<article/>")
     kb = ("--kb", base)
     calls: dict[str, tuple[Any, ...]] = {
         "link": ("A lesion", *kb),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "pmc"))  # the server lies with the tests of pmc
@@ -97,6 +98,7 @@ def test_records(run: Run, cloud: Cloud, tmp_path: Path) -> None:
         ([], "give PMCIDs"),
         (["PMC1", "--records", __file__], "one of these"),
         (["PMCx"], "'PMCx' is no PMCID"),
+        (["9" * 5000], f"'{'9' * 100}…' is no PMCID"),
         (["-"], "no PMCIDs"),
         (["PMC1", "--licence", "MIT"], "licence 'MIT'"),
         (["PMC1", "--rate", "0"], "setting 'rate' is 0.0"),
@@ -141,27 +143,136 @@ def test_extract_links(run: Run, tmp_path: Path) -> None:
     ("arguments", "error"),
     [
         (["none", "-o", "o.jsonl"], "none: no such file or folder"),
-        ([".", "-o", "o.txt"], "wanted a name that ends in .jsonl"),
-        ([".", "-o", "o.jsonl", "--like", "x"], "--like 'x'"),
-        ([".", "-o", "o.jsonl", "--link", "--detector", "x"], "detector is 'x'"),
-        ([".", "-o", "o.parquet", "--with-images"], "no folder of images"),
+        (["9" * 5000, "-o", "o.jsonl"], f"{'9' * 100}…: no such file or folder"),
+        (["a.xml", "-o", "o.txt"], "wanted a name that ends in .jsonl"),
+        (["a.xml", "-o", "o.jsonl", "--like", "x"], "--like 'x'"),
+        (["a.xml", "-o", "o.jsonl", "--link", "--detector", "x"], "detector is 'x'"),
+        (["a.xml", "-o", "o.parquet", "--with-images"], "no folder of images"),
+        (["a.xml", "-o", "o.jsonl", "--mentions"], "wanted with --link"),
+        (["a.xml", "-o", "o.jsonl", "--link", "--negated", "mark"], "--negated 'mark', wanted"),
+        (["a.xml", "-o", "o.jsonl", "--link", "--setting", "k"], "wanted NAME=VALUE"),
+        (["a.xml", "-o", "o.jsonl", "--link", "--setting", "k=0"], "setting 'k' is 0"),
     ],
 )
 def test_extract_called_wrongly(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], error: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.xml").write_bytes(jats("PMC1"))
     done = run("pmc", "extract", *arguments, "-q")
     assert done.status == 2
     assert error in done.error
-    assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["a.xml"]
 
 
 def test_defaults_are_the_librarys() -> None:
     assert pmc.ENDPOINT == ENDPOINT == FetchSettings().endpoint
 
 
-def test_nothing_to_extract_is_said(run: Run, tmp_path: Path) -> None:
-    (tmp_path / "nothing").mkdir()
-    done = run("pmc", "extract", tmp_path / "nothing", "-o", tmp_path / "o.jsonl")
-    assert [line.split() for line in done.out.splitlines()] == [["0", "articles"], ["0", "records"]]
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["empty"], "empty: nothing to read in this folder; wanted JATS (.xml"),
+        (["a.xml", "empty"], "empty: nothing to read in this folder"),
+        (["a.xml", "--images", "nowhere"], "nowhere: no such folder; wanted one of images"),
+        (["a.xml", "--images", "a.xml"], "a.xml: no such folder; wanted one of images"),
+        (["a.xml", "--images", "empty"], "empty: has no image of the 2 figures; wanted PMC<id>/"),
+    ],
+)
+def test_a_path_that_leads_to_nothing(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], error: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "a.xml").write_bytes(jats("PMC1"))
+    done = run("pmc", "extract", *arguments, "-o", "o.jsonl", "-q")
+    assert done.status == 2
+    assert error in done.error
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.xml", "empty"]
+
+
+def test_an_article_without_figures_is_no_error(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_bytes(jats("PMC1", ()))
+    done = run("pmc", "extract", tmp_path / "a.xml", "-o", tmp_path / "o.jsonl")
+    assert done.status == 0
+    assert [line.split() for line in done.out.splitlines()] == [["1", "articles"], ["0", "records"]]
+
+
+ABSENT = "No lesion of the pelvis. Normal hippocampus"
+
+
+@pytest.fixture
+def base(run: Run, tmp_path: Path) -> Path:
+    """A base in which one concept has no CUI."""
+    names = {"C0221198": "lesion", "C0030797": "pelvis", "MY:1": "hippocampus"}
+    lines = [
+        json.dumps({"concept_id": id, "canonical_name": name, "aliases": [], "types": []})
+        for id, name in names.items()
+    ]
+    (tmp_path / "my.jsonl").write_text("\n".join(lines) + "\n")
+    source = f"jsonl={tmp_path / 'my.jsonl'}"
+    assert run("kb", "build", "-q", "--source", source, "-o", tmp_path / "my").status == 0
+    return tmp_path / "my"
+
+
+def extract(run: Run, base: Path, *arguments: str, to: str = "o.jsonl") -> Any:
+    folder = base.parent
+    (folder / "a.xml").write_bytes(jats("PMC1", ("gr1",), ABSENT))
+    linked = ["--link", "--kb", base, "--detector", "dictionary", "--setting", "min_score=0"]
+    return run("pmc", "extract", folder / "a.xml", "-o", folder / to, "-q", *linked, *arguments)
+
+
+def extracted(run: Run, base: Path, *arguments: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The summary and the record."""
+    done = extract(run, base, "--json", *arguments)
+    assert (done.status, done.err) == (0, "")
+    [line] = (base.parent / "o.jsonl").read_text().splitlines()
+    return json.loads(done.out), json.loads(line)
+
+
+def words(record: dict[str, Any]) -> list[str]:
+    return [" ".join(one["tokens"]) for one in record["umls_meta_info"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        ([], ["pelvis"]),
+        (["--negated", "keep"], ["lesion", "pelvis"]),
+        (["--like", "medconcept23m"], ["lesion", "pelvis"]),
+        (["--like", "medconcept23m", "--negated", "drop"], ["pelvis"]),
+    ],
+)
+def test_what_is_absent_is_left_out_unless_it_is_kept(
+    run: Run, base: Path, arguments: list[str], found: list[str]
+) -> None:
+    summary, record = extracted(run, base, *arguments)
+    assert words(record) == found
+    assert (summary["negated_mentions"], summary["mentions_without_cui"]) == (1, 1)
+    assert (summary["mentions"], summary["concepts"]) == (3, len(found))
+    lines = [line.split(maxsplit=1) for line in extract(run, base, *arguments).out.splitlines()]
+    done = "kept" if "lesion" in found else "left out"
+    assert lines[-3:] == [
+        ["3", "mentions"],
+        ["1", "mentions of concepts without a CUI, which no record holds"],
+        ["1", f"mentions that captions say are absent, {done}"],
+    ]
+
+
+def test_every_mention_in_its_own_column(run: Run, base: Path) -> None:
+    _, record = extracted(run, base, "--mentions")
+    told = [(one["text"], one["concept_id"], one["negated"]) for one in record["mentions"]]
+    assert told == [
+        ("lesion", "C0221198", True), ("pelvis", "C0030797", False), ("hippocampus", "MY:1", False)
+    ]  # fmt: skip
+    assert extract(run, base, "--mentions", to="o.parquet").status == 0
+    [row] = pq.read_table(base.parent / "o.parquet").to_pylist()
+    assert [one["text"] for one in row["mentions"]] == ["lesion", "pelvis", "hippocampus"]
+
+
+def test_settings_of_the_linker(run: Run, base: Path) -> None:
+    summary, _ = extracted(run, base, "--setting", "min_score=1.0", "--setting", "k=3")
+    assert (summary["concepts"], summary["mentions"]) == (0, 3)
+    about = json.loads((base.parent / "o.provenance.jsonl").read_text())
+    settings = json.loads(about["settings"])
+    assert (settings["min_score"], settings["k"], settings["negated"]) == (1.0, 3, "drop")

@@ -15,6 +15,14 @@ from xml.sax.saxutils import escape
 IMAGE = b"\xff\xd8\xff\xe0 no real image " * 200
 
 
+#: Fault → what is sent first, then again and again, and seconds between.
+_ENDLESS = {
+    "trickle": (b"HTTP/1.1 200 OK\r\nX-Slow: ", b"x", 0.02),
+    "continue": (b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.02),
+    "long": (b"HTTP/1.1 200 OK\r\n\r\n<a>", b"<b/>" * 20_000, 0.0),
+}
+
+
 def jats(
     pmcid: str, hrefs: tuple[str, ...] = ("gr1", "gr2"), caption: str = "CT of a lesion"
 ) -> bytes:
@@ -36,13 +44,15 @@ class Cloud:
     """The server; ``with Cloud() as cloud``.
 
     ``faults[key]`` are used up one a request: ``"503"``, ``"429 1"`` (with Retry-After), ``"cut"``,
-    ``"wrong"`` (other bytes), ``"hang"``, ``"drip"``, ``"404"``.
+    ``"wrong"`` (other bytes), ``"hang"``, ``"drip"``, ``"404"``, and without an end ``"trickle"``
+    (a header, byte by byte), ``"continue"`` (answers before the answer), ``"long"`` (the body).
     """
 
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
         self.faults: dict[str, deque[str]] = defaultdict(deque)
         self.page_size = 1000
+        self.pages_without_end = False
         self.delay = 0.0
         self.requests: list[str] = []
         self.times: list[float] = []
@@ -143,6 +153,12 @@ class Cloud:
         data = self.listing(query) if "list-type" in query else self.objects.get(key)
         if data is None:
             self.send(request, 404, b"<Error><Code>NoSuchKey</Code></Error>")
+        elif fault in _ENDLESS:
+            begin, again, pause = _ENDLESS[fault]
+            request.wfile.write(begin)
+            while True:  # until the client has gone
+                request.wfile.write(again)
+                time.sleep(pause)
         elif fault == "wrong":
             self.send(request, 200, b"?" + data[1:])
         elif fault in ("cut", "hang", "drip"):
@@ -180,7 +196,7 @@ class Cloud:
         folders = {key.partition("/")[0] + "/" for key in self.objects if key.startswith(prefix)}
         first = int(query.get("continuation-token", ["at 0 +/="])[0].split()[1])
         page = sorted(folders)[first : first + self.page_size]
-        more = first + self.page_size < len(folders)
+        more = first + self.page_size < len(folders) or self.pages_without_end
         token = f"<NextContinuationToken>at {first + self.page_size} +/=</NextContinuationToken>"
         return (
             '<?xml version="1.0" encoding="UTF-8"?>'

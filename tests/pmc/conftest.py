@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from cloud_server import Cloud
@@ -14,3 +15,9 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with Cloud() as cloud:
         yield cloud
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where articles are fetched to."""
+    return tmp_path / "articles"

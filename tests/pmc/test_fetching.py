@@ -41,11 +41,6 @@ def entries_of(folder: Path) -> dict[str, Entry]:
     return {entry.pmcid: entry for entry in read_manifest(folder)}
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path / "articles"
-
-
 def test_an_article_and_the_images_of_its_figures(cloud: Cloud, folder: Path) -> None:
     cloud.add("PMC1")
     summary = run(cloud, folder, "PMC1")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from cloud_server import IMAGE, Cloud, jats
 from test_sources import archive
 
 from concept_linker import KnowledgeBase
+from concept_linker.annotation import Annotation
 from concept_linker.errors import InputError, SettingsError
 from concept_linker.linker import ConceptLinker
 from concept_linker.pmc.fetching import fetch
@@ -115,6 +117,60 @@ def test_images_without_a_folder(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="no folder of images"):
         write_records([tmp_path / "1.xml"], tmp_path / "out.parquet", with_images=True)
     assert not (tmp_path / "out.parquet").exists()
+
+
+class Refusing(ConceptLinker):
+    """Refuses long captions, as those that would take too long."""
+
+    def link_many(self, texts: Iterable[str], *, batch_size: int = 256) -> Iterator[Annotation]:
+        for text in texts:
+            if len(text) > 100:
+                raise InputError("a caption of more than 100 characters")
+            yield Annotation(text)
+
+
+def test_a_caption_that_the_linker_refuses_costs_its_figure(
+    tmp_path: Path, linker: ConceptLinker
+) -> None:
+    for number, caption in enumerate(("CT", "x" * 200, "MRI")):
+        (tmp_path / f"{number}.xml").write_bytes(jats(f"PMC{number + 1}", ("gr1",), caption))
+    refusing = Refusing(*linker.__reduce__()[1])
+    summary = write_records([tmp_path], tmp_path / "out.jsonl", linker=refusing)
+    assert [row["caption"] for row in lines(tmp_path / "out.jsonl")] == ["CT 1", "MRI 1"]
+    assert (summary.records, summary.rejected) == (2, 1)
+    [bad] = lines(tmp_path / "out.jsonl.quarantine.jsonl")
+    assert (bad["file"], bad["problem"]) == (
+        "1.xml, figure f1",
+        "a caption of more than 100 characters",
+    )
+
+
+def test_hostile_articles_cost_one_line_each(tmp_path: Path) -> None:
+    """Whatever one article of an archive has, the good one after it is read."""
+    good = jats("PMC9")
+    head, _, body = good.partition(b"<body>")
+    group = b"<fig-group><caption><p>" + b"x" * 90_000 + b"</p></caption>"
+    figures = body.removesuffix(b"</body></article>") * 50
+    attributes = b'<!DOCTYPE a [<!ATTLIST graphic xlink:href CDATA "y">]>'
+    members = {
+        "1.xml": head + b"<body>" + group + figures + b"</fig-group></body></article>",
+        "2.xml": good.replace(b"</p></caption>", b"&nothing;</p></caption>", 1),
+        "3.xml": good.replace(b'"pmc">9<', b'"pmc">' + b"9" * 5000 + b"<"),
+        "4.xml": attributes + good.partition(b">")[2].replace(b'xlink:href="gr1"', b""),
+        f"PMC{'1' * 100}.xml": good,
+        "6.xml": b"<article>",
+        "7.xml": good,
+    }
+    (tmp_path / "in.tar.gz").write_bytes(archive(members, "gz"))
+    summary = write_records([tmp_path / "in.tar.gz"], tmp_path / "out.parquet")
+    bad = lines(tmp_path / "out.parquet.quarantine.jsonl")
+    assert [one["file"] for one in bad] == [
+        "in.tar.gz!1.xml",
+        "in.tar.gz!2.xml, figure f1",
+        "in.tar.gz!6.xml",
+    ]
+    assert all(len(one["problem"]) < 200 for one in bad)
+    assert (summary.articles, summary.records, summary.rejected) == (5, 9, 3)
 
 
 @pytest.fixture(scope="module")

@@ -60,7 +60,7 @@ def test_a_folder(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("packing", ["", "gz", "xz", "zst"])
 def test_a_torn_archive_gives_what_it_has(tmp_path: Path, packing: str) -> None:
-    members = {f"{n}.xml": os.urandom(20_000) for n in range(20)}
+    members = {f"{n}.xml": b"<" + os.urandom(20_000) for n in range(20)}
     data = archive(members, packing)
     torn, after = tmp_path / f"a.tar.{packing or 'x'}", tmp_path / "b.xml"
     torn = torn.with_name(f"a.tar{'.' if packing else ''}{packing}")
@@ -118,8 +118,13 @@ def test_too_large(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_such_source(tmp_path: Path) -> None:
+    (tmp_path / "a.xml").touch()
+    (tmp_path / "empty").mkdir()
+    check_sources([tmp_path, tmp_path / "a.xml"])
     with pytest.raises(InputError, match="no such file or folder"):
         check_sources([tmp_path, tmp_path / "none"])
+    with pytest.raises(InputError, match="empty: nothing to read in this folder"):
+        check_sources([tmp_path, tmp_path / "empty"])
 
 
 def test_memory_does_not_grow(tmp_path: Path) -> None:

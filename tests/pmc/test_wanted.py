@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from concept_linker.errors import InputError, SettingsError
 from concept_linker.pmc.images import ImageFolder, choose_image, image_name_of, is_plain_name
 from concept_linker.pmc.licences import CODES, licence_code, parse_licences
 from concept_linker.pmc.settings import FetchSettings
-from concept_linker.pmc.wanted import graphic_of_record, parse_pmcid, wanted_by_ids
+from concept_linker.pmc.wanted import graphic_of_record, ids_of_file, parse_pmcid, wanted_by_ids
 
 
 @pytest.mark.parametrize("written", ["", "PMC", "PMC0", "PMCx", "PMC12a", "12.x", "PMC1 2", "-1"])
@@ -25,6 +26,14 @@ def test_a_list() -> None:
     assert list(wanted_by_ids(lines, "list")) == ["PMC2", "PMC3", "PMC4"]
     with pytest.raises(InputError, match="list, line 2: 'x'"):
         wanted_by_ids(["PMC1", "x"], "list")
+
+
+def test_a_list_that_is_packed(tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_bytes(data := gzip.compress(b"PMC1\nPMC2\n"))
+    assert list(ids_of_file(tmp_path / "ids.txt")) == ["PMC1", "PMC2"]
+    (tmp_path / "ids.txt").write_bytes(data[:-8] + bytes(8))
+    with pytest.raises(InputError, match=r"ids\.txt: cannot be read, or is damaged: CRC"):
+        ids_of_file(tmp_path / "ids.txt")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,41 @@
+"""Named characters: what ``&alpha;`` stands for, without a DTD."""
+
+from __future__ import annotations
+
+from html.entities import html5
+from typing import TYPE_CHECKING
+
+from concept_linker.errors import ArticleError
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+__all__ = ["character_named", "character_of"]
+
+_GREEK = "a b g d e z ee th i k l m n x o p r sf s t u ph kh ps oh".split()
+#: JATS has the names of HTML and of ISO's set of Greek letters (``&agr;``, ``&KHgr;``).
+_ISO = {f"{name}gr": chr(code) for code, name in enumerate(_GREEK, start=ord("α"))}
+_ISO |= {f"{name.upper()}gr": _ISO[f"{name}gr"].upper() for name in _GREEK}
+
+
+def character_named(name: str) -> str | None:
+    """The character, or ``None`` where no standard has the name; bold Greek is Greek.
+
+    >>> character_named("alpha"), character_named("agr"), character_named("b.alpha")
+    ('α', 'α', 'α')
+    """
+    name = name.removeprefix("b.")
+    return html5.get(f"{name};") or _ISO.get(name)
+
+
+def character_of(entity: _Element) -> str:
+    """What a reference in an article stands for.
+
+    Raises:
+        ArticleError: only the DTD says, which is never read.
+    """
+    name = str(getattr(entity, "name", ""))
+    character = character_named(name)
+    if character is None:
+        raise ArticleError(f"entity &{name[:40]}; is in the DTD only, which is never read")
+    return character
