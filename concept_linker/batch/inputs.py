@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
 from shutil import copyfileobj
 from typing import Any, Literal
 
-from concept_linker.errors import BatchError, InputError
+from concept_linker.errors import BatchError
 from concept_linker.knowledge_base.checksum import sha256_of
+from concept_linker.triplets.finding import find_files
 from concept_linker.triplets.lines import lines
 from concept_linker.triplets.streams import is_parquet, side_car
 
@@ -28,8 +28,6 @@ _KINDS: dict[str, Kind] = {
     ".parquet": "parquet",
     **{ending + packed: kind for ending, kind in _ENDINGS.items() for packed in _PACKED},
 }
-#: What other commands put beside their output.
-_BESIDE = (".provenance.jsonl", ".quarantine.jsonl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,47 +72,18 @@ class InputFile:
 
 
 def find_inputs(given: Iterable[str | PathLike[str]]) -> list[Path]:
-    """The files that are meant, in order: those of a folder by their path, without side-cars.
+    """The files of captions that are meant, in order.
 
     Args:
-        given: files, folders, or ``-``, which stays as it is.
+        given: files, folders, patterns, or ``-``, which stays as it is.
 
     Raises:
-        InputError: there is none, one does not exist or is given twice, or a folder holds none.
+        InputError: as :func:`~concept_linker.triplets.finding.find_files`.
     """
-    found: list[Path] = []
-    for one in given:
-        path = Path(one)
-        if path.is_dir():
-            inside = sorted(_inside(path))
-            if not inside:
-                wanted = ", ".join(_KINDS)
-                raise InputError(f"{path}: no file in this folder ends in one of {wanted}")
-            found += inside
-        elif str(path) == "-" or path.is_file():
-            found.append(path)
-        elif path.exists():
-            raise InputError(f"{path}: wanted a file or a folder; '-' reads standard input")
-        else:
-            raise InputError(f"{path}: does not exist")
-    if not found:
-        raise InputError("no input is given, wanted files, folders or '-'")
-    often, count = Counter(found).most_common(1)[0]
-    if count > 1:
-        raise InputError(f"{often}: is given twice")
-    return found
-
-
-def _inside(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and _kind_of_name(path) and path.is_file():
-            yield path
+    return find_files(given, _KINDS)
 
 
 def _kind_of_name(path: Path) -> Kind | None:
-    if any(mark in path.name for mark in _BESIDE):
-        return None
     return next((kind for ending, kind in _KINDS.items() if path.name.endswith(ending)), None)
 
 

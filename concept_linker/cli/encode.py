@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from concept_linker.cli.console import bar, print_json
-from concept_linker.cli.options import JsonFlag, QuietFlag, one_of
+from concept_linker.cli.options import JsonFlag, QuietFlag, existing_records, one_of
 
 __all__ = ["register"]
 
@@ -22,7 +22,10 @@ def encode(
     triplets: Annotated[
         Path,
         typer.Argument(
-            metavar="PAIRS", help="The pairs: a held-out set's folder, or a file of records."
+            metavar="PAIRS",
+            callback=existing_records,
+            help="The pairs: a held-out set's folder; or a file of records, a folder of shards, or "
+            "a pattern in quotes.",
         ),
     ],
     model: Annotated[

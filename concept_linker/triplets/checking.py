@@ -25,10 +25,12 @@ from concept_linker.triplets.record import (
 )
 from concept_linker.triplets.wordpiece import WordPiece
 
-__all__ = ["PROVENANCE", "Breach", "Checker", "Rules", "form_of"]
+__all__ = ["NO_KEY", "PROVENANCE", "Breach", "Checker", "Rules", "form_of"]
 
 #: The key under which a row carries its provenance inside this library and in Parquet.
 PROVENANCE: Final = "provenance"
+#: Why a key is a breach where no other keys may follow.
+NO_KEY: Final = "is no key of the record"
 #: The cosine of two equal float32 vectors may come out a step or two above 1.
 _MOST_SIMILAR = 1.0 + 2**-22
 #: What a column of Parquet holds, and far past the end of any caption.
@@ -36,7 +38,14 @@ _MOST = 2**31 - 1
 _LIST_ITEMS = "fig_list-items"
 _TEXTS = tuple(key for key in RECORD_KEYS if key not in (SPANS, _LIST_ITEMS))
 _CUI = re.compile(r"C[0-9]{7}")
-_DIGITS = re.compile(r"[0-9]*")
+#: As many digits as a whole number of 64 bits holds, and twice what any id has.
+_DIGITS = re.compile(r"[0-9]{0,18}")
+#: What tables write where they have nothing, once it has become text.
+_NOTHING = frozenset(("nan", "NaN", "None", "NaT", "<NA>"))
+#: The longest text: no line of JSON Lines may be longer.
+_LONGEST = 1 << 20
+#: The longest path, and the longest name in it, that file systems have.
+_LONGEST_PATH, _LONGEST_NAME = 4096, 255
 _FLOAT32 = struct.Struct("<f")
 
 
@@ -104,7 +113,10 @@ class Checker:
             return [Breach("record", f"is {_kind(record)}, wanted an object")]
         form = form_of(record)
         if self.rules.form not in (None, form):
-            return [Breach("record", f"is in the {form} form, wanted the {self.rules.form} one")]
+            if form == "full" or record.keys() >= set(MINIMISED_KEYS):
+                wrong = f"is in the {form} form, wanted the {self.rules.form} one"
+                return [Breach("record", wrong)]
+            form = "full"  # of which it has next to nothing: every key is told
         found: list[Breach] = []
         wanted = RECORD_KEYS if form == "full" else MINIMISED_KEYS
         if tuple(record) != wanted:
@@ -129,7 +141,7 @@ class Checker:
             yield Breach(key, "is missing")
         for key in others:
             if not self.rules.other_keys:
-                yield Breach(_shown(key), "is no key of the record")
+                yield Breach(_shown(key), NO_KEY)
             else:
                 yield from _no_json(record[key], _shown(key))
         if PROVENANCE in record:
@@ -184,18 +196,21 @@ def _values(record: dict[str, Any], form: Form) -> Iterator[Breach]:
         if type(value) is not str:
             if key in record:
                 yield Breach(key, f"is {_kind(value)}, wanted str")
+        elif len(value) > _LONGEST:
+            yield Breach(key, f"has {len(value):,} characters, wanted {_LONGEST:,} at most")
+        elif value in _NOTHING:
+            yield Breach(key, f"is {value!r}, wanted nothing where there is nothing")
         elif not value.isascii():
             yield from _no_unicode(value, key)
     for key in ("pmid", "pmc") if form == "full" else ():
         value = record.get(key)
         if type(value) is str and _DIGITS.fullmatch(value) is None:
-            yield Breach(key, f"is {_shown(value)!r}, wanted digits, or nothing where it has none")
+            wanted = "digits (18 at most), or nothing where it has none"
+            yield Breach(key, f"is {_shown(value)!r}, wanted {wanted}")
     if record.get("caption") == "":
         yield Breach("caption", "is empty")
     image = record.get("image")
-    if type(image) is str and (
-        not image or image[0] in "/\\" or ".." in image.replace("\\", "/").split("/")
-    ):
+    if type(image) is str and not _is_path_inside(image):
         yield Breach("image", f"is {_shown(image)!r}, wanted a path inside the folder of images")
     items = record.get(_LIST_ITEMS, [])
     if type(items) is not list:
@@ -206,6 +221,14 @@ def _values(record: dict[str, Any], form: Form) -> Iterator[Breach]:
             yield Breach(f"{_LIST_ITEMS}[{number}]", f"is {_kind(item)}, wanted str")
         else:
             yield from _no_unicode(item, f"{_LIST_ITEMS}[{number}]")
+
+
+def _is_path_inside(image: str) -> bool:
+    """Whether a file system can have such a path, and it cannot lead out of the folder."""
+    parts = image.replace("\\", "/").split("/")
+    longest = max(len(part.encode("utf-8", "surrogatepass")) for part in parts)
+    outside = not parts[0] or ".." in parts or "\0" in image
+    return not outside and longest <= _LONGEST_NAME and len(image) <= _LONGEST_PATH
 
 
 def _spans(spans: list[Any]) -> list[Breach]:

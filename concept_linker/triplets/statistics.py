@@ -1,4 +1,4 @@
-"""What is in a file of records: counts, as text, as JSON, and drawn."""
+"""What is in files of records: counts, as text, as JSON, and drawn."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any, Final
 
 from concept_linker.errors import SettingsError
 from concept_linker.triplets.checking import PROVENANCE, Checker, Rules
+from concept_linker.triplets.finding import Given, find_records
 from concept_linker.triplets.lines import BadRow, Progress
 from concept_linker.triplets.record import SPANS
-from concept_linker.triplets.streams import read_records
+from concept_linker.triplets.streams import read_all
 
 __all__ = ["CONTEXT_TOKENS", "Statistics", "check_plot", "count", "draw"]
 
@@ -120,11 +121,11 @@ def _ordered(counter: Counter[str]) -> list[tuple[str, int]]:
     return sorted(counter.items(), key=lambda item: (-item[1], item[0]))
 
 
-def count(path: Path, *, kb: str | None = "open", progress: Progress | None = None) -> Statistics:
-    """Counts what is in a file of records.
+def count(given: Given, *, kb: str | None = "open", progress: Progress | None = None) -> Statistics:
+    """Counts what is in files of records.
 
     Args:
-        path: the file.
+        given: the files, as for :func:`~concept_linker.triplets.finding.find_records`.
         kb: the knowledge base that knows the concepts' names and groups, or ``None``.
         progress: told how many bytes have been read.
     """
@@ -132,7 +133,7 @@ def count(path: Path, *, kb: str | None = "open", progress: Progress | None = No
     found = Statistics(offsets=checker.offsets)
     # A set of whole numbers: six million articles take 500 MB as strings.
     articles: set[int] = set()
-    for _, row in read_records(path, checker=checker, progress=progress):
+    for _, _, row in read_all(find_records(given), checker=checker, progress=progress):
         found.rows += 1
         if isinstance(row, BadRow):
             found.bad += 1

@@ -12,10 +12,11 @@ from typing import Any, NamedTuple, cast
 from concept_linker.errors import SettingsError
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.triplets.checking import PROVENANCE, Checker, Rules
+from concept_linker.triplets.finding import Given, find_records, label
 from concept_linker.triplets.lines import BadRow, Progress
 from concept_linker.triplets.record import SPANS, Record
 from concept_linker.triplets.repairing import repair
-from concept_linker.triplets.streams import is_parquet, read_records
+from concept_linker.triplets.streams import has_images, read_all
 from concept_linker.viewing.concepts import semantic_group
 
 __all__ = ["Collection", "Seen", "Span", "Standing", "compare", "has_images", "read_collection"]
@@ -91,19 +92,10 @@ class Collection:
     more: bool = False
 
 
-def has_images(path: Path) -> bool:
-    """Whether the file holds the bytes of the images."""
-    if not is_parquet(path):
-        return False
-    from concept_linker.triplets import parquet
-
-    return parquet.has_images(path)
-
-
 def read_collection(
-    path: Path,
+    given: Given,
     *,
-    against: Path | None = None,
+    against: Given | None = None,
     kb: str | None = "open",
     limit: int,
     images: bool = False,
@@ -112,7 +104,7 @@ def read_collection(
     """Reads records to be shown.
 
     Args:
-        path: full records.
+        given: full records, as for :func:`~concept_linker.triplets.finding.find_records`.
         against: another annotation of the same captions; records pair by image and caption.
         kb: the knowledge base that knows the concepts' names and groups, or ``None``.
         limit: no more than so many records.
@@ -126,12 +118,14 @@ def read_collection(
     """
     if limit < 1:
         raise SettingsError(f"limit is {limit}, wanted at least 1")
-    found = Collection([path.name] if against is None else [path.name, against.name])
+    files = find_records(given)
+    theirs = [] if against is None else find_records(against)
+    found = Collection([label(one) for one in (files, theirs) if one])
     others: dict[tuple[str, str], deque[list[Span]]] = defaultdict(deque)
     if against is not None:
-        for one in _read(against, found, images=False, progress=progress):
+        for one in _read(theirs, found, images=False, progress=progress):
             others[one.image, one.caption].append(one.spans)
-    for one in _read(path, found, images=images, progress=progress):
+    for one in _read(files, found, images=images, progress=progress):
         if against is not None:
             same = others.get((one.image, one.caption))
             if not same:
@@ -150,10 +144,10 @@ def read_collection(
 
 
 def _read(
-    path: Path, found: Collection, *, images: bool, progress: Progress | None
+    files: list[Path], found: Collection, *, images: bool, progress: Progress | None
 ) -> Iterator[Seen]:
     checker = Checker(Rules(form="full", other_keys=True))
-    for _, row in read_records(path, checker=checker, images=images, progress=progress):
+    for _, _, row in read_all(files, checker=checker, images=images, mend=True, progress=progress):
         if isinstance(row, BadRow):
             found.bad += 1
         else:

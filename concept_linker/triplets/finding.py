@@ -1,0 +1,138 @@
+"""Which files are meant: a file, a folder of shards, or a pattern such as ``part-*.parquet``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from glob import glob
+from hashlib import sha256
+from os import PathLike, fspath
+from os.path import commonpath
+from pathlib import Path
+from typing import Final
+
+from concept_linker.errors import InputError
+from concept_linker.knowledge_base.checksum import sha256_of
+
+__all__ = ["RECORD_ENDINGS", "Given", "checksum", "find_files", "find_records", "label", "pattern"]
+
+#: What can be given where files are read: one place, or several.
+Given = str | PathLike[str] | Iterable[str | PathLike[str]]
+
+#: The endings of files of records.
+RECORD_ENDINGS: Final = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
+#: What commands put beside their output, or into its folder.
+_BESIDE: Final = (".provenance.jsonl", ".quarantine.jsonl")
+_PROGRESS: Final = "progress.jsonl"
+_QUARANTINE: Final = "quarantine"
+
+
+def find_records(given: Given) -> list[Path]:
+    """The files of records that are meant, in order; as :func:`find_files`.
+
+    Args:
+        given: a file, a folder or a pattern, or several of them.
+
+    Raises:
+        InputError: as :func:`find_files`, or standard input is named.
+    """
+    places = [given] if isinstance(given, str | PathLike) else list(given)
+    if any(fspath(place) == "-" for place in places):
+        raise InputError("-: standard input is not read here, wanted the path of a file")
+    return find_files(places, RECORD_ENDINGS)
+
+
+def find_files(given: Iterable[str | PathLike[str]], endings: Collection[str]) -> list[Path]:
+    """The files that are meant, in order: those of a folder or a pattern by their path.
+
+    What is found in a folder ends as is wanted, and is neither hidden nor a side-car, a quarantine
+    or the progress of a run.  A file that is named is taken whatever its name is.
+
+    Args:
+        given: files, folders (read with all folders below), patterns (``*``, ``?``, ``[…]``, and
+            ``**`` for folders), or ``-``, which stays as it is.
+        endings: how the names of files in folders end.
+
+    Raises:
+        InputError: there is none, one does not exist or is given twice, or a folder holds none.
+    """
+    found: list[Path] = []
+    for one in given:
+        found += _meant(Path(one), endings)
+    if not found:
+        raise InputError("no input is given, wanted files, folders or '-'")
+    often, count = Counter(found).most_common(1)[0]
+    if count > 1:
+        raise InputError(f"{often}: is given twice")
+    return found
+
+
+def _meant(path: Path, endings: Collection[str]) -> list[Path]:
+    if path.is_dir():
+        inside = sorted(_inside(path, endings))
+        if not inside:
+            wanted = ", ".join(endings)
+            raise InputError(f"{path}: no file in this folder ends in one of {wanted}")
+        return inside
+    if str(path) == "-" or path.is_file():
+        return [path]
+    if path.exists():
+        raise InputError(f"{path}: wanted a file or a folder, for it is read more than once")
+    if not any(sign in str(path) for sign in "*?["):
+        raise InputError(f"{path}: does not exist")
+    fitting = sorted(map(Path, glob(str(path), recursive=True)))
+    files = [one for one in fitting if one.is_file() and not _is_beside(one)]
+    if not files:
+        raise InputError(f"{path}: no file fits this pattern")
+    return files
+
+
+def _inside(folder: Path, endings: Collection[str]) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        wanted = path.name.endswith(tuple(endings)) and not _is_beside(path)
+        if wanted and not hidden and path.is_file():
+            yield path
+
+
+def _is_beside(path: Path) -> bool:
+    in_run = path.name == _PROGRESS or path.parent.name == _QUARANTINE
+    return in_run or any(mark in path.name for mark in _BESIDE)
+
+
+def label(files: Sequence[Path]) -> str:
+    """What files are called together: the name of the file, or of the folder that holds them all.
+
+    >>> label([Path("run/part-00000.parquet"), Path("run/part-00001.parquet")])
+    'run'
+    """
+    if len(files) == 1:
+        return files[0].name
+    return Path(commonpath([file.absolute() for file in files])).name
+
+
+def pattern(files: Sequence[Path]) -> str:
+    """What finds the files from the folder that holds them all: a name, or a pattern.
+
+    >>> pattern([Path("run/part-00000.parquet"), Path("run/part-00001.parquet")])
+    '*.parquet'
+    """
+    if len(files) == 1:
+        return files[0].name
+    below = "" if len({file.parent for file in files}) == 1 else "**/"
+    endings = {next((e for e in RECORD_ENDINGS if f.name.endswith(e)), "") for f in files}
+    return f"{below}*{endings.pop() if len(endings) == 1 else ''}"
+
+
+def checksum(given: Given) -> str:
+    """The SHA-256 of a file; of several that of their names and checksums, a line each.
+
+    Raises:
+        InputError: as :func:`find_records`.
+        OSError: one cannot be read.
+    """
+    files = find_records(given)
+    if len(files) == 1:
+        return sha256_of(files[0])
+    listed = "".join(f"{sha256_of(file)}  {file.name}\n" for file in files)
+    return sha256(listed.encode("utf-8", "surrogateescape")).hexdigest()
