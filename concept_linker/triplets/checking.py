@@ -269,7 +269,7 @@ def _span(span: Any, last_end: int, last_token: int) -> Iterator[tuple[str, str]
         wrong, value = (".start_char", start) if type(start) is not int else (".end_char", end)
         yield wrong, f"is {_kind(value)}, wanted int"
     elif not 0 <= start < end <= _MOST:
-        yield ".end_char", f"the span is [{start}, {end}), wanted 0 <= start < end"
+        yield ".end_char", f"{_span_is(start, end)}, wanted 0 <= start < end"
     elif start < last_end:
         yield ".start_char", f"is {start}, but the span before ends at {last_end}"
     if type(tokens) is not list or not tokens or not all(type(t) is str and t for t in tokens):
@@ -278,7 +278,7 @@ def _span(span: Any, last_end: int, last_token: int) -> Iterator[tuple[str, str]
         wrong, value = (".start_token", first) if type(first) is not int else (".end_token", last)
         yield wrong, f"is {_kind(value)}, wanted int"
     elif not 0 <= first < last <= _MOST:
-        yield ".end_token", f"the span is [{first}, {last}), wanted 0 <= start < end"
+        yield ".end_token", f"{_span_is(first, last)}, wanted 0 <= start < end"
     elif first < last_token:
         yield ".start_token", f"is {first}, but the span before has {last_token}"
     elif type(tokens) is list and last - first != len(tokens):
@@ -300,13 +300,15 @@ def _pairs(record: dict[str, Any], spans: list[Any]) -> Iterator[Breach]:
             continue
         start, end = pair
         if not 0 <= start < end:
-            yield Breach(key, f"is [{start}, {end}], wanted 0 <= start < end")
+            yield Breach(key, f"{_span_is(start, end)}, wanted 0 <= start < end")
         elif start < last_end:
             yield Breach(key, f"begins at {start}, but the span before ends at {last_end}")
         elif type(caption) is str and end > len(caption):
             length = len(DecodedCaption(caption).text)
             if end > max(length, len(caption)):
-                yield Breach(key, f"ends at {end}, past the caption's {len(caption)} characters")
+                yield Breach(
+                    key, f"ends at {_shown(end)}, past the caption's {len(caption)} characters"
+                )
         last_end = end
 
 
@@ -357,6 +359,10 @@ def _no_unicode(text: str, key: str) -> Iterator[Breach]:
         yield Breach(key, f"has half of a surrogate pair at character {error.start}")
 
 
+def _span_is(start: int, end: int) -> str:
+    return f"the span is [{_shown(start)}, {_shown(end)})"
+
+
 def _kind(value: object) -> str:
     if value is None:
         return "null"
@@ -369,5 +375,8 @@ def _shown(value: Any) -> Any:
     """A value in a message: not longer than a line takes."""
     if isinstance(value, str):
         return value if len(value) <= 60 else value[:60] + "…"
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except ValueError:  # a number of more digits than Python writes
+        shown = type(value).__name__
     return shown if len(shown) <= 60 else shown[:60] + "…"
