@@ -60,6 +60,7 @@ class Rules:
             a record.
         agreement: whether offsets, tokens and caption must say the same.
         other_keys: whether keys may follow the record's own.
+        images: whether a record must have an image.
         min_similarity: the least ``umls_similarity``.
         max_words: a span ends within so many words between white space.
         wordpiece: if given, ``tokens`` and their positions must be as it makes them.
@@ -69,6 +70,7 @@ class Rules:
     offsets: Offsets | None = None
     agreement: bool = True
     other_keys: bool = False
+    images: bool = True
     min_similarity: float = 0.0
     max_words: int | None = None
     wordpiece: WordPiece | None = None
@@ -109,7 +111,7 @@ class Checker:
         wanted = RECORD_KEYS if form == "full" else MINIMISED_KEYS
         if tuple(record) != wanted:
             found += self._keys(record, wanted)
-        found += _values(record, form)
+        found += _values(record, form, images=self.rules.images)
         spans = record.get(SPANS)
         if type(spans) is not list:
             if SPANS in record:
@@ -177,7 +179,7 @@ class Checker:
         return found
 
 
-def _values(record: dict[str, Any], form: Form) -> Iterator[Breach]:
+def _values(record: dict[str, Any], form: Form, *, images: bool) -> Iterator[Breach]:
     """Types and contents of everything but the spans."""
     for key in _TEXTS if form == "full" else ("caption", "image"):
         value = record.get(key)
@@ -194,7 +196,9 @@ def _values(record: dict[str, Any], form: Form) -> Iterator[Breach]:
         yield Breach("caption", "is empty")
     image = record.get("image")
     if type(image) is str and (
-        not image or image[0] in "/\\" or ".." in image.replace("\\", "/").split("/")
+        (images and not image)
+        or image[:1] in ("/", "\\")
+        or ".." in image.replace("\\", "/").split("/")
     ):
         yield Breach("image", f"is {_shown(image)!r}, wanted a path inside the folder of images")
     items = record.get(_LIST_ITEMS, [])

@@ -15,6 +15,7 @@ __all__ = [
     "PROFILES",
     "RECORD_KEYS",
     "SPANS",
+    "SPAN_DETAILS",
     "SPAN_KEYS",
     "ConceptSpan",
     "Form",
@@ -77,6 +78,9 @@ class MinimisedRecord(TypedDict):
 
 #: The key of the spans, in both forms.
 SPANS: Final = "umls_meta_info"
+#: The column of Parquet beside the record that tells more of its spans, item by item: ``score``,
+#: ``label`` and ``negated`` of the mention.
+SPAN_DETAILS: Final = "span_details"
 RECORD_KEYS: Final = tuple(Record.__annotations__)
 SPAN_KEYS: Final = tuple(ConceptSpan.__annotations__)
 MINIMISED_KEYS: Final = tuple(MinimisedRecord.__annotations__)

@@ -152,7 +152,7 @@ def read_collection(
 def _read(
     path: Path, found: Collection, *, images: bool, progress: Progress | None
 ) -> Iterator[Seen]:
-    checker = Checker(Rules(form="full", other_keys=True))
+    checker = Checker(Rules(form="full", other_keys=True, images=False))
     for _, row in read_records(path, checker=checker, images=images, progress=progress):
         if isinstance(row, BadRow):
             found.bad += 1
