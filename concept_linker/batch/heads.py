@@ -81,8 +81,8 @@ def kind_of_head(path: Path, name: str, named: Kind | None) -> Kind:
     texts = [line.data.removeprefix(_BOM).strip() for line in head]
     texts = [text for text in texts if text]
     objects = [text.startswith(b"{") and _is_json(text) for text in texts]
-    if texts and not any(objects):
-        _refuse_document(texts, head, name)
+    if texts and not all(objects):
+        _refuse_document(texts, objects, head, name)
     if named is None:
         return "csv" if texts and not any(text.startswith(b"{") for text in texts) else "jsonl"
     if named != "jsonl":
@@ -102,11 +102,15 @@ def _is_json(text: bytes) -> bool:
     return True
 
 
-def _refuse_document(texts: Sequence[bytes], head: Sequence[Line], name: str) -> None:
+def _refuse_document(
+    texts: Sequence[bytes], objects: Sequence[bool], head: Sequence[Line], name: str
+) -> None:
     """One JSON value over many lines, or a list of all rows in one."""
     first = texts[0]
+    if all(objects[1:]) and len(texts) > 1:
+        return  # one bad row before good ones
     alone = len(texts) == 1 and len(head) < _LOOKED_AT
-    if first == b"[" or (first.startswith(b"[") and (alone or not _is_json(first))):
+    if first.startswith(b"[") and (alone or not _is_json(first)):
         after = first[1:].lstrip()
         if not after or after.startswith((b"{", b"]")):
             raise SourceError(name, f"looks like one JSON list, {_ONE_A_LINE} '.[]' FILE > NEW")

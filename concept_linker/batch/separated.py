@@ -82,7 +82,7 @@ class _Table:
             elif not row.problem and len(row.fields) != self._width:
                 reason = f"has {len(row.fields)} columns, wanted {self._width}"
                 row = row._replace(problem=reason)
-            elif not row.problem and after_unclosed and not self._is_clean(row.fields, text):
+            elif not row.problem and after_unclosed and not self._is_clean(row.fields, row.shown):
                 row = row._replace(problem=f"may belong to a row before it, where {_UNCLOSED}")
             if row.problem:
                 after_unclosed = after_unclosed or row.problem.startswith(_UNCLOSED)
@@ -137,21 +137,24 @@ class _Table:
         """Whether other rows are inside of a row of several lines."""
         if len(used) == 1 or self._width < 2:
             return False
-        rows = [self._leniently(one.text.replace('"', "")) for one in used[1:]]
-        clean = [len(row) == self._width and self._is_clean(row, "") for row in rows]
-        names = (field for n, row in enumerate(rows) if clean[n] for field in row)
-        if any(map(_FILE.fullmatch, names)):
+        rows = [one.text.replace('"', "").split(self._separator) for one in used[1:]]
+        clean = [len(row) == self._width and self._is_clean(row) for row in rows]
+        if any(is_clean and _names_a_file(row) for row, is_clean in zip(rows, clean, strict=True)):
             return True
         return any(clean[:-1]) if len(fields) != self._width else len(used) > 2 and all(clean)
 
-    def _is_clean(self, fields: Sequence[str], text: str) -> bool:
+    def _is_clean(self, fields: Sequence[str], text: bytes = b"") -> bool:
         """Whether it looks like a row, not like prose: that has a blank after its commas."""
-        whole = bool(fields[-1]) and text.count('"') % 2 == 0
+        whole = bool(fields[-1]) and (text.count(b'"') % 2 == 0 or _names_a_file(fields))
         return whole and (self._spaced or not self._looks_spaced(fields))
 
     @staticmethod
     def _looks_spaced(fields: Sequence[str]) -> bool:
         return any(field.startswith(" ") for field in fields[1:])
+
+
+def _names_a_file(fields: Sequence[str]) -> bool:
+    return any(map(_FILE.fullmatch, fields))
 
 
 def _bad(first: _Numbered, problem: str) -> SeparatedRow:
