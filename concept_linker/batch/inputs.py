@@ -112,8 +112,16 @@ def find_inputs(given: Iterable[str | PathLike[str]]) -> list[Path]:
 def _inside(folder: Path) -> Iterator[Path]:
     for path in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and _kind_of_name(path) and path.is_file():
+        if not hidden and _kind_of_name(path) and path.is_file() and not _is_of_a_run(path):
             yield path
+
+
+def _is_of_a_run(path: Path) -> bool:
+    """Whether it is what ``annotate`` writes beside its shards."""
+    folder = path.parent
+    if path.name == "progress.jsonl":
+        return (folder / "manifest.json").is_file()
+    return folder.name == "quarantine" and (folder.parent / "manifest.json").is_file()
 
 
 def _kind_of_name(path: Path) -> Kind | None:

@@ -138,8 +138,10 @@ class Monitor:
     def _postfix(self) -> str:
         done = self.here.annotated + sum(rows for rows, _ in self._begun.values())
         rate = done / max(self.elapsed, 1e-9)
-        linked = self.totals.linked / max(self.totals.mentions, 1)
-        return f"{rate:,.0f} captions/s, {linked:.0%} linked, {self.totals.bad:,} set aside"
+        mentions, linked = self.totals.mentions, ""
+        if mentions:
+            linked = f"{self.totals.linked / mentions:.0%} linked, "
+        return f"{rate:,.0f} captions/s, {linked}{self.totals.bad:,} set aside"
 
     def _write_metrics(self) -> None:
         if self._metrics is None:
