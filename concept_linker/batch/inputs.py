@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
 from shutil import copyfileobj
-from typing import Any, Literal
+from typing import Any
 
+from concept_linker.batch.heads import Kind, kind_of_head, separator_of
 from concept_linker.errors import BatchError
 from concept_linker.knowledge_base.checksum import sha256_of
 from concept_linker.triplets.finding import find_files
-from concept_linker.triplets.lines import lines
 from concept_linker.triplets.streams import is_parquet, side_car
 
 __all__ = ["InputFile", "Kind", "find_inputs", "identify", "spool_standard_input"]
-
-#: How rows stand in a file.
-Kind = Literal["jsonl", "csv", "tsv", "parquet"]
 
 _PACKED = ("", ".gz", ".zst")
 _ENDINGS: dict[str, Kind] = {".jsonl": "jsonl", ".csv": "csv", ".tsv": "tsv"}
@@ -42,6 +38,8 @@ class InputFile:
         sha256: its checksum.
         provenance_sha256: that of its side-car, empty where it has none.
         modified: when it was last changed, in nanoseconds.
+        separator: of a table, what separates its columns.
+        skip: of a table, how many lines come before its header.
     """
 
     path: Path
@@ -51,6 +49,8 @@ class InputFile:
     sha256: str
     provenance_sha256: str
     modified: int
+    separator: str = ","
+    skip: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """What makes it the same input: what it holds, wherever it lies."""
@@ -101,27 +101,32 @@ def identify(path: Path, *, name: str | None = None) -> InputFile:
         name: what messages call it; else its path.
 
     Raises:
+        SourceError: it holds what is not read here, which is named.
         OSError: it cannot be read.
     """
+    name = name or str(path)
     beside = side_car(path)
     before = path.stat()
+    kind = _kind(path, name)
+    separator, skip = (",", 0)
+    if kind in ("csv", "tsv"):
+        separator, skip = separator_of(path, name, kind)
     return InputFile(
         path=path.absolute(),
-        name=name or str(path),
-        kind=_kind(path),
+        name=name,
+        kind=kind,
         bytes=before.st_size,
         sha256=sha256_of(path),
         provenance_sha256=sha256_of(beside) if beside.is_file() else "",
         modified=before.st_mtime_ns,
+        separator=separator,
+        skip=skip,
     )
 
 
-def _kind(path: Path) -> Kind:
-    """Parquet is told by its first bytes, the others by name, else by what the first lines are."""
+def _kind(path: Path, name: str) -> Kind:
+    """Parquet is told by its first bytes, the others by name and what the first lines are."""
     if is_parquet(path):
         return "parquet"
-    kind = _kind_of_name(path)
-    if kind is None:
-        head = [line.data.lstrip() for line in itertools.islice(lines(path), 10)]
-        return "jsonl" if not head or any(line.startswith(b"{") for line in head) else "csv"
-    return kind if kind != "parquet" else "jsonl"
+    named = _kind_of_name(path)
+    return kind_of_head(path, name, "jsonl" if named == "parquet" else named)

@@ -90,6 +90,7 @@ def validate(
     profile: dict[str, Any] = {"offsets": offsets}
     if wanted := profile_of(like):
         profile = {**wanted, "offsets": offsets or wanted["offsets"]}
+        del profile["negated"]  # a record does not say which of its spans are
     rules = Rules(
         form=form_of_files(files),
         other_keys=other_keys,

@@ -13,6 +13,7 @@ from typing import Final
 
 from concept_linker.errors import InputError
 from concept_linker.knowledge_base.checksum import sha256_of
+from concept_linker.triplets.record import SPAN_DETAILS
 
 __all__ = ["RECORD_ENDINGS", "Given", "checksum", "find_files", "find_records", "label", "pattern"]
 
@@ -21,10 +22,9 @@ Given = str | PathLike[str] | Iterable[str | PathLike[str]]
 
 #: The endings of files of records.
 RECORD_ENDINGS: Final = (".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet")
-#: What commands put beside their output, or into its folder.
-_BESIDE: Final = (".provenance.jsonl", ".quarantine.jsonl")
-_PROGRESS: Final = "progress.jsonl"
-_QUARANTINE: Final = "quarantine"
+#: What commands put beside their output.
+_BESIDE: Final = (".provenance.jsonl", f".{SPAN_DETAILS}.jsonl", ".quarantine.jsonl")
+_MANIFEST: Final = "manifest.json"
 
 
 def find_records(given: Given) -> list[Path]:
@@ -77,7 +77,9 @@ def _meant(path: Path, endings: Collection[str]) -> list[Path]:
     if str(path) == "-" or path.is_file():
         return [path]
     if path.exists():
-        raise InputError(f"{path}: wanted a file or a folder, for it is read more than once")
+        raise InputError(
+            f"{path}: is a pipe or a device, wanted a file or a folder: it is read more than once"
+        )
     if not any(sign in str(path) for sign in "*?["):
         raise InputError(f"{path}: does not exist")
     fitting = sorted(map(Path, glob(str(path), recursive=True)))
@@ -96,8 +98,12 @@ def _inside(folder: Path, endings: Collection[str]) -> Iterator[Path]:
 
 
 def _is_beside(path: Path) -> bool:
-    in_run = path.name == _PROGRESS or path.parent.name == _QUARANTINE
-    return in_run or any(mark in path.name for mark in _BESIDE)
+    """Whether it is what commands write beside records, or what ``annotate`` does beside shards."""
+    folder = path.parent
+    of_run = (path.name == "progress.jsonl" and (folder / _MANIFEST).is_file()) or (
+        folder.name == "quarantine" and (folder.parent / _MANIFEST).is_file()
+    )
+    return of_run or any(mark in path.name for mark in _BESIDE)
 
 
 def label(files: Sequence[Path]) -> str:

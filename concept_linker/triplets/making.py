@@ -13,10 +13,10 @@ from concept_linker.knowledge_base.identity import is_cui
 from concept_linker.triplets.agreement import token_stream, word_limit
 from concept_linker.triplets.checking import Checker, Rules
 from concept_linker.triplets.offsets import DecodedCaption, visible_sources
-from concept_linker.triplets.record import ConceptSpan, Offsets, Record
+from concept_linker.triplets.record import ConceptSpan, Negated, Offsets, Record
 from concept_linker.triplets.wordpiece import WordPiece
 
-__all__ = ["how_made", "to_record"]
+__all__ = ["chosen", "how_made", "to_record"]
 
 _FLOAT32 = struct.Struct("<f")
 
@@ -37,11 +37,13 @@ def to_record(
     offsets: Offsets = "caption",
     min_similarity: float = 0.0,
     max_words: int | None = None,
+    negated: Negated = "drop",
 ) -> Record:
     """The record of an annotated caption: all eleven keys, in their order.
 
-    A mention becomes a span where its best candidate has a CUI.  Of mentions that overlap, the
-    one that begins first stays; of those that begin together, the longest.
+    A mention becomes a span where its best candidate has a CUI and the caption does not say that
+    it is absent: a record says what its image shows.  Of mentions that overlap, the one that begins
+    first stays; of those that begin together, the longest.
 
     Args:
         annotation: the caption and its mentions.
@@ -59,10 +61,12 @@ def to_record(
         offsets: index the caption, or are as published (``medconcept23m``).
         min_similarity: leave out candidates below it.
         max_words: leave out mentions that end past so many words between white space.
+        negated: ``"drop"`` leaves out mentions that are negated, ``"keep"`` makes spans of them as
+            of all others, which is what the published records do.
 
     Raises:
         InputError: something that no record may hold.
-        SettingsError: other ``offsets``.
+        SettingsError: other ``offsets``, or ``negated``.
 
     >>> heart = Candidate("C0018787", "Heart", "heart", 1.0, 0.9)
     >>> annotation = Annotation("The heart.", (Mention(4, 9, "heart", best=heart),))
@@ -71,8 +75,10 @@ def to_record(
     """
     if offsets not in ("caption", "medconcept23m"):
         raise SettingsError(f"offsets is {offsets!r}, wanted 'caption' or 'medconcept23m'")
+    if negated not in ("drop", "keep"):
+        raise SettingsError(f"negated is {negated!r}, wanted 'drop' or 'keep'")
     caption = annotation.text
-    chosen = list(_chosen(annotation, min_similarity, max_words))
+    found = list(chosen(annotation, min_similarity, max_words, negated))
     record = {
         "pmid": pmid,
         "pmc": pmc,
@@ -84,7 +90,7 @@ def to_record(
         "href": href,
         "caption": caption,
         "image": image,
-        "umls_meta_info": _spans(caption, chosen, tokenizer, offsets) if chosen else [],
+        "umls_meta_info": _spans(caption, found, tokenizer, offsets) if found else [],
     }
     # The spans agree with the caption by the way they are made.
     if breaches := Checker(Rules(form="full", agreement=False)).breaches(record):
@@ -97,6 +103,7 @@ def how_made(
     offsets: Offsets = "caption",
     min_similarity: float = 0.0,
     max_words: int | None = None,
+    negated: Negated = "drop",
     tokenizer: WordPiece | None = None,
 ) -> dict[str, Any]:
     """How :func:`to_record` makes records, for a file's metadata and the provenance's settings.
@@ -110,14 +117,16 @@ def how_made(
         "offsets": offsets,
         "min_similarity": min_similarity,
         "max_words": max_words,
+        "negated": negated,
         "tokens": tokens,
         **vocabulary,
     }
 
 
-def _chosen(
-    annotation: Annotation, min_similarity: float, max_words: int | None
+def chosen(
+    annotation: Annotation, min_similarity: float, max_words: int | None, negated: Negated
 ) -> Iterator[tuple[Mention, Candidate]]:
+    """The mentions that become spans, in their order, each with its best candidate."""
     caption = annotation.text
     limit = len(caption) if max_words is None else word_limit(caption, max_words)
     end = 0
@@ -127,6 +136,7 @@ def _chosen(
             best is not None
             and is_cui(best.concept_id)
             and best.similarity >= min_similarity
+            and (negated == "keep" or not mention.negated)
             and end <= mention.start
             and mention.end <= limit
         ):
@@ -136,7 +146,7 @@ def _chosen(
 
 def _spans(
     caption: str,
-    chosen: list[tuple[Mention, Candidate]],
+    found: list[tuple[Mention, Candidate]],
     tokenizer: WordPiece | None,
     offsets: Offsets,
 ) -> list[ConceptSpan]:
@@ -144,7 +154,7 @@ def _spans(
     sources = visible_sources(caption)
     decoded = DecodedCaption(caption, tokenizer) if offsets == "medconcept23m" else None
     spans: list[ConceptSpan] = []
-    for mention, best in chosen:
+    for mention, best in found:
         start, end = _without_blanks(caption, mention.start, mention.end)
         first, last = bisect_left(sources, start), bisect_left(sources, end)
         if first == last:

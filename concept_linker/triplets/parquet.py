@@ -16,6 +16,7 @@ from concept_linker.triplets.lines import BadRow, Progress
 from concept_linker.triplets.record import (
     MINIMISED_KEYS,
     RECORD_KEYS,
+    SPAN_DETAILS,
     SPANS,
     Form,
 )
@@ -196,9 +197,9 @@ class ParquetWriter:
 
 
 def other_columns(path: Path) -> pa.Schema:
-    """The columns of a Parquet file that are neither the record's nor its provenance."""
+    """The columns of a Parquet file that neither are the record's nor tell of it."""
     with open_parquet(path) as file:
-        own = {*RECORD_KEYS, PROVENANCE}
+        own = {*RECORD_KEYS, PROVENANCE, SPAN_DETAILS}
         return pa.schema([field for field in file.schema_arrow if field.name not in own])
 
 
@@ -272,13 +273,18 @@ def metadata_of(path: Path) -> dict[str, Any]:
 
 
 def read_rows(
-    path: Path, *, images: bool = False, progress: Progress | None = None
+    path: Path,
+    *,
+    images: bool = False,
+    details: bool = False,
+    progress: Progress | None = None,
 ) -> Iterator[dict[str, Any] | BadRow]:
     """The rows of a Parquet file, the record's keys first and in their order.
 
     Args:
         path: the file.
         images: rows carry their image's bytes, under :data:`IMAGE_BYTES`.
+        details: rows carry what the file tells of their spans, under ``span_details``.
         progress: told how many bytes have been read, by the share of rows.
 
     Raises:
@@ -292,7 +298,8 @@ def read_rows(
         if missing:
             raise SourceError(path, f"has no column {missing[0]!r}, wanted {', '.join(form)}")
         bundled = pa.types.is_struct(file.schema_arrow.field("image").type)
-        order = [*form, *(name for name in names if name not in form)]
+        left_out = {*form} if details else {*form, SPAN_DETAILS}
+        order = [*form, *(name for name in names if name not in left_out)]
         size = path.stat().st_size / max(1, file.metadata.num_rows)
         columns = order
         if bundled and not images:

@@ -15,10 +15,12 @@ __all__ = [
     "PROFILES",
     "RECORD_KEYS",
     "SPANS",
+    "SPAN_DETAILS",
     "SPAN_KEYS",
     "ConceptSpan",
     "Form",
     "MinimisedRecord",
+    "Negated",
     "Offsets",
     "Profile",
     "Record",
@@ -31,6 +33,8 @@ Form = Literal["full", "minimised"]
 #: What ``start_char`` and ``end_char`` count in: the caption itself, or the text that the published
 #: offsets index (:class:`~concept_linker.triplets.offsets.DecodedCaption`).
 Offsets = Literal["caption", "medconcept23m"]
+#: Whether a mention that the caption says is absent becomes a span (``keep``) or not (``drop``).
+Negated = Literal["drop", "keep"]
 
 
 class ConceptSpan(TypedDict):
@@ -74,6 +78,9 @@ class MinimisedRecord(TypedDict):
 
 #: The key of the spans, in both forms.
 SPANS: Final = "umls_meta_info"
+#: The column of Parquet beside the record that tells more of its spans, item by item: ``score``,
+#: ``label`` and ``negated`` of the mention.
+SPAN_DETAILS: Final = "span_details"
 RECORD_KEYS: Final = tuple(Record.__annotations__)
 SPAN_KEYS: Final = tuple(ConceptSpan.__annotations__)
 MINIMISED_KEYS: Final = tuple(MinimisedRecord.__annotations__)
@@ -86,17 +93,29 @@ class Profile(TypedDict):
         offsets: see :data:`Offsets`.
         min_similarity: the least ``umls_similarity``.
         max_words: a span ends within so many words between white space; ``None`` is all.
+        negated: see :data:`Negated`.
     """
 
     offsets: Offsets
     min_similarity: float
     max_words: int | None
+    negated: Negated
 
 
 #: Name → profile.  ``medconcept23m`` does as the published data set does.
 PROFILES: Final[dict[str, Profile]] = {
-    "exact": {"offsets": "caption", "min_similarity": 0.0, "max_words": None},
-    "medconcept23m": {"offsets": "medconcept23m", "min_similarity": 0.8, "max_words": 75},
+    "exact": {
+        "offsets": "caption",
+        "min_similarity": 0.0,
+        "max_words": None,
+        "negated": "drop",
+    },
+    "medconcept23m": {
+        "offsets": "medconcept23m",
+        "min_similarity": 0.8,
+        "max_words": 75,
+        "negated": "keep",
+    },
 }
 
 _encode = json.JSONEncoder(allow_nan=False).encode

@@ -132,7 +132,7 @@ def converting(
         return cast(dict[str, Any], made), left_out
 
     metadata = how_made(**profile)
-    del metadata["tokens"]  # they stay as they are
+    del metadata["tokens"], metadata["negated"]  # they stay as they are
     return Job(step, Rules("full", offsets="caption", other_keys=other_keys), metadata=metadata)
 
 

@@ -144,7 +144,7 @@ def count(given: Given, *, kb: str | None = "open", progress: Progress | None = 
         kb: the knowledge base that knows the concepts' names and groups, or ``None``.
         progress: told how many bytes have been read.
     """
-    checker = Checker(Rules(other_keys=True))
+    checker = Checker(Rules(other_keys=True, images=False))
     found = Statistics(offsets=checker.offsets)
     # A set of whole numbers: six million articles take 500 MB as strings.
     articles: set[int] = set()

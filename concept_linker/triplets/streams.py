@@ -19,7 +19,7 @@ from concept_linker.triplets.containers import no_lines_of_json
 from concept_linker.triplets.lines import BadRow, Progress, edges, head_of, lines, parse
 from concept_linker.triplets.placing import beside
 from concept_linker.triplets.provenance import Provenance
-from concept_linker.triplets.record import Form, dump
+from concept_linker.triplets.record import SPAN_DETAILS, Form, dump
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -103,6 +103,7 @@ def read_records(
     *,
     checker: Checker | None = None,
     images: bool = False,
+    details: bool = False,
     mend: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
@@ -112,6 +113,8 @@ def read_records(
         path: JSON Lines (plain, gzip, zstd) or Parquet, told by its first bytes.
         checker: what checks them; without one, by the rules that hold for every record.
         images: rows of Parquet carry their image's bytes too, under ``image_bytes``.
+        details: rows of Parquet carry what it tells of their spans, under ``span_details``: an item
+            a span.
         mend: take off byte order marks and carriage returns; else they are breaches.
         progress: told how many bytes have been read.
 
@@ -128,14 +131,17 @@ def read_records(
     if is_parquet(path):
         from concept_linker.triplets.parquet import IMAGE_BYTES, read_rows
 
-        for number, row in enumerate(read_rows(path, images=images, progress=progress), start=1):
+        rows = read_rows(path, images=images, details=details, progress=progress)
+        for number, row in enumerate(rows, start=1):
             if isinstance(row, dict):
-                data = row.pop(IMAGE_BYTES, None)
+                data, told = row.pop(IMAGE_BYTES, None), row.pop(SPAN_DETAILS, None)
                 if row.get(PROVENANCE, 0) is None:
                     del row[PROVENANCE]
                 row = _checked(row, checker, None)
                 if images and isinstance(row, dict):
                     row[IMAGE_BYTES] = data
+                if told is not None and isinstance(row, dict):
+                    row[SPAN_DETAILS] = told
             yield number, row
         return
     if told := no_lines_of_json(head_of(path)):

@@ -146,7 +146,7 @@ def read_collection(
 def _read(
     files: list[Path], found: Collection, *, images: bool, progress: Progress | None
 ) -> Iterator[Seen]:
-    checker = Checker(Rules(form="full", other_keys=True))
+    checker = Checker(Rules(form="full", other_keys=True, images=False))
     for _, _, row in read_all(files, checker=checker, images=images, mend=True, progress=progress):
         if isinstance(row, BadRow):
             found.bad += 1

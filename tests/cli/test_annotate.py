@@ -29,7 +29,8 @@ def test_it_says_what_it_did(run: Run, base: Path, captions: Path, tmp_path: Pat
     assert second == "3 mentions, 100.0% linked to a concept, 3 in records (those with a CUI)"
     assert "captions/s with 1 worker, " in third
     assert "Annotating: 100%" in done.err
-    assert done.err.endswith(f"1 bad row set aside in {out / 'quarantine'}\n")
+    aside = f"1 bad row set aside in {out / 'quarantine'}; first {captions}, line 4: text: is empty"
+    assert done.err.endswith(f"{aside}\n")
     again = run(*arguments, "--image", "id", "--format", "jsonl", "--quiet")
     assert (again.status, again.out) == (1, "")
     last = run(*arguments, "--image", "id", "--format", "jsonl", "--json", "--quiet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -115,6 +116,22 @@ def test_which_mentions_become_spans() -> None:
     assert places(min_similarity=0.8) == [(0, 9), (11, 21)]
     assert places(max_words=3) == [(0, 9)]
     assert places(**PROFILES["medconcept23m"]) == [(0, 10 - 1), (12 - 1, 22 - 1)]
+
+
+def test_what_the_caption_says_is_absent_is_left_out_unless_it_shall_be_kept() -> None:
+    best = Candidate("C0000001", "", "", 1.0, 0.9)
+    text = "No lesion of the pelvis."
+    lesion, pelvis = Mention(3, 9, "lesion", negated=True, best=best), Mention(17, 23, "pelvis")
+    annotation = Annotation(text, (lesion, replace(pelvis, best=best)))
+
+    def starts(**options: Any) -> list[int]:
+        record = to_record(annotation, image="a.jpg", **options)
+        return [span["start_char"] for span in record["umls_meta_info"]]
+
+    assert starts() == starts(**PROFILES["exact"]) == [17]
+    assert starts(negated="keep") == starts(**PROFILES["medconcept23m"]) == [3, 17]
+    with pytest.raises(SettingsError, match="negated is 'mark', wanted 'drop' or 'keep'"):
+        starts(negated="mark")
 
 
 def test_a_mention_inside_a_word(wordpiece: WordPiece) -> None:
