@@ -25,6 +25,7 @@ from concept_linker.cli.rewriting import (
     Like,
     OtherKeys,
     Tokenizer,
+    hint_other_keys,
     profile_of,
     wordpiece,
 )
@@ -44,8 +45,8 @@ is 1.
 
 app = CommandLine(help=_HELP)
 
-#: So many keys are counted apart, and so many named in a hint: a bad file may have any number.
-_MOST_KEYS, _MOST_NAMED = 200, 8
+#: So many keys are counted apart: a bad file may have any number.
+_MOST_KEYS = 200
 
 
 @app.command()
@@ -80,7 +81,7 @@ def validate(
         concept-linker records validate figures.jsonl
         concept-linker records validate medconcept.jsonl --like medconcept23m
     """
-    from concept_linker.triplets.checking import NO_KEY, Checker, Rules
+    from concept_linker.triplets.checking import Checker, Rules, note_unknown
     from concept_linker.triplets.lines import ENDS, BadRow
     from concept_linker.triplets.running import form_of_files
     from concept_linker.triplets.streams import read_all
@@ -100,7 +101,7 @@ def validate(
     checker = Checker(rules)
     rows = bad = breaches = 0
     keys: Counter[str] = Counter()
-    others: dict[str, None] = {}
+    unknown: dict[str, None] = {}
     ends = False
     with bar("Validating", size_of(files), "B", quiet=quiet) as progress:
         for file, number, row in read_all(files, checker=checker, progress=progress):
@@ -108,12 +109,11 @@ def validate(
             if not isinstance(row, BadRow):
                 continue
             bad += 1
+            note_unknown(unknown, row.breaches)
             for breach in row.breaches:
                 breaches += 1
                 key = re.sub(r"\[.*\]", "", breach.key)
                 keys[key if key in keys or len(keys) < _MOST_KEYS else "…"] += 1
-                if breach.reason == NO_KEY and len(others) < _MOST_NAMED:
-                    others[breach.key] = None
                 ends |= breach in ENDS
                 if shown and breaches > shown:
                     continue
@@ -131,8 +131,7 @@ def validate(
         for key, count in keys.most_common():
             print(printable(f"  {key}: {counted(count, 'breach')}"))
         _print_offsets(checker.offsets)
-    if others:
-        note(f"--other-keys lets keys follow the record's own, here: {', '.join(others)}")
+    hint_other_keys(unknown)
     if ends:
         note("`concept-linker records repair` takes off byte order marks and CRLF")
     if bad:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,7 @@ __all__ = [
     "Like",
     "OtherKeys",
     "Tokenizer",
+    "hint_other_keys",
     "profile_of",
     "register",
     "wordpiece",
@@ -178,7 +180,14 @@ def _rewrite(
             print(f"{counted(summary.spans_left_out, 'span')} left out")
     if set_aside:
         note(f"{counted(summary.bad, 'bad row')} set aside in {set_aside}")
+        hint_other_keys(summary.unknown)
         raise typer.Exit(1)
+
+
+def hint_other_keys(unknown: Iterable[str]) -> None:
+    """Says which option lets keys follow the record's own, where rows are bad for these alone."""
+    if names := ", ".join(unknown):
+        note(f"--other-keys lets keys follow the record's own, here: {names}")
 
 
 def profile_of(like: str | None) -> Profile | None:

@@ -7,7 +7,7 @@ import math
 import re
 import struct
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -25,12 +25,13 @@ from concept_linker.triplets.record import (
 )
 from concept_linker.triplets.wordpiece import WordPiece
 
-__all__ = ["NO_KEY", "PROVENANCE", "Breach", "Checker", "Rules", "form_of"]
+__all__ = ["PROVENANCE", "Breach", "Checker", "Rules", "form_of", "note_unknown"]
 
 #: The key under which a row carries its provenance inside this library and in Parquet.
 PROVENANCE: Final = "provenance"
-#: Why a key is a breach where no other keys may follow.
-NO_KEY: Final = "is no key of the record"
+#: Why a key is a breach where no other keys may follow, and how many such are named.
+_NO_KEY = "is no key of the record"
+_MOST_UNKNOWN = 8
 #: The cosine of two equal float32 vectors may come out a step or two above 1.
 _MOST_SIMILAR = 1.0 + 2**-22
 #: What a column of Parquet holds, and far past the end of any caption.
@@ -90,6 +91,13 @@ def form_of(record: dict[str, Any]) -> Form:
     return "full" if any(key in record for key in RECORD_KEYS[:8]) else "minimised"
 
 
+def note_unknown(unknown: dict[str, None], breaches: Iterable[Breach]) -> None:
+    """Adds the keys that are breaches only because no other keys may follow; the first few."""
+    for breach in breaches:
+        if breach.reason == _NO_KEY and len(unknown) < _MOST_UNKNOWN:
+            unknown[breach.key] = None
+
+
 class Checker:
     """Checks records, and counts which text their offsets index.
 
@@ -143,7 +151,7 @@ class Checker:
             yield Breach(key, "is missing")
         for key in others:
             if not self.rules.other_keys:
-                yield Breach(_shown(key), NO_KEY)
+                yield Breach(_shown(key), _NO_KEY)
             else:
                 yield from _no_json(record[key], _shown(key))
         if PROVENANCE in record:

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, TypedDict
 
 __all__ = [
     "MINIMISED_KEYS",
+    "OTHER_KEYS",
     "PROFILES",
     "RECORD_KEYS",
     "SPANS",
@@ -81,6 +82,9 @@ SPANS: Final = "umls_meta_info"
 #: The column of Parquet beside the record that tells more of its spans, item by item: ``score``,
 #: ``label`` and ``negated`` of the mention.
 SPAN_DETAILS: Final = "span_details"
+#: The column of Parquet that holds, as JSON, what no other column has a place for; null where that
+#: is nothing, and then it is no key of the row.
+OTHER_KEYS: Final = "other_keys"
 RECORD_KEYS: Final = tuple(Record.__annotations__)
 SPAN_KEYS: Final = tuple(ConceptSpan.__annotations__)
 MINIMISED_KEYS: Final = tuple(MinimisedRecord.__annotations__)

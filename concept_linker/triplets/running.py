@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from concept_linker.errors import InputError
 from concept_linker.quarantine import Quarantine
-from concept_linker.triplets.checking import PROVENANCE, Breach, Checker, Rules, form_of
+from concept_linker.triplets.checking import (
+    PROVENANCE,
+    Breach,
+    Checker,
+    Rules,
+    form_of,
+    note_unknown,
+)
 from concept_linker.triplets.finding import Given, find_records
 from concept_linker.triplets.lines import BadRow, Progress
 from concept_linker.triplets.making import how_made
@@ -61,6 +68,8 @@ class Summary:
         bad: how many were set aside.
         spans_left_out: how many spans the written records have lost.
         offsets: which text the offsets of the input index (see :class:`Checker`).
+        unknown: keys of rows that were set aside because no other keys may follow the record's
+            own; a few of them.
     """
 
     rows: int = 0
@@ -68,6 +77,7 @@ class Summary:
     bad: int = 0
     spans_left_out: int = 0
     offsets: Counter[str] = field(default_factory=Counter)
+    unknown: dict[str, None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +206,7 @@ def rewrite(
         ):
             summary.rows += 1
             if isinstance(row, BadRow):
+                note_unknown(summary.unknown, row.breaches)
                 quarantine.bad(file, number, str(row), row=row.text[:_SHOWN])
                 continue
             made, left_out = job.step(row) if job.step else (row, [])

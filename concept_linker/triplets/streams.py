@@ -19,7 +19,7 @@ from concept_linker.triplets.containers import no_lines_of_json
 from concept_linker.triplets.lines import BadRow, Progress, edges, head_of, lines, parse
 from concept_linker.triplets.placing import beside
 from concept_linker.triplets.provenance import Provenance
-from concept_linker.triplets.record import SPAN_DETAILS, Form, dump
+from concept_linker.triplets.record import OTHER_KEYS, SPAN_DETAILS, Form, dump
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -135,8 +135,9 @@ def read_records(
         for number, row in enumerate(rows, start=1):
             if isinstance(row, dict):
                 data, told = row.pop(IMAGE_BYTES, None), row.pop(SPAN_DETAILS, None)
-                if row.get(PROVENANCE, 0) is None:
-                    del row[PROVENANCE]
+                for name in (PROVENANCE, OTHER_KEYS):
+                    if row.get(name, 0) is None:
+                        del row[name]
                 row = _checked(row, checker, None)
                 if images and isinstance(row, dict):
                     row[IMAGE_BYTES] = data
@@ -167,6 +168,7 @@ def read_all(
     *,
     checker: Checker | None = None,
     images: bool = False,
+    details: bool = False,
     mend: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[tuple[Path, int, dict[str, Any] | BadRow]]:
@@ -178,7 +180,7 @@ def read_all(
     """
     for file in files:
         for number, row in read_records(
-            file, checker=checker, images=images, mend=mend, progress=progress
+            file, checker=checker, images=images, details=details, mend=mend, progress=progress
         ):
             yield file, number, row
 

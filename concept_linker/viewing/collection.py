@@ -14,7 +14,7 @@ from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.triplets.checking import PROVENANCE, Checker, Rules
 from concept_linker.triplets.finding import Given, find_records, label
 from concept_linker.triplets.lines import BadRow, Progress
-from concept_linker.triplets.record import SPANS, Record
+from concept_linker.triplets.record import SPAN_DETAILS, SPANS, Record
 from concept_linker.triplets.repairing import repair
 from concept_linker.triplets.streams import has_images, read_all
 from concept_linker.viewing.concepts import semantic_group
@@ -23,6 +23,8 @@ __all__ = ["Collection", "Seen", "Span", "Standing", "compare", "has_images", "r
 
 #: Published similarities that stand for equal are up to two float32 steps below 1.
 _EQUAL = 1.0 - 2**-22
+#: The key of the score beside a span.
+_SCORE = "score"
 
 
 class Standing(IntEnum):
@@ -35,13 +37,14 @@ class Standing(IntEnum):
 
 
 class Span(NamedTuple):
-    """A mention in a caption, in code points."""
+    """A mention in a caption, in code points; ``score`` is ``None`` where the file has none."""
 
     start: int
     end: int
     cui: str
     similarity: float
     standing: Standing = Standing.SAME
+    score: float | None = None
 
 
 @dataclass(slots=True)
@@ -147,7 +150,9 @@ def _read(
     files: list[Path], found: Collection, *, images: bool, progress: Progress | None
 ) -> Iterator[Seen]:
     checker = Checker(Rules(form="full", other_keys=True, images=False))
-    for _, _, row in read_all(files, checker=checker, images=images, mend=True, progress=progress):
+    for _, _, row in read_all(
+        files, checker=checker, images=images, details=True, mend=True, progress=progress
+    ):
         if isinstance(row, BadRow):
             found.bad += 1
         else:
@@ -155,6 +160,9 @@ def _read(
 
 
 def _seen(row: dict[str, Any]) -> Seen:
+    scores = _scores(row)
+    for span, score in zip(row[SPANS], scores, strict=True):
+        span[_SCORE] = score  # so that it goes with its span, wherever that is placed
     record, _ = repair(cast(Record, row))
     about = row.get(PROVENANCE) or {}
     return Seen(
@@ -166,14 +174,25 @@ def _seen(row: dict[str, Any]) -> Seen:
                 span["end_char"],
                 span["umls_cui"],
                 1.0 if span["umls_similarity"] >= _EQUAL else span["umls_similarity"],
+                score=span[_SCORE],
             )
-            for span in record[SPANS]
+            for span in cast(list[dict[str, Any]], record[SPANS])
         ],
         label=record["fig_label"],
         pmc=record["pmc"],
         licence=about.get("licence") or "",
         image_bytes=row.get("image_bytes"),
     )
+
+
+def _scores(row: dict[str, Any]) -> list[float | None]:
+    """What the column beside the record says of each span, if it says so of all."""
+    spans, details = row[SPANS], row.get(SPAN_DETAILS)
+    if type(details) is list and len(details) == len(spans):
+        scores = [one.get(_SCORE) if type(one) is dict else None for one in details]
+        if all(type(score) is float and 0.0 <= score <= 1.0 for score in scores):
+            return scores
+    return [None] * len(spans)
 
 
 def compare(ours: list[Span], theirs: list[Span]) -> tuple[list[Span], list[Span]]:

@@ -248,6 +248,11 @@ def test_other_keys_are_named_with_the_option_that_lets_them_follow(
     assert done.status == 1
     hint = "--other-keys lets keys follow the record's own, here: mentions, licence\n"
     assert done.err == hint
+    output = tmp_path / "out.jsonl"
+    done = run("records", "convert", "-q", path, "-o", output)
+    assert done.err == f"3 bad rows set aside in {output}.quarantine.jsonl\n{hint}"
+    assert run("records", "convert", "-q", path, "-o", output, "--other-keys").status == 0
+    assert [json.loads(line) for line in output.read_text().splitlines()] == [row] * 3
     assert run("records", "validate", "-q", path, "--other-keys").status == 0
 
 
@@ -258,3 +263,26 @@ def test_any_number_of_other_keys_costs_no_memory(run: Run, exact: Path, tmp_pat
     assert len(done.out.splitlines()) < 300
     assert "  …: 1,800 breaches" in done.out
     assert len(done.err) < 300
+
+
+def test_what_annotate_writes_is_valid_as_it_is(
+    run: Run, tmp_path: Path, open_base: KnowledgeBase
+) -> None:
+    """Columns beside the record that say nothing, or tell of its spans, are no other keys."""
+    captions = tmp_path / "captions.csv"
+    captions.write_text("caption,image\nA lesion of the lung.,a.jpg\nA liver.,b.jpg\n")
+    annotate = ("annotate", captions, "--workers", "1", "-q", "--detector", "dictionary")
+    assert run(*annotate, "-o", tmp_path / "plain").status == 0
+    assert run(*annotate, "-o", tmp_path / "more", "--mentions").status == 0
+    for folder, options, status in (("plain", (), 0), ("more", (), 1), ("more", OTHERS, 0)):
+        done = run("records", "validate", tmp_path / folder, "-q", *options)
+        assert (done.status, "2 rows" in done.out) == (status, True), done.out + done.err
+        output = tmp_path / "out.parquet"
+        done = run("records", "convert", tmp_path / folder, "-o", output, "-q", *options)
+        assert done.status == status
+        assert ("--other-keys lets keys follow the record's own, here: mentions" in done.err) == (
+            status == 1
+        )
+
+
+OTHERS = ("--other-keys",)
