@@ -26,14 +26,44 @@ BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 SHELL = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_code_blocks_run(
-    page: Path, open_base: KnowledgeBase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+#: Every block of every page, by the page's name and its number there.
+BLOCKS = {
+    f"{page.name}-{number}": block
+    for page in PAGES
+    for number, block in enumerate(BLOCK.findall(page.read_text(encoding="utf-8")), start=1)
+}
+#: What starts processes, which read the file again that a reader has put it into.
+OF_PROCESSES = {name for name, block in BLOCKS.items() if re.search(r"annotate\(|n_process", block)}
+
+
+@pytest.mark.parametrize("name", sorted(BLOCKS.keys() - OF_PROCESSES))
+def test_every_code_block_runs_alone(
+    name: str, open_base: KnowledgeBase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {"__name__": "__main__"}
-    for block in BLOCK.findall(page.read_text(encoding="utf-8")):
-        exec(compile(block, str(page), "exec"), names)  # noqa: S102
+    exec(compile(BLOCKS[name], name, "exec"), {"__name__": "__main__"})  # noqa: S102
+
+
+@pytest.mark.parametrize("name", sorted(OF_PROCESSES))
+def test_blocks_that_start_processes_run_as_scripts(
+    name: str, open_base: KnowledgeBase, tmp_path: Path
+) -> None:
+    script = tmp_path / "example.py"
+    script.write_text(BLOCKS[name], encoding="utf-8")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        [sys.executable, script.name],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_some_block_starts_processes() -> None:
+    assert {name.partition("-")[0] for name in OF_PROCESSES} == {"annotate.md"}
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the commands are written for a POSIX shell")
