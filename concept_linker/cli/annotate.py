@@ -226,7 +226,9 @@ def _settings(given: list[str]) -> dict[str, Any]:
     for one in given:
         name, equals, value = one.partition("=")
         if not equals or not name:
-            raise SettingsError(f"--setting {one!r}, wanted NAME=VALUE")
+            from concept_linker.linker import LinkerSettings
+
+            raise SettingsError(f"--setting {one!r}, wanted NAME=VALUE of {LinkerSettings.told()}")
         try:
             settings[name] = json.loads(value)
         except ValueError:
@@ -252,8 +254,8 @@ def _print(summary: Summary, *, kept: bool) -> None:
         f"{summary.spans:,} in records (those with a CUI)"
     )
     if summary.negated:
-        done = "are among them" if kept else "are left out"
-        print(f"{summary.negated:,} with a CUI that captions say are absent {done}")
+        done = "kept in" if kept else "left out of"
+        print(f"{counted(summary.negated, 'negated mention')} with a CUI {done} records")
     if not summary.here:
         print("nothing was left to do")
         return

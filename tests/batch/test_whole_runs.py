@@ -451,16 +451,25 @@ def test_killed_at_random_moments_it_ends_as_if_nothing_had_been(
     assert not list(out.glob(".*.part"))
 
 
-def test_ctrl_c_stops_cleanly_and_workers_end(small_base: Path, tmp_path: Path) -> None:
+def noted(out: Path) -> list[str]:
+    """The shards that a run has noted as finished."""
+    path = out / "progress.jsonl"
+    return path.read_text().splitlines() if path.is_file() else []
+
+
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_when_asked_it_stops_cleanly_and_workers_end(
+    small_base: Path, tmp_path: Path, asked: signal.Signals
+) -> None:
     path = write_lines(tmp_path / "a.jsonl", captions(10_000))
     out = tmp_path / "out"
     # Where the tests run in the background, a shell has told them to ignore it.
     heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     process = start(small_base, path, out, stderr=subprocess.PIPE, preexec_fn=heard)
-    while process.poll() is None and len(shards_in(out)) < 2:
+    while process.poll() is None and len(noted(out)) < 2:
         time.sleep(0.01)
     workers = psutil.Process(process.pid).children()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(asked)
     _, told = process.communicate(timeout=20)
     assert process.returncode == 130
     assert told.decode().splitlines() == [
@@ -468,6 +477,11 @@ def test_ctrl_c_stops_cleanly_and_workers_end(small_base: Path, tmp_path: Path) 
     ]
     assert not psutil.wait_procs(workers, timeout=10)[1]
     assert not list(out.glob(".*.part"))
+    there = 100 * len(noted(out))
+    assert there >= 200
+    assert start(small_base, path, out).wait() == 0
+    last_run = json.loads((out / "manifest.json").read_bytes())["result"]["last_run"]
+    assert last_run["captions"] == 10_000 - there
 
 
 def test_two_runs_do_not_share_a_folder(annotate: Any, small_base: Path, tmp_path: Path) -> None:
