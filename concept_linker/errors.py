@@ -13,6 +13,7 @@ __all__ = [
     "BatchError",
     "CloudError",
     "ConceptLinkerError",
+    "ImageError",
     "InputError",
     "KnowledgeBaseError",
     "SettingsError",
@@ -46,6 +47,21 @@ class ArticleError(ConceptLinkerError):
 
 class CloudError(ConceptLinkerError):
     """PMC's Cloud Service did not give what was asked for."""
+
+
+class ImageError(ConceptLinkerError, OSError):
+    """An image that is not there, lies outside its folder, or cannot be read.
+
+    Args:
+        image: its path, as it was given.
+        problem: what is wrong with it.
+    """
+
+    def __init__(self, image: Path | str, problem: str) -> None:
+        name = str(image)
+        shown = name if len(name) <= 60 else name[:60] + "…"
+        super().__init__(f"image {shown!r}: {problem}")
+        self.problem = problem
 
 
 class SourceError(ConceptLinkerError):

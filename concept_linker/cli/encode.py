@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from concept_linker.cli.console import bar, print_json
+from concept_linker.cli.console import bar, counted, note, print_json
 from concept_linker.cli.options import JsonFlag, QuietFlag, existing_records, one_of
 
 __all__ = ["register"]
@@ -63,6 +63,9 @@ def encode(
 ) -> None:
     """Encode images and captions, for 'retrieval'. A run that was cut goes on where it was.
 
+    An image that cannot be read costs its own row, which is zeros; it is listed in
+    FOLDER/unreadable.csv, and the exit status is 1.
+
     Examples:
 
         concept-linker encode pmc-9k --model concepts-halves -o baseline
@@ -72,15 +75,24 @@ def encode(
     from concept_linker.encoders import load_encoder
     from concept_linker.encoders.concepts import ConceptEncoder
     from concept_linker.evaluation.holdout.folder import load_pairs
+    from concept_linker.images.files import check_folder
 
-    encoder = load_encoder(model, images, device=device, trust_code=trust_code)
     pairs = load_pairs(triplets)
+    if images is not None:
+        check_folder(images, (pair.image for pair in pairs))
+    encoder = load_encoder(model, images, device=device, trust_code=trust_code)
     if isinstance(encoder, ConceptEncoder):
         encoder.fit(pairs)
     with bar("Encoding", 2 * len(pairs), "rows", quiet=quiet) as progress:
         done = run(pairs, encoder, output, batch_size=batch_size, progress=progress)
     files = {"images": str(done.images), "texts": str(done.texts), "ids": str(done.ids)}
+    listed = str(done.unreadable_list) if done.unreadable_list else None
     if as_json:
-        print_json({"pairs": len(pairs), **files})
+        about = {"unreadable": done.unreadable, "unreadable_list": listed}
+        print_json({"pairs": len(pairs), **files, **about})
     else:
         print("\n".join(files.values()))
+    if listed:
+        bad = counted(done.unreadable, "image")
+        note(f"{bad} cannot be read, each a row of zeros: listed in {listed}")
+        raise typer.Exit(1)

@@ -96,6 +96,7 @@ def build(
                 "of_articles": len(built.survey.articles),
                 "left_out": built.removed_by_reason(),
                 "refused": len(built.refused),
+                "flat_images": built.flat,
                 "faults": faults,
             }
         )
@@ -109,6 +110,8 @@ def build(
             print(f"  {count:>7,} left out: {reason}")
         if built.refused:
             print(f"  {len(built.refused):>7,} rows are no pairs: {output / 'refused.csv'}")
+        if built.flat:
+            print(f"  {built.flat:>7,} have an image that is all one grey: not compared by hash")
         if verify and not faults:
             print(_VERIFIED)
     _end(output, faults)
@@ -150,10 +153,13 @@ def verify(
 def _image_hashes(path: Path | None) -> ImageHashes | None:
     if path is None:
         return None
+    from concept_linker.cli.images import note_unmarked
     from concept_linker.evaluation.holdout.leaks import ImageHashes
     from concept_linker.evaluation.near_duplicates.hashing import read_hashes
 
-    return ImageHashes(read_hashes(path))
+    table = read_hashes(path)
+    note_unmarked(path, table)
+    return ImageHashes(table)
 
 
 def _faults(holdout: Path, triplets: Path, hashes: ImageHashes | None) -> list[str]:

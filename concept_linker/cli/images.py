@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from concept_linker.cli.console import bar, counted, note, print_json
-from concept_linker.cli.options import JsonFlag, QuietFlag, existing_file
+from concept_linker.cli.options import JsonFlag, QuietFlag, existing_file, existing_records
 from concept_linker.cli.parser import CommandLine
 
 if TYPE_CHECKING:
     from concept_linker.evaluation.near_duplicates.duplicates import Duplicate
+    from concept_linker.evaluation.near_duplicates.hashing import HashTable, ImageHash
 
-__all__ = ["app"]
+__all__ = ["app", "note_unmarked"]
 
 app = CommandLine(help="Hash images and find near-duplicates.")
 
@@ -38,7 +39,7 @@ def hash_command(
         Path | None,
         typer.Option(
             metavar="RECORDS",
-            callback=existing_file,
+            callback=existing_records,
             help="Hash the images of these records, by the paths that they give.",
         ),
     ] = None,
@@ -47,7 +48,8 @@ def hash_command(
 ) -> None:
     """Write the perceptual hash of every image, with all paths of a hash.
 
-    Images that cannot be read are listed in CSV.unreadable.csv, and the exit status is 1.
+    Images that are all one grey have no hash; the column Flat is 1. Images that cannot be read are
+    listed in CSV.unreadable.csv, and the exit status is 1; so it is where rows of RECORDS are bad.
 
     Examples:
 
@@ -56,22 +58,23 @@ def hash_command(
     """
     from concept_linker.evaluation.near_duplicates import hashing
 
-    paths: Iterable[str] = hashing.images_in(images) if triplets is None else _paths(triplets)
+    refused: list[int] = []
+    paths = hashing.images_in(images) if triplets is None else _paths(images, triplets, refused)
     listed = output.with_name(output.name + ".unreadable.csv")
-    total = len(paths) if isinstance(paths, list) else None
-    seen = 0
-    with bar("Hashing", total, "images", quiet=quiet) as progress:
+    flat: list[str] = []
 
-        def count() -> None:
-            nonlocal seen
-            seen += 1
-            progress(1)
+    def counted_flat(hashes: Iterable[ImageHash]) -> Iterator[ImageHash]:
+        for one in hashes:
+            if one.flat:
+                flat.append(one.path)
+            yield one
 
-        hashes = hashing.hash_images(images, paths, progress=count)
-        bad = hashing.write_hashes(output, hashes)
+    with bar("Hashing", len(paths), "images", quiet=quiet) as progress:
+        hashes = hashing.hash_images(images, paths, progress=lambda: progress(1))
+        bad = hashing.write_hashes(output, counted_flat(hashes))
     listed.unlink(missing_ok=True)
     if bad:
-        with listed.open("w", encoding="utf-8", newline="") as stream:
+        with listed.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
             writer = csv.writer(stream, lineterminator="\n")
             writer.writerow(("path", "problem"))
             writer.writerows((one.path, one.problem) for one in bad)
@@ -79,22 +82,44 @@ def hash_command(
         print_json(
             {
                 "output": str(output),
-                "images": seen,
+                "images": len(paths),
+                "flat": len(flat),
                 "unreadable": len(bad),
                 "unreadable_list": str(listed) if bad else None,
+                "bad_rows": len(refused),
             }
         )
     else:
-        print(f"{output}: {counted(seen, 'image')}")
+        print(f"{output}: {counted(len(paths), 'image')}")
+    if flat:
+        some = f"{', '.join(flat[:3])}{', …' * (len(flat) > 3)}"
+        note(f"{counted(len(flat), 'image')} all one grey, without a hash: {some}")
     if bad:
         note(f"{counted(len(bad), 'image')} cannot be read: listed in {listed}")
+    if refused:
+        rows = counted(len(refused), "bad row")
+        note(f"{rows} left out; `concept-linker records validate` says why")
+    if bad or refused:
         raise typer.Exit(1)
 
 
-def _paths(triplets: Path) -> list[str]:
+def _paths(images: Path, triplets: Path, refused: list[int]) -> list[str]:
     from concept_linker.evaluation.pairs import read_pairs
+    from concept_linker.images.files import check_folder
 
-    return list(dict.fromkeys(pair.image for pair in read_pairs(triplets)))
+    pairs = read_pairs(triplets, lambda row, why: refused.append(row))
+    paths = list(dict.fromkeys(pair.image for pair in pairs))
+    check_folder(images, paths, option="FOLDER")
+    return paths
+
+
+def note_unmarked(path: Path, table: HashTable) -> None:
+    """Says so where a file of hashes does not tell which images are flat."""
+    if not table.marked:
+        note(
+            f"{path}: does not mark flat images, so it is from another program or an earlier "
+            "version: those with the hash of an empty page are left out; better hash them again"
+        )
 
 
 @app.command()
@@ -129,6 +154,8 @@ def duplicates(
 ) -> None:
     """List the images that two lists share, or that come twice in one.
 
+    Images that are all one grey, such as empty pages, are like no other.
+
     Examples:
 
         concept-linker images duplicates figures.csv
@@ -139,7 +166,10 @@ def duplicates(
     from concept_linker.evaluation.near_duplicates.hashing import read_hashes
     from concept_linker.triplets.placing import beside
 
-    tables = [read_hashes(path) for path in (first, second) if path]
+    tables = []
+    for path in filter(None, (first, second)):
+        tables.append(read_hashes(path))
+        note_unmarked(path, tables[-1])
     counts: Counter[int] = Counter()
 
     def found() -> Iterator[Duplicate]:
@@ -161,6 +191,8 @@ def duplicates(
         f"{images} images: {counted(counts.total(), 'pair')} within {counted(distance, 'bit')}, "
         f"{counts[0]:,} of them equal"
     )
+    if flat := sum(int(one.flat.sum()) for one in tables):
+        note(f"{counted(flat, 'image')} all one grey: like no other")
 
 
 def _write(out: TextIO, columns: Sequence[str], pairs: Iterable[Duplicate]) -> None:

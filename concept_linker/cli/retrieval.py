@@ -101,6 +101,7 @@ def retrieval(
     from concept_linker.evaluation.retrieval.console import published_table, table
     from concept_linker.evaluation.retrieval.published import NOTE
     from concept_linker.evaluation.retrieval.report import report
+    from concept_linker.images.files import check_folder
     from concept_linker.knowledge_base.progress import progress_bar
 
     if like not in (None, "conceptclip"):
@@ -127,6 +128,9 @@ def retrieval(
     ids: dict[str, Any] = {}
     if table_of_ids:
         ids = {"positives": table_of_ids.positives, "articles": table_of_ids.articles}
+    pairs = _pairs(triplets) if triplets else []
+    if image_folder:
+        check_folder(image_folder, (pair.image for pair in pairs), option="--image-folder")
     other = None
     with progress_bar("Ranking", quiet=quiet) as bar:
         share = 0.5 if other_images else 1.0
@@ -136,7 +140,6 @@ def retrieval(
             other = measuring.score(
                 *others, **ids, progress=lambda done: bar("the other", 0.5 + 0.5 * done)
             )
-    pairs = _pairs(triplets) if triplets else []
     made = report(
         scores,
         pairs=pairs,

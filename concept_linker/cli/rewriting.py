@@ -147,8 +147,6 @@ def convert(
     """
     from concept_linker.triplets.running import converting
 
-    if images is not None and not images.is_dir():
-        raise SettingsError(f"--images {images}: wanted a folder")
     job = converting(profile_of(like), wordpiece(tokenizer), other_keys=other_keys)
     _rewrite("Converting", files, output, job, as_json, quiet, images)
 

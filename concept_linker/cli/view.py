@@ -82,6 +82,7 @@ def view(
         concept-linker view ours.jsonl --against published.jsonl -o compared.html
         concept-linker view annotated --serve
     """
+    from concept_linker.images.files import check_folder
     from concept_linker.triplets.finding import label
     from concept_linker.viewing.collection import has_images, read_collection
     from concept_linker.viewing.images import Embedder, beside_page, url_path
@@ -102,6 +103,8 @@ def view(
             images=held,
             progress=progress,
         )
+    if images is not None:
+        check_folder(images, (one.image for one in collection.records))
     embedder = Embedder(images) if held or embed else None
     image_of: Callable[[Seen], str] | None = embedder
     if image_of is None and images is not None:

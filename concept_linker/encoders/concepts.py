@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from hashlib import shake_128
+from hashlib import sha256, shake_128
 
 import numpy as np
 from numpy.typing import NDArray
@@ -55,6 +55,15 @@ class ConceptEncoder:
     def name(self) -> str:
         """What tells it from another."""
         return f"concepts{'-halves' if self._halves else ''} {_DIMENSIONS}"
+
+    @property
+    def model(self) -> str:
+        """A checksum of what :meth:`fit` has counted."""
+        return sha256(repr((self._captions, sorted(self._seen.items()))).encode()).hexdigest()
+
+    def contents(self, pairs: Sequence[Pair]) -> list[str]:
+        """Nothing: it looks at no image."""
+        return []
 
     def fit(self, pairs: Iterable[Pair]) -> None:
         """Counts in how many captions each concept comes; the rarer, the more it weighs."""

@@ -9,10 +9,12 @@ from typing import Any, Protocol, runtime_checkable
 
 from numpy.typing import NDArray
 
+from concept_linker.encoders.checksums import of_image
 from concept_linker.errors import SettingsError
 from concept_linker.evaluation.pairs import Pair
+from concept_linker.images.files import find_image
 
-__all__ = ["Encoder", "FunctionEncoder", "load_encoder"]
+__all__ = ["Checksummed", "Encoder", "FunctionEncoder", "load_encoder"]
 
 Rows = NDArray[Any]
 
@@ -29,11 +31,27 @@ class Encoder(Protocol):
         """The image of each pair.
 
         Raises:
-            OSError: an image cannot be read; nothing else takes its place.
+            ImageError: an image cannot be read; it costs its own row.
+            OSError: something else cannot; it ends the run.
         """
 
     def texts(self, pairs: Sequence[Pair]) -> Rows:
         """The caption of each pair."""
+
+
+@runtime_checkable
+class Checksummed(Protocol):
+    """An encoder that tells when rows that were made before are old.
+
+    One that does not is known by its name alone.
+    """
+
+    @property
+    def model(self) -> str:
+        """A checksum of what it computes with: weights and settings."""
+
+    def contents(self, pairs: Sequence[Pair]) -> list[str]:
+        """A checksum of what the image of each pair holds; empty where it looks at none."""
 
 
 @dataclass(frozen=True)
@@ -44,21 +62,34 @@ class FunctionEncoder:
         name: what tells it from another.
         encode_images: (paths of image files) → array of one row each.
         encode_texts: (captions) → array of one row each.
-        folder: what the pairs' image paths start from.
+        folder: what the pairs' image paths start from, and what no image may lie outside of;
+            without it paths are handed on as they are.
+        model: a checksum or a version of what the functions compute with.
     """
 
     name: str
     encode_images: Callable[[list[Path]], Rows]
     encode_texts: Callable[[list[str]], Rows]
-    folder: Path = Path()
+    folder: Path | None = None
+    model: str = ""
 
     def images(self, pairs: Sequence[Pair]) -> Rows:
-        """The image of each pair."""
-        return self.encode_images([self.folder / pair.image for pair in pairs])
+        """The image of each pair.
+
+        Raises:
+            ImageError: one is not in the folder.
+        """
+        if self.folder is None:
+            return self.encode_images([Path(pair.image) for pair in pairs])
+        return self.encode_images([find_image(self.folder, pair.image) for pair in pairs])
 
     def texts(self, pairs: Sequence[Pair]) -> Rows:
         """The caption of each pair."""
         return self.encode_texts([pair.caption for pair in pairs])
+
+    def contents(self, pairs: Sequence[Pair]) -> list[str]:
+        """A checksum of the image file of each pair."""
+        return [of_image(self.folder, pair.image) for pair in pairs]
 
 
 def load_encoder(

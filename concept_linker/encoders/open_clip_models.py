@@ -8,9 +8,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from concept_linker.encoders import checksums
 from concept_linker.encoders.encoder import FunctionEncoder
-from concept_linker.encoders.torch_models import as_array, extra, open_image
+from concept_linker.encoders.torch_models import as_array, extra
 from concept_linker.errors import SettingsError
+from concept_linker.images.pixels import read_rgb
 
 __all__ = ["open_clip_encoder"]
 
@@ -38,11 +40,13 @@ def open_clip_encoder(folder: Path, images: Path, *, device: str = "cpu") -> Fun
     model.eval()
 
     def encode_images(paths: Sequence[Path]) -> NDArray[Any]:
-        batch = torch.stack([transform(open_image(path)) for path in paths]).to(device)
+        batch = torch.stack([transform(read_rgb(path)) for path in paths]).to(device)
         return as_array(lambda: model.encode_image(batch))
 
     def encode_texts(captions: Sequence[str]) -> NDArray[Any]:
         tokens = tokenizer(list(captions)).to(device)
         return as_array(lambda: model.encode_text(tokens))
 
-    return FunctionEncoder(f"open_clip {folder.resolve()}", encode_images, encode_texts, images)
+    name = f"open_clip {open_clip.__version__} {folder.resolve()}"
+    model_checksum = checksums.of_model(folder)
+    return FunctionEncoder(name, encode_images, encode_texts, images, model_checksum)

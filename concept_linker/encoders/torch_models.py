@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
 
 from concept_linker.errors import SettingsError
 
-__all__ = ["as_array", "extra", "open_image"]
+__all__ = ["as_array", "extra"]
 
 
 def extra(*names: str) -> list[Any]:
@@ -28,22 +27,6 @@ def extra(*names: str) -> list[Any]:
         raise SettingsError(
             f"this model needs the extra: pip install 'concept-linker[clip]' ({error})"
         ) from None
-
-
-def open_image(path: Path) -> Any:
-    """An image in red, green and blue.
-
-    Raises:
-        OSError: it cannot be read; the message names it.
-    """
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return image.convert("RGB")
-    # Pillow's decoders let through whatever a damaged file makes them stumble over.
-    except Exception as error:
-        raise OSError(f"{path} cannot be read as an image: {error}") from error
 
 
 def as_array(compute: Callable[[], Any]) -> NDArray[Any]:

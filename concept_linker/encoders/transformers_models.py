@@ -8,9 +8,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from concept_linker.encoders import checksums
 from concept_linker.encoders.encoder import FunctionEncoder
-from concept_linker.encoders.torch_models import as_array, extra, open_image
+from concept_linker.encoders.torch_models import as_array, extra
 from concept_linker.errors import SettingsError
+from concept_linker.images.pixels import read_rgb
 
 __all__ = ["transformers_encoder"]
 
@@ -46,7 +48,7 @@ def transformers_encoder(
     longest = getattr(text_config, "max_position_embeddings", None)
 
     def encode_images(paths: Sequence[Path]) -> NDArray[Any]:
-        pictures = [open_image(path) for path in paths]
+        pictures = [read_rgb(path) for path in paths]
         batch = processor(images=pictures, return_tensors="pt").to(device)
         return as_array(lambda: _features(model.get_image_features(**batch)))
 
@@ -60,7 +62,10 @@ def transformers_encoder(
         ).to(device)
         return as_array(lambda: _features(model.get_text_features(**batch)))
 
-    return FunctionEncoder(f"transformers {folder.resolve()}", encode_images, encode_texts, images)
+    name = f"transformers {transformers.__version__} {folder.resolve()}"
+    name += " with its own code" * trust_code
+    model_checksum = checksums.of_model(folder)
+    return FunctionEncoder(name, encode_images, encode_texts, images, model_checksum)
 
 
 def _features(found: Any) -> Any:

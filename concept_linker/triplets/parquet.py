@@ -10,7 +10,8 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from concept_linker.errors import InputError, SourceError
+from concept_linker.errors import ImageError, InputError, SourceError
+from concept_linker.images.files import read_image
 from concept_linker.triplets.checking import PROVENANCE, Breach
 from concept_linker.triplets.lines import BadRow, Progress
 from concept_linker.triplets.record import (
@@ -150,8 +151,8 @@ class ParquetWriter:
         """Takes one row.
 
         Raises:
-            InputError: it has a key that is no column, an image that is not there, or a value that
-                does not fit its column; nothing of it is written.
+            InputError: it has a key that is no column, an image that is not in the folder, or a
+                value that does not fit its column; nothing of it is written.
         """
         if self._with_images:
             row, size = self._with_image(row)
@@ -174,9 +175,9 @@ class ParquetWriter:
         data = row.pop(IMAGE_BYTES, None)
         if self._images is not None:
             try:
-                data = (self._images / row["image"]).read_bytes()
-            except OSError as error:
-                raise InputError(f"image: {row['image']} cannot be read: {error}") from error
+                data = read_image(self._images, row["image"])
+            except ImageError as error:
+                raise InputError(str(error)) from error
         row["image"] = {"bytes": data, "path": row["image"]}
         return row, len(data or b"")
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from concept_linker.errors import InputError
+from concept_linker.images.files import check_folder
 from concept_linker.quarantine import Quarantine
 from concept_linker.triplets.checking import (
     PROVENANCE,
@@ -177,12 +178,15 @@ def rewrite(
     Raises:
         InputError: there is no input, or the output is one of several files of it.
         SourceError: the input is damaged as a whole.
-        SettingsError: the output's ending is none that is known.
+        SettingsError: the output's ending is none that is known, or the folder has none of the
+            images.
         OSError: something cannot be read or written; what was there before still is.
     """
     files = find_records(given)
     if len(files) > 1 and output.resolve() in (file.resolve() for file in files):
         raise InputError(f"{output}: is one of the {len(files)} files to read; wanted another")
+    if images is not None:
+        check_folder(images, (row["image"] for row in _good_rows(files)))
     form = form_of_files(files) or "full"
     rules = job.rules if job.rules.form else replace(job.rules, form=form)
     checker = Checker(rules)

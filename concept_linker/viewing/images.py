@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
-from concept_linker.errors import SettingsError
+from concept_linker.errors import ImageError, SettingsError
+from concept_linker.images.files import find_image, read_image
 from concept_linker.viewing.collection import Seen
 
 __all__ = ["MOST_EMBEDDED", "Embedder", "beside_page", "image_file", "image_type", "url_path"]
@@ -35,8 +36,10 @@ def image_type(data: bytes) -> str | None:
 
 def image_file(folder: Path, image: str) -> Path | None:
     """The file of a record's image, or ``None`` where there is none inside the folder."""
-    path = (folder / image).resolve()
-    return path if path.is_relative_to(folder.resolve()) and path.is_file() else None
+    try:
+        return find_image(folder, image)
+    except ImageError:
+        return None
 
 
 class Embedder:
@@ -61,8 +64,10 @@ class Embedder:
         """The address of a record's image, or ``""``."""
         data = record.image_bytes or b""
         if self._folder is not None:
-            path = image_file(self._folder, record.image)
-            data = path.read_bytes() if path else b""
+            try:
+                data = read_image(self._folder, record.image)
+            except ImageError:
+                data = b""
         kind = image_type(data)
         if kind is None:
             self.missing += 1

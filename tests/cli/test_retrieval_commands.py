@@ -92,6 +92,7 @@ def test_two_encoders(run: Run, arrays: list[str]) -> None:
         (["--like", "conceptclip", "--groups", __file__], "knows no --groups"),
         (["--triplets", "gone.jsonl"], "gone.jsonl"),
         (["--groups", "gone.csv"], "gone.csv"),
+        (["--image-folder", "nowhere"], "--image-folder nowhere: wanted a folder"),
     ],
 )
 def test_called_so_that_it_cannot_work(
@@ -135,3 +136,53 @@ def test_images(run: Run, tmp_path: Path) -> None:
         rows = [row[1:3] for row in csv.reader(stream)][1:]
     assert ["a.png", "a.png"] in rows
     assert ["b.png", "b.png"] in rows
+
+
+def test_flat_images_and_old_files_are_told(run: Run, tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="needs the extra images")
+    pytest.importorskip("imagehash", reason="needs the extra images")
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name in ("a", "b"):
+        image.new("L", (40, 40), 255).save(folder / f"{name}.png")
+    hashes, old = tmp_path / "hashes.csv", tmp_path / "old.csv"
+    done = run("images", "hash", folder, "-o", hashes, "-q")
+    assert done.status == 0
+    assert done.err == "2 images all one grey, without a hash: a.png, b.png\n"
+    done = run("images", "duplicates", hashes)
+    assert len(done.out.splitlines()) == 1
+    assert "2 images all one grey: like no other" in done.err
+    old.write_text("Hash,PretrainingImagePath\n8000000000000000,a.png\n8000000000000000,b.png\n")
+    done = run("images", "duplicates", old, hashes)
+    assert len(done.out.splitlines()) == 1
+    assert f"{old}: does not mark flat images" in done.err
+    assert f"{hashes}: does not" not in done.err
+    done = run("holdout", "verify", tmp_path, hashes, "--hashes", old)
+    assert f"{old}: does not mark flat images" in done.err
+
+
+def test_bad_rows_are_counted(run: Run, triplets: Path, tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="needs the extra images")
+    pytest.importorskip("imagehash", reason="needs the extra images")
+    for line in triplets.read_text().splitlines():
+        path = tmp_path / json.loads(line)["image"]
+        path.parent.mkdir(exist_ok=True)
+        image.linear_gradient("L").resize((8, 8)).save(path)
+    triplets.write_text("{\n" + triplets.read_text())
+    done = run("images", "hash", tmp_path, "--triplets", triplets, "-o", tmp_path / "h.csv", "-q")
+    assert done.status == 1
+    assert done.err.startswith("1 bad row left out;")
+
+
+def test_folders_without_images(run: Run, triplets: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for arguments, message in (
+        (("images", "hash", "nowhere"), "nowhere is no folder"),
+        (("images", "hash", tmp_path / "empty"), "has no images"),
+        (("images", "hash", "nowhere", "--triplets", triplets), "FOLDER nowhere: wanted a folder"),
+        (("images", "hash", tmp_path, "--triplets", triplets), "has none of the images"),
+    ):
+        done = run(*arguments, "-o", tmp_path / "out.csv", "-q")
+        assert done.status == 2
+        assert message in done.error
+        assert not (tmp_path / "out.csv").exists()

@@ -96,13 +96,20 @@ def test_what_is_left_out_is_said(run: Run, records: Path, tmp_path: Path) -> No
         ([], "wanted either -o PAGE.html or --serve"),
         (["-o", "page.txt"], "page.txt: wanted a name that ends in .html"),
         (["-o", "page.html", "--images", "nowhere"], "--images nowhere: wanted a folder"),
+        (["-o", "page.html", "--images", "."], "--images .: has none of the images (2 looked"),
         (["-o", "page.html", "--embed"], "holds no images, wanted --images FOLDER"),
         (["-o", "page.html", "--kb", "nowhere"], "nowhere"),
     ],
 )
 def test_wrong_calls_are_one_line(
-    run: Run, records: Path, arguments: list[str], message: str
+    run: Run,
+    records: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    message: str,
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     done = run("view", records, *arguments, "-q")
     assert done.status == 2
     assert message in done.error

@@ -10,7 +10,7 @@ import pytest
 
 from concept_linker.encoders import encode, load_encoder
 from concept_linker.encoders.encoder import FunctionEncoder
-from concept_linker.errors import SettingsError
+from concept_linker.errors import InputError, SettingsError
 from concept_linker.evaluation.pairs import Pair
 
 torch = pytest.importorskip("torch", reason="needs the extra clip")
@@ -108,14 +108,30 @@ def test_a_tiny_model(
 
 
 @pytest.mark.parametrize("kind", ["open_clip", "transformers"])
-def test_an_image_that_cannot_be_read_stops_the_run(
+def test_an_image_that_cannot_be_read_costs_its_row(
     kind: str, pairs: list[Pair], tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     folder = request.getfixturevalue(f"{kind}_folder")
     (tmp_path / "2.png").write_bytes((tmp_path / "2.png").read_bytes()[:200])
-    with pytest.raises(OSError, match=r"2\.png cannot be read as an image"):
-        encode(pairs, load_encoder(str(folder), tmp_path), tmp_path / "out", batch_size=1)
-    assert len(list((tmp_path / "out/parts").iterdir())) == 2
+    done = encode(pairs, load_encoder(str(folder), tmp_path), tmp_path / "out", batch_size=3)
+    assert done.unreadable == 1
+    assert np.load(done.images).any(axis=1).tolist() == [True, True, False, True]
+    assert np.load(done.texts).any(axis=1).all()
+
+
+@pytest.mark.parametrize("kind", ["open_clip", "transformers"])
+def test_other_weights_are_another_run(
+    kind: str, pairs: list[Pair], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    folder = request.getfixturevalue(f"{kind}_folder")
+    encode(pairs, load_encoder(str(folder), tmp_path), tmp_path / "out")
+    assert encode(pairs, load_encoder(str(folder), tmp_path), tmp_path / "out").resumed == 8
+    [weights] = folder.glob("*.safetensors")
+    data = bytearray(weights.read_bytes())
+    data[-1] ^= 1
+    weights.write_bytes(data)
+    with pytest.raises(InputError, match="differs in the model's weights or settings"):
+        encode(pairs, load_encoder(str(folder), tmp_path), tmp_path / "out")
 
 
 @pytest.mark.parametrize("file", ["config.json", "open_clip_config.json"])

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from concept_linker.encoders import FunctionEncoder, encode, load_encoder
+from concept_linker.encoders.checksums import of_model
 from concept_linker.encoders.concepts import ConceptEncoder
 from concept_linker.errors import InputError, SettingsError
 from concept_linker.evaluation.pairs import Pair
@@ -118,6 +122,103 @@ def test_another_run_is_not_gone_on_with(tmp_path: Path) -> None:
     (tmp_path / "thesis/chapter.txt").touch()
     with pytest.raises(InputError, match="holds no encoding"):
         encode(PAIRS, numbers("a", []), tmp_path / "thesis")
+
+
+def of_files(folder: Path, model: str = "", meanwhile: Callable[[], object] = int) -> Any:
+    """Encodes the size of a file."""
+
+    def rows(paths: list[Path]) -> np.ndarray:
+        found = np.array([[path.stat().st_size, 1.0] for path in paths])
+        meanwhile()
+        return found
+
+    return FunctionEncoder("size", rows, lambda texts: np.ones((len(texts), 2)), folder, model)
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> Path:
+    """A file for each pair."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for pair in PAIRS:
+        (folder / pair.image).write_text("x" * (pair.row + 5))
+    return folder
+
+
+def test_a_run_with_other_images_or_another_model(images: Path, tmp_path: Path) -> None:
+    """Contents of equal length and equal times, too."""
+    out = tmp_path / "out"
+    encode(PAIRS, of_files(images), out)
+    assert encode(PAIRS, of_files(images), out).resumed == 46
+    with pytest.raises(InputError, match="differs in the model's weights or settings;"):
+        encode(PAIRS, of_files(images, "2"), out)
+    path = images / PAIRS[9].image
+    times = path.stat()
+    path.write_text("y" * 15)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    with pytest.raises(InputError, match="differs in the content of images;"):
+        encode(PAIRS, of_files(images), out)
+
+
+def test_images_that_change_while_they_are_encoded(images: Path, tmp_path: Path) -> None:
+    changed = images / PAIRS[9].image
+    encoder = of_files(images, meanwhile=lambda: changed.write_text("other"))
+    with pytest.raises(InputError, match=r"'9\.jpg' has changed while it was encoded"):
+        encode(PAIRS, encoder, tmp_path / "out", batch_size=5)
+    assert not (tmp_path / "out/images.npy").exists()
+    with pytest.raises(InputError, match="differs in the content of images;"):
+        encode(PAIRS, of_files(images), tmp_path / "out", batch_size=5)
+
+
+def test_the_baseline_that_was_fitted_on_others(tmp_path: Path) -> None:
+    for number, seen in enumerate((PAIRS, PAIRS, PAIRS[:9])):
+        encoder = ConceptEncoder()
+        encoder.fit(seen)
+        if number < 2:
+            encode(PAIRS, encoder, tmp_path / "out")
+            continue
+        with pytest.raises(InputError, match="differs in the model's weights or settings;"):
+            encode(PAIRS, encoder, tmp_path / "out")
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 64])
+@pytest.mark.parametrize("gone", [{0}, {4, 5, 22}, set(range(1, 23))])
+def test_images_that_are_not_there_cost_their_rows(
+    images: Path, tmp_path: Path, batch_size: int, gone: set[int]
+) -> None:
+    for number in gone:
+        (images / PAIRS[number].image).unlink()
+    done = encode(PAIRS, of_files(images), tmp_path / "out", batch_size=batch_size)
+    assert done.unreadable == len(gone)
+    rows = np.load(done.images)
+    for number, pair in enumerate(PAIRS):
+        assert rows[number].tolist() == ([0, 0] if number in gone else [pair.row + 5, 1])
+
+
+def test_a_run_of_an_earlier_version(tmp_path: Path) -> None:
+    encode(PAIRS, numbers("a", []), tmp_path / "out")
+    run = json.loads((tmp_path / "out/encoding.json").read_text())
+    for old in ({key: run[key] for key in run if key != "images"}, ["no run"]):
+        (tmp_path / "out/encoding.json").write_text(json.dumps(old))
+        with pytest.raises(InputError, match="of another version"):
+            encode(PAIRS, numbers("a", []), tmp_path / "out")
+
+
+def test_the_checksum_of_a_model(tmp_path: Path) -> None:
+    """Every file beside the configuration counts, and code below; what is hidden does not."""
+    (tmp_path / "code").mkdir()
+    seen = {of_model(tmp_path)}
+    for name in ("config.json", "model.safetensors", "merges.txt", "code/own.py"):
+        for text in ("1", "2"):
+            (tmp_path / name).write_text(text)
+            seen.add(of_model(tmp_path))
+    (tmp_path / "merges.txt").rename(tmp_path / "vocab.txt")
+    seen.add(of_model(tmp_path))
+    assert len(seen) == 10
+    (tmp_path / ".cache").mkdir()
+    for name in (".cache/own.py", ".lock", "code/vectors.npy"):
+        (tmp_path / name).write_text("1")
+    assert of_model(tmp_path) in seen
 
 
 @pytest.mark.parametrize(

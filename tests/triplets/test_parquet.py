@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pyarrow as pa
 import pytest
 from made_records import write
 
-from concept_linker.errors import InputError
+from concept_linker.errors import InputError, SettingsError
 from concept_linker.triplets.parquet import metadata_of, schema
 from concept_linker.triplets.provenance import Provenance
 from concept_linker.triplets.running import converting, repairing, rewrite
@@ -104,6 +105,35 @@ def test_a_missing_image_is_set_aside(records: list[dict[str, Any]], tmp_path: P
     assert (summary.written, summary.bad) == (2, 1)
     got = [row for _, row in read_records(output, images=True)]
     assert [row["image_bytes"] for row in got if isinstance(row, dict)] == [b"image"] * 2
+
+
+def test_nothing_from_outside_the_folder(records: list[dict[str, Any]], tmp_path: Path) -> None:
+    """Links, names that are none, and what is no file: each costs its own row only."""
+    folder = tmp_path / "images"
+    (folder / "a").mkdir(parents=True)
+    (folder / "a/b.jpg").write_bytes(b"image")
+    (tmp_path / "secret").write_bytes(b"secret")
+    (folder / "out.jpg").symlink_to(tmp_path / "secret")
+    (folder / "up").symlink_to(tmp_path)
+    (folder / "circle.jpg").symlink_to("circle.jpg")
+    bad = ["out.jpg", "up/secret", "circle.jpg", "a\0.jpg", "x" * 5000, "a", "a/" * 3000]
+    rows = [records[0] | {"image": name} for name in bad]
+    path = write(tmp_path / "a.jsonl", [records[0], *rows, records[1]])
+    summary = rewrite(path, tmp_path / "b.parquet", converting(), images=folder)
+    assert (summary.written, summary.bad) == (2, len(bad))
+    got = [row["image_bytes"] for _, row in read_records(tmp_path / "b.parquet", images=True)]
+    assert got == [b"image"] * 2
+    lines = (tmp_path / "b.parquet.quarantine.jsonl").read_text("utf-8").splitlines()
+    assert len(lines) == len(bad)
+    assert all("image" in json.loads(line)["problem"] for line in lines)
+
+
+def test_a_folder_without_the_images(records: list[dict[str, Any]], tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", records)
+    for place, message in ((tmp_path / "nowhere", "wanted a folder"), (tmp_path, "has none of")):
+        with pytest.raises(SettingsError, match=message):
+            rewrite(path, tmp_path / "b.parquet", converting(), images=place)
+    assert [one.name for one in tmp_path.iterdir()] == ["a.jsonl"]
 
 
 def test_a_column_that_the_record_has(tmp_path: Path) -> None:

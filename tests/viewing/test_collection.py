@@ -203,13 +203,15 @@ def test_no_image_from_outside_the_folder(tmp_path: Path) -> None:
     (tmp_path / "secret.gif").write_bytes(GIF)
     (folder / "link.gif").symlink_to(tmp_path / "secret.gif")
     assert image_file(folder, "in.gif") == (folder / "in.gif").resolve()
-    for name in ("../secret.gif", "link.gif", "missing.gif", ".", str(tmp_path / "secret.gif")):
-        assert image_file(folder, name) is None
+    (folder / "circle.gif").symlink_to("circle.gif")
+    none = ["../secret.gif", "link.gif", "missing.gif", ".", str(tmp_path / "secret.gif")]
+    none += ["a\0.gif", "x" * 5000, "circle.gif"]
+    assert [image_file(folder, name) for name in none] == [None] * len(none)
     embed = Embedder(folder)
-    addresses = [embed(Seen("", name, [])) for name in ("in.gif", "link.gif", "missing.gif")]
+    addresses = [embed(Seen("", name, [])) for name in ("in.gif", *none)]
     assert addresses[0].startswith("data:image/gif;base64,R0lG")
-    assert addresses[1:] == ["", ""]
-    assert embed.missing == 2
+    assert addresses[1:] == [""] * len(none)
+    assert embed.missing == len(none)
 
 
 def test_too_many_bytes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

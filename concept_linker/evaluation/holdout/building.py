@@ -75,6 +75,7 @@ class Built:
         choice: what is held out.
         refused: rows of the collection that are no pairs, with the reason.
         hashed: whether images were compared by hash.
+        flat: how many of the held-out images are all one grey, and were not compared by hash.
     """
 
     settings: HoldoutSettings
@@ -82,6 +83,7 @@ class Built:
     choice: Choice
     refused: list[tuple[int, str]]
     hashed: bool
+    flat: int
 
     def removed_by_reason(self) -> dict[str, int]:
         """How many pairs of the held-out articles are in neither part, and why."""
@@ -135,7 +137,9 @@ def build(
         unhashed = frozenset(finder.unhashed_rows())
         choice = choose(order, candidates, leaks, unhashed, settings.size)
         if choice is not None:
-            return Built(settings, survey, choice, refused, hashes is not None)
+            held = [pair.image for pair in choice.pairs]
+            flat = int(hashes.of(held).flat.sum()) if hashes is not None else 0
+            return Built(settings, survey, choice, refused, hashes is not None, flat)
         if enough >= len(survey.articles):
             raise InputError(
                 f"{triplets} has {survey.pairs:,} pairs of {len(survey.articles):,} articles, and "

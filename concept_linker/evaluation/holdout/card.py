@@ -78,6 +78,8 @@ def card(manifest: Mapping[str, Any]) -> str:
     if manifest["images"] == "compared by hash":
         bits = settings["image_distance"]
         images = f"or an image whose perceptual hash (64-bit pHash) differs in at most {bits} bits"
+        if manifest["flat_images"]:
+            images += f" ({manifest['flat_images']:,} images are all one grey: by their path only)"
     else:
         images = "or the same image path (no hashes were given, so pictures were not compared)"
     return _TEXT.format(

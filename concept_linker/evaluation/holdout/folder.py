@@ -80,7 +80,8 @@ def write(
         folder: where.
         triplets: the file that it was built from, a folder of such, or a pattern.
         main_group: the main semantic group of a pair's concepts.
-        hashes: of the images: equal ones make images equal in ``groups.csv``; without, equal paths.
+        hashes: of the images: equal ones make images equal in ``groups.csv``; without, and for
+            flat images, equal paths.
 
     Raises:
         InputError: see :func:`check_output`.
@@ -131,7 +132,11 @@ def _fill(
     pq.write_table(pa.Table.from_pylist(records, schema=schema), part / "holdout.parquet")
     image_ids = [pair.image for pair in pairs]
     if hashes is not None:
-        image_ids = [f"{value:016x}" for value in hashes.of(image_ids)[0]]
+        values, _, flat = hashes.of(image_ids)
+        image_ids = [
+            path if all_grey else f"{value:016x}"
+            for path, value, all_grey in zip(image_ids, values, flat, strict=True)
+        ]
     captions = (sha256(plain_words(pair.caption).encode()).hexdigest()[:16] for pair in pairs)
     articles = (pair.article for pair in pairs)
     _write_csv(
@@ -174,6 +179,7 @@ def _fill(
             "refused_rows": len(built.refused),
         },
         "holdout": {"pairs": len(pairs), "articles": len(built.choice.articles)},
+        "flat_images": built.flat,
         "removed": built.removed_by_reason(),
         "strata": dict(sorted(strata.items())),
     }

@@ -15,7 +15,7 @@ from concept_linker.evaluation.near_duplicates.hamming import HashIndex
 from concept_linker.evaluation.near_duplicates.hashing import HashTable
 from concept_linker.evaluation.pairs import Pair
 
-__all__ = ["ImageHashes", "Leak", "LeakFinder", "Reason"]
+__all__ = ["Hashed", "ImageHashes", "Leak", "LeakFinder", "Reason"]
 
 Reason = Literal["equal caption", "similar caption", "same image", "similar image"]
 
@@ -40,6 +40,20 @@ class Leak(NamedTuple):
     other_article: str
 
 
+class Hashed(NamedTuple):
+    """What is known of some images, an entry each.
+
+    Args:
+        values: their hashes.
+        known: whether they are in the table.
+        flat: whether they are all one grey: known, and like no other.
+    """
+
+    values: NDArray[np.uint64]
+    known: NDArray[np.bool_]
+    flat: NDArray[np.bool_]
+
+
 class ImageHashes:
     """The hash of an image by its path.
 
@@ -52,14 +66,17 @@ class ImageHashes:
         order = np.argsort(keys, kind="stable")
         self._keys = keys[order]
         self._hashes = table.by_row()[order]
+        self._flat = table.flat[order]
 
-    def of(self, paths: Sequence[str]) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
-        """The hashes of images, and which of them have one."""
+    def of(self, paths: Sequence[str]) -> Hashed:
+        """The hashes of images."""
         if not self._keys.size:
-            return np.zeros(len(paths), np.uint64), np.zeros(len(paths), np.bool_)
+            none = np.zeros(len(paths), np.bool_)
+            return Hashed(np.zeros(len(paths), np.uint64), none, none)
         wanted = np.array([_key(path) for path in paths], np.uint64)
         at = np.minimum(np.searchsorted(self._keys, wanted), self._keys.size - 1)
-        return self._hashes[at], self._keys[at] == wanted
+        known = self._keys[at] == wanted
+        return Hashed(self._hashes[at], known, known & self._flat[at])
 
 
 def _key(path: str) -> int:
@@ -92,17 +109,17 @@ class LeakFinder:
         for number, pair in enumerate(pairs):
             self._paths.setdefault(pair.image, []).append(number)
         self._having: dict[int, list[int]] = {}
-        self._hashed = np.ones(len(pairs), np.bool_)
+        self._known = np.ones(len(pairs), np.bool_)
         if hashes is not None:
-            values, self._hashed = hashes.of([pair.image for pair in pairs])
-            for number in map(int, np.flatnonzero(self._hashed)):
+            values, self._known, flat = hashes.of([pair.image for pair in pairs])
+            for number in map(int, np.flatnonzero(self._known & ~flat)):
                 self._having.setdefault(int(values[number]), []).append(number)
         self._distinct = np.array(sorted(self._having), np.uint64)
         self._images = HashIndex(self._distinct, distance)
 
     def unhashed_rows(self) -> list[int]:
-        """The rows of the pairs whose images have no hash though hashes are given."""
-        return [self._pairs[number].row for number in map(int, np.flatnonzero(~self._hashed))]
+        """The rows of the pairs whose images are not in the table of hashes that is given."""
+        return [self._pairs[number].row for number in map(int, np.flatnonzero(~self._known))]
 
     def leaks(self, stream: Iterable[Pair]) -> Iterator[Leak]:
         """All leaks between the pairs and a stream; pairs of one article never leak."""
@@ -127,8 +144,8 @@ class LeakFinder:
     def _by_hash(self, batch: Sequence[Pair]) -> Iterator[tuple[int, int, Reason, float]]:
         if self._hashes is None:
             return
-        values, known = self._hashes.of([pair.image for pair in batch])
-        queries = np.flatnonzero(known)
+        values, known, flat = self._hashes.of([pair.image for pair in batch])
+        queries = np.flatnonzero(known & ~flat)
         for query, found, apart in self._images.near(values[queries], threads=1):
             other = int(queries[query])
             for number in self._having[int(self._distinct[found])]:

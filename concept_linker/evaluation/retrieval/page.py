@@ -9,10 +9,13 @@ from io import BytesIO
 from pathlib import Path
 
 import concept_linker
+from concept_linker.errors import ImageError
 from concept_linker.evaluation.retrieval.measures import CUTOFFS
 from concept_linker.evaluation.retrieval.parts import SHOWN
 from concept_linker.evaluation.retrieval.report import Miss, Report
 from concept_linker.evaluation.retrieval.scoring import DIRECTIONS
+from concept_linker.images.files import find_image
+from concept_linker.images.pixels import read_rgb
 
 __all__ = ["page", "thumbnails"]
 
@@ -65,15 +68,11 @@ def thumbnails(folder: Path) -> Picture:
     """
 
     def picture(path: str) -> tuple[str, str]:
-        from PIL import Image
-
         try:
-            with Image.open(folder / path) as image:
-                small = image.convert("RGB")
-                small.thumbnail((2 * _WIDEST, 2 * _WIDEST))
-        # Pillow's decoders let through whatever a damaged file makes them stumble over.
-        except Exception as error:
-            return "", f"{path} cannot be read: {type(error).__name__}"
+            small = read_rgb(find_image(folder, path))
+        except ImageError as error:
+            return "", f"{path[:60]} cannot be read: {error.problem}"
+        small.thumbnail((2 * _WIDEST, 2 * _WIDEST))
         room = BytesIO()
         small.save(room, "JPEG", quality=80)
         return f"data:image/jpeg;base64,{b64encode(room.getvalue()).decode()}", ""

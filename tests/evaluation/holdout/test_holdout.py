@@ -84,6 +84,31 @@ def test_nothing_leaks_by_the_definition(tmp_path: Path, seed: int) -> None:
     assert verify(tmp_path / "held", triplets) == []
 
 
+def test_flat_images_are_no_leak(tmp_path: Path) -> None:
+    """Half of all articles show an empty page; none of these is left out, nor grouped."""
+    random = np.random.default_rng(0)
+    records = [record(str(n), f"PMC{n}.jpg", sentence(random)) for n in range(60)]
+    rows = [
+        ImageHash(one["image"], None, flat=True)
+        if number % 2
+        else ImageHash(one["image"], int(random.integers(2**64, dtype=np.uint64)))
+        for number, one in enumerate(records)
+    ]
+    write_hashes(tmp_path / "hashes.csv", rows)
+    hashes = ImageHashes(read_hashes(tmp_path / "hashes.csv"))
+    triplets = write(tmp_path / "all.jsonl", records)
+    built = make(triplets, tmp_path / "held", hashes, size=20)
+    held = load_pairs(tmp_path / "held")
+    assert len(built.choice.articles) == 20  # one pair each, and none lost
+    assert built.removed_by_reason() == {}
+    assert built.flat == sum(int(pair.image[3:-4]) % 2 for pair in held) > 5
+    with (tmp_path / "held/groups.csv").open(newline="") as stream:
+        assert len({one["image"] for one in csv.DictReader(stream)}) == 20
+    assert json.loads((tmp_path / "held/holdout.json").read_text())["flat_images"] == built.flat
+    assert "all one grey" in (tmp_path / "held/README.md").read_text()
+    assert verify(tmp_path / "held", triplets, hashes) == []
+
+
 def test_the_same_seed_gives_the_same_bytes_whatever_the_order(tmp_path: Path) -> None:
     records = collection()
     triplets = write(tmp_path / "all.jsonl", records)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
 from html.parser import HTMLParser
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -143,6 +145,25 @@ def test_the_page_is_inert_and_whole(tmp_path: Path) -> None:
     assert "http" not in html.replace("http-equiv", "")
     assert "color-scheme: light dark" in html
     assert len(html) < 400_000
+
+
+def test_pictures_are_of_the_folder_and_as_one_sees_them(tmp_path: Path) -> None:
+    image = pytest.importorskip("PIL.Image", reason="needs the extra images")
+    folder = tmp_path / "images"
+    folder.mkdir()
+    image.new("RGB", (9, 9), "red").save(tmp_path / "secret.png")
+    (folder / "out.png").symlink_to(tmp_path / "secret.png")
+    wide = np.add.outer(np.arange(60), np.arange(60)).astype(np.uint16) * 9 + 1000
+    image.fromarray(wide).save(folder / "wide.png")
+    picture = thumbnails(folder)
+    for name in ("out.png", "../secret.png", "a\0.png", "x" * 5000):
+        address, problem = picture(name)
+        assert address == ""
+        assert len(problem) < 200
+    shown = image.open(BytesIO(b64decode(picture("wide.png")[0].partition(",")[2])))
+    darkest, lightest = shown.convert("L").getextrema()
+    assert darkest < 20
+    assert lightest > 235
 
 
 def test_the_page_without_pictures_or_pairs() -> None:
