@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from concept_linker.cli.console import console, counted, print_json, print_table, printable
+from concept_linker.cli.corpora import SkipBadFlag, quarantine_for, tell_bad
 from concept_linker.cli.options import KB, QuietFlag
 from concept_linker.errors import InputError, SettingsError
 
@@ -78,6 +80,7 @@ def evaluate(
             help="Folder of a finished scispaCy index with its kb.jsonl: measured too.",
         ),
     ] = None,
+    skip_bad: SkipBadFlag = False,
     no_baselines: Annotated[bool, typer.Option("--no-baselines", help="The linker alone.")] = False,
     resamples: Annotated[
         int,
@@ -88,11 +91,16 @@ def evaluate(
 ) -> None:
     """Measure linking accuracy on a gold corpus, beside two baselines.
 
+    The first bad row of a corpus stops it. With --skip-bad it goes on without that mention, line or
+    document: bad rows are in FILE.quarantine.jsonl beside what is written (else in
+    CORPUS.quarantine.jsonl, here), and the exit status is 1 if there was any.
+
     Examples:
 
         concept-linker evaluate dev.pubtator.txt --train train.pubtator.txt --html report.html
         concept-linker evaluate dev.pubtator.txt --kb mesh --json - > figures.json
         concept-linker evaluate full_dev.jsonl.gz --kb umls --subset st21pv --gold-mentions
+        concept-linker evaluate dev.BioC.xml --skip-bad --json figures.json
     """
     from concept_linker.evaluation import report as reporting
     from concept_linker.evaluation.corpora import read_corpus
@@ -104,12 +112,14 @@ def evaluate(
     for path in (None if to_print else json_file, html_file):
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
             raise InputError(f"{path}: cannot be written; wanted a file in a folder that exists")
-    gold = read_corpus(corpus, format)
+    written = (None if to_print else json_file) or html_file or Path(corpus.resolve().name)
+    quarantine, bad_rows = quarantine_for(written, skip_bad=skip_bad)
+    gold = read_corpus(corpus, format, quarantine=quarantine)
     if subset is not None:
         gold = _subset(gold, subset)
     if not len(gold):
         raise InputError(f"{corpus}: no gold mention in it, wanted some to measure against")
-    training = read_corpus(train) if train is not None else None
+    training = read_corpus(train, quarantine=quarantine) if train is not None else None
     base = KnowledgeBase.open(kb, quiet=quiet)
     others = []
     if scispacy is not None:
@@ -127,6 +137,7 @@ def evaluate(
             ConceptLinker.load(base, k=30),
             gold,
             base,
+            base_name=Path(kb).name,
             train=training,
             others=others,
             options=options,
@@ -136,10 +147,11 @@ def evaluate(
         write_page(found, html_file)
     if to_print:
         print_json(found.to_dict(), indent=1)
-        return
-    if json_file is not None:
-        found.write_json(json_file)
-    _print(found)
+    else:
+        if json_file is not None:
+            found.write_json(json_file)
+        _print(found)
+    tell_bad(quarantine, bad_rows)
 
 
 def _subset(gold: GoldCorpus, flag: str) -> GoldCorpus:
@@ -170,12 +182,13 @@ def _progress(total: int, quiet: bool) -> Iterator[Callable[[str, int], None] | 
 
 def _print(report: Report) -> None:
     train = f", training corpus {report.train}" if report.train else ""
+    bad = f", {counted(report.bad, 'bad row')} left out" if report.bad else ""
     out = console(least=140)
     out.print(
         printable(
             f"{report.corpus}: {counted(report.documents, 'document')}, "
-            f"{counted(report.mentions, 'gold mention')}{train}; "
-            f"base of {counted(report.concepts, 'concept')}"
+            f"{counted(report.mentions, 'gold mention')}{bad}{train}; "
+            f"base {report.base_name} of {counted(report.concepts, 'concept')}"
         ),
         soft_wrap=True,
     )
@@ -186,6 +199,7 @@ def _print(report: Report) -> None:
 
 
 def _print_gold(out: Console, report: Report) -> None:
+    from concept_linker.evaluation.confidence import shown
     from concept_linker.evaluation.ranks import TIE_RULES
     from concept_linker.evaluation.results import KS
 
@@ -201,9 +215,9 @@ def _print_gold(out: Console, report: Report) -> None:
         [
             result.system if rule == TIE_RULES[0] else "",
             rule,
-            *(f"{result.recall_at[rule][k].value:.3f}" for k in KS),
+            *(shown(result.recall_at[rule][k].value) for k in KS),
             _range(result.recall_at[rule][1]),
-            f"{result.recall_at_in_base[rule][1].value:.3f}",
+            shown(result.recall_at_in_base[rule][1].value),
             *(_decisions(result) if rule == TIE_RULES[0] else ("", "", "")),
         ]
         for result in report.gold_mentions
@@ -240,14 +254,18 @@ def _print_gold(out: Console, report: Report) -> None:
 
 def _decisions(result: GoldMentionResult) -> tuple[str, str, str]:
     """The share that is linked, how much of it is right, and the calibration error."""
+    from concept_linker.evaluation.confidence import shown
+
     return (
         f"{result.linked / max(result.mentions, 1):.3f}",
-        f"{result.precision.value:.3f}",
+        shown(result.precision.value),
         f"{result.calibration.error:.3f}" if result.calibration else "",
     )
 
 
 def _print_end_to_end(out: Console, report: Report) -> None:
+    from concept_linker.evaluation.confidence import shown
+
     own = report.end_to_end[0]
     _print_titled(
         out,
@@ -259,7 +277,7 @@ def _print_end_to_end(out: Console, report: Report) -> None:
         [
             measure,
             result.system,
-            *(f"{i.value:.3f}" for i in (prf.precision, prf.recall, prf.f1)),
+            *(shown(i.value) for i in (prf.precision, prf.recall, prf.f1)),
             _range(prf.f1),
         ]
         for measure in own.measures
@@ -274,7 +292,7 @@ def _print_end_to_end(out: Console, report: Report) -> None:
             [
                 f"semantic group: {group.name}",
                 *(f"{count:,}" for count in (group.mentions, group.found, group.right)),
-                f"{group.right / max(group.found, 1):.3f}",
+                shown(group.accuracy),
             ]
             for group in own.groups
         ],
@@ -291,6 +309,8 @@ def _print_titled(out: Console, title: str, text: str) -> None:
 
 def _print_tests(out: Console, measure: str, tests: dict[str, PairedTest]) -> None:
     for name, test in tests.items():
+        if isnan(test.p_value):
+            continue
         low, high = test.difference.low, test.difference.high
         out.print(
             f"against {printable(name)}: {measure} {test.difference.value:+.3f} "
@@ -303,7 +323,7 @@ def _print_counts(out: Console, counts: dict[str, int]) -> None:
 
 
 def _range(interval: Interval) -> str:
-    return f"{interval.low:.3f} to {interval.high:.3f}"
+    return "" if isnan(interval.value) else f"{interval.low:.3f} to {interval.high:.3f}"
 
 
 def _table(out: Console, head: list[str], rows: list[list[str]]) -> None:

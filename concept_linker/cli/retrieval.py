@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from concept_linker.cli.console import print_json
+from concept_linker.cli.console import print_json, printable
 from concept_linker.cli.options import KB, QuietFlag, existing_file, one_of
 from concept_linker.errors import SettingsError
 
@@ -97,6 +97,7 @@ def retrieval(
         concept-linker retrieval --images images.npy --texts texts.npy --groups groups.csv
         concept-linker retrieval --images images.npy --texts texts.npy --like conceptclip --json
     """
+    from concept_linker.encoders.encoding import encoder_of
     from concept_linker.evaluation import retrieval as measuring
     from concept_linker.evaluation.retrieval.console import published_table, table
     from concept_linker.evaluation.retrieval.published import NOTE
@@ -109,6 +110,8 @@ def retrieval(
     if (other_images is None) != (other_texts is None):
         raise SettingsError("--other-images and --other-texts go together")
     left, right = _embeddings(images, texts)
+    encoder = printable(encoder_of(images))
+    other_encoder = printable(encoder_of(other_images)) if other_images else ""
     if like:
         _refuse_beside_like(groups, triplets, other_images, html_file)
         with progress_bar("Ranking", quiet=quiet) as bar:
@@ -120,9 +123,9 @@ def retrieval(
                 progress=lambda done: bar("as published", done),
             )
         if as_json:
-            print_json({"like": like, "note": NOTE, **figures}, indent=1)
+            print_json({"like": like, "encoder": encoder, "note": NOTE, **figures}, indent=1)
         else:
-            print(published_table(figures, NOTE))
+            print(published_table(figures, NOTE, encoder))
         return
     table_of_ids = measuring.read_ids(groups, len(left)) if groups else None
     ids: dict[str, Any] = {}
@@ -145,6 +148,8 @@ def retrieval(
         pairs=pairs,
         groups=_concept_groups(kb, pairs, quiet),
         other=other,
+        encoder=encoder,
+        other_encoder=other_encoder,
         resamples=resamples,
         seed=seed,
     )
@@ -153,9 +158,8 @@ def retrieval(
         from concept_linker.triplets.placing import beside
 
         picture = thumbnails(image_folder) if image_folder else None
-        title = f"Cross-modal retrieval: {images.name} and {texts.name}"
         with beside(html_file) as part:
-            part.write_text(page(made, title=title, picture=picture), encoding="utf-8")
+            part.write_text(page(made, picture=picture), encoding="utf-8")
     if as_json:
         print_json(made.to_dict(), indent=1)
     else:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from concept_linker.cli.console import counted, print_json
+from concept_linker.cli.corpora import SkipBadFlag, quarantine_for, tell_bad
 from concept_linker.cli.options import KB, JsonFlag, QuietFlag
 
 __all__ = ["register"]
@@ -27,12 +28,15 @@ def train(
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="The folder of the new base.")
     ],
     kb: KB = "open",
+    skip_bad: SkipBadFlag = False,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
     """Teach a knowledge base the names and meanings of a gold corpus.
 
-    The folder can be given wherever a knowledge base can.
+    The folder can be given wherever a knowledge base can. The first bad row of the corpus stops it;
+    with --skip-bad it goes on without that mention, line or document: bad rows are in
+    FOLDER.quarantine.jsonl, and the exit status is 1 if there was any.
 
     Examples:
 
@@ -47,7 +51,8 @@ def train(
     from concept_linker.teaching import teach
 
     output = store.check_target(output)
-    gold = read_corpus(corpus)
+    quarantine, bad_rows = quarantine_for(output, skip_bad=skip_bad)
+    gold = read_corpus(corpus, quarantine=quarantine)
     base = KnowledgeBase.open(kb, quiet=quiet)
     with progress_bar("Teaching", quiet=quiet) as progress:
         teach(base, gold, output, progress=progress)
@@ -55,10 +60,13 @@ def train(
     added = taught.manifest.counts["names"] - base.manifest.counts["names"]
     if as_json:
         counts = {"concepts": len(taught), "names_added": added, "gold_mentions": len(gold)}
-        print_json({"output": str(output), **counts})
-        return
-    print(f"{output}")
-    print(
-        f"{counted(len(taught), 'concept')}; {counted(added, 'name')} more, from "
-        f"{counted(len(gold), 'gold mention')}"
-    )
+        set_aside = str(bad_rows) if quarantine.count else None
+        bad = {"bad": quarantine.count, "quarantine": set_aside}
+        print_json({"output": str(output), **counts, **bad})
+    else:
+        print(f"{output}")
+        print(
+            f"{counted(len(taught), 'concept')}; {counted(added, 'name')} more, from "
+            f"{counted(len(gold), 'gold mention')}"
+        )
+    tell_bad(quarantine, bad_rows)

@@ -24,7 +24,7 @@ from concept_linker.encoders.encoder import Checksummed, Encoder
 from concept_linker.errors import ImageError, InputError
 from concept_linker.evaluation.pairs import Pair
 
-__all__ = ["Encoded", "encode"]
+__all__ = ["Encoded", "encode", "encoder_of"]
 
 _RUN: Final = "encoding.json"
 _PARTS: Final = "parts"
@@ -133,6 +133,22 @@ def encode(
         return Encoded(*files, resumed)
     with listed.open(encoding="utf-8", newline="") as stream:
         return Encoded(*files, resumed, sum(1 for _ in csv.reader(stream)) - 1, listed)
+
+
+def encoder_of(images: Path) -> str:
+    """What the encoder of a file of embeddings is called.
+
+    A run of :func:`encode` says it beside its files, of a model without the folders that lead to
+    it; else the file's name has to do, or its folder's where the file is only called ``images``.
+    """
+    try:
+        name = json.loads((images.parent / _RUN).read_text())["encoder"]
+    except (OSError, ValueError, KeyError, TypeError):
+        name = None
+    if isinstance(name, str):
+        kind, _, rest = name.partition(" ")
+        return f"{kind} {Path(rest).name}" if Path(rest).is_absolute() else name
+    return images.resolve().parent.name if images.stem == "images" else images.stem
 
 
 def _same_run(folder: Path, run: dict[str, Any]) -> None:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import nan
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from concept_linker.evaluation.confidence import plain
 
 __all__ = ["Bin", "Calibration", "ThresholdPoint", "calibrate", "threshold_curve"]
 
@@ -63,7 +66,7 @@ class ThresholdPoint:
     Args:
         threshold: the threshold.
         linked: how many mentions have a concept then.
-        precision: the share of them that is right; 1.0 where there are none.
+        precision: the share of them that is right; NaN where there are none.
         recall: how many are right, of all there is to find.
     """
 
@@ -75,7 +78,7 @@ class ThresholdPoint:
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
         names = ("threshold", "linked", "precision", "recall")
-        return {name: round(getattr(self, name), 6) for name in names}
+        return {name: plain(getattr(self, name)) for name in names}
 
 
 def calibrate(
@@ -144,7 +147,7 @@ def threshold_curve(
             ThresholdPoint(
                 threshold,
                 linked,
-                good / linked if linked else 1.0,
+                good / linked if linked else nan,
                 good / to_find if to_find else 0.0,
             )
         )

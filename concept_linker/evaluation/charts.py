@@ -68,7 +68,8 @@ def line_chart(
     return (
         f'<figure><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">'
         f"<title>{escape(title)}</title>{''.join(parts)}</svg>"
-        f"<figcaption>{escape(title)} {''.join(legend)}</figcaption></figure>"
+        f'<figcaption>{escape(title)} <span class="legend">{" ".join(legend)}</span></figcaption>'
+        "</figure>"
     )
 
 

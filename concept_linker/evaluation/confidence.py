@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isnan, nan
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,17 @@ from numpy.typing import NDArray
 
 from concept_linker.errors import InputError
 
-__all__ = ["Interval", "PairedTest", "bootstrap", "f1", "paired_test", "precision", "recall"]
+__all__ = [
+    "Interval",
+    "PairedTest",
+    "bootstrap",
+    "f1",
+    "paired_test",
+    "plain",
+    "precision",
+    "recall",
+    "shown",
+]
 
 #: Sums of columns, one row each a resample → the value of a measure for each row.
 Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
@@ -25,15 +36,18 @@ _ROWS = 500  # resamples at a time, so that memory stays small
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A value with its bootstrap percentile interval (Efron and Tibshirani, 1993, chapter 13)."""
+    """A value with its bootstrap percentile interval (Efron and Tibshirani, 1993, chapter 13).
+
+    All three are NaN where there is nothing that the value could be a share of.
+    """
 
     value: float
     low: float
     high: float
 
-    def to_dict(self) -> dict[str, float]:
+    def to_dict(self) -> dict[str, float | None]:
         """As plain JSON values."""
-        return {name: round(getattr(self, name), 6) for name in ("value", "low", "high")}
+        return {name: plain(getattr(self, name)) for name in ("value", "low", "high")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +57,8 @@ class PairedTest:
     Args:
         difference: the first system's value less the second's, with its paired bootstrap interval.
         p_value: of approximate randomisation (Noreen, 1989; Yeh, COLING 2000), two-sided: how often
-            a difference as great arises where each document's two results are swapped by chance.
+            a difference as great arises where each document's two results are swapped by chance;
+            NaN where there is no difference to speak of.
     """
 
     difference: Interval
@@ -51,27 +66,45 @@ class PairedTest:
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
-        return {"difference": self.difference.to_dict(), "p_value": round(self.p_value, 6)}
+        return {"difference": self.difference.to_dict(), "p_value": plain(self.p_value)}
+
+
+def plain(value: float) -> float | None:
+    """A figure for JSON: six places, and ``None`` for NaN, which JSON does not have."""
+    return None if isnan(value) else round(value, 6)
+
+
+def shown(value: float, form: str = ".3f") -> str:
+    """A figure for a table: blank where it is NaN.
+
+    >>> shown(0.5), shown(float("nan"))
+    ('0.500', '')
+    """
+    return "" if isnan(value) else format(value, form)
 
 
 def precision(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Columns 0 and 1: what is right of what was given; 0 where nothing was given."""
+    """Columns 0 and 1: what is right of what was given; NaN where nothing was given."""
     return _ratio(sums[..., 0], sums[..., 1])
 
 
 def recall(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The last two columns: what was found of what there is; 0 where there is nothing."""
+    """The last two columns: what was found of what there is; NaN where there is nothing."""
     return _ratio(sums[..., -2], sums[..., -1])
 
 
 def f1(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The harmonic mean of precision and recall; 0 where both are."""
-    p, r = precision(sums), recall(sums)
-    return _ratio(2 * p * r, p + r)
+    """The harmonic mean of precision and recall.
+
+    0 where nothing is right, as neleval has it; NaN where nothing was given and there is nothing.
+    """
+    p, r = np.nan_to_num(precision(sums)), np.nan_to_num(recall(sums))
+    something = (sums[..., 1] > 0) | (sums[..., -1] > 0)
+    return np.where(something, np.nan_to_num(_ratio(2 * p * r, p + r)), np.nan)
 
 
 def _ratio(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:
-    ratio = np.zeros_like(above, dtype=float)
+    ratio = np.full_like(above, np.nan, dtype=float)
     np.divide(above, below, out=ratio, where=below > 0)
     return ratio
 
@@ -118,6 +151,8 @@ def paired_test(
         return statistic(sums[..., :width]) - statistic(sums[..., width:])
 
     interval = _interval(np.hstack([first, second]), difference, resamples, level, seed)
+    if isnan(interval.value):
+        return PairedTest(interval, nan)
     rng = np.random.default_rng(seed)
     gap, both = first - second, first.sum(0) + second.sum(0)
     at_least = done = 0
@@ -127,7 +162,7 @@ def paired_test(
         moved = signs @ gap
         swapped = difference(np.hstack([both + moved, both - moved]) / 2)
         # Equal differences must count as equal whatever the order of summation.
-        at_least += int((np.abs(swapped) >= abs(interval.value) - 1e-12).sum())
+        at_least += int((np.abs(np.nan_to_num(swapped)) >= abs(interval.value) - 1e-12).sum())
         done += rows
     return PairedTest(interval, (at_least + 1) / (resamples + 1))
 
@@ -137,7 +172,7 @@ def _interval(
 ) -> Interval:
     value = float(statistic(columns.sum(0)))
     documents = len(columns)
-    if not documents or not resamples:
+    if not documents or not resamples or isnan(value):
         return Interval(value, value, value)
     rng = np.random.default_rng(seed)
     shares = np.full(documents, 1 / documents)
@@ -145,6 +180,10 @@ def _interval(
     for first in range(0, resamples, _ROWS):
         rows = min(_ROWS, resamples - first)
         drawn.append(statistic(rng.multinomial(documents, shares, rows) @ columns))
+    values = np.concatenate(drawn)
+    values = values[~np.isnan(values)]  # a resample with nothing to count says nothing
+    if not values.size:
+        return Interval(value, value, value)
     tail = (1 - level) / 2
-    low, high = np.quantile(np.concatenate(drawn), [tail, 1 - tail])
+    low, high = np.quantile(values, [tail, 1 - tail])
     return Interval(value, float(low), float(high))

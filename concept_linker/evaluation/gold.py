@@ -65,10 +65,12 @@ class GoldCorpus:
     Args:
         name: what reports call it.
         documents: in the order of the file.
+        bad: how many mentions, lines and documents of the file were set aside.
     """
 
     name: str
     documents: tuple[GoldDocument, ...]
+    bad: int = 0
 
     def __len__(self) -> int:
         """How many mentions there are."""
@@ -95,7 +97,7 @@ class GoldCorpus:
             replace(document, mentions=tuple(filter(wanted, document.mentions)))
             for document in self.documents
         )
-        return GoldCorpus(name or self.name, documents)
+        return GoldCorpus(name or self.name, documents, self.bad)
 
     def subset(self, flag: str) -> GoldCorpus:
         """The mentions that belong to a subset, such as ``st21pv``."""

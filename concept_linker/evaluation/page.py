@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from html import escape
+from math import isnan
 from pathlib import Path
 
 import concept_linker
 from concept_linker.evaluation.charts import Bar, Series, bar_chart, line_chart
-from concept_linker.evaluation.confidence import Interval, PairedTest
+from concept_linker.evaluation.confidence import Interval, PairedTest, shown
 from concept_linker.evaluation.mistakes import Mistake, Mistakes
 from concept_linker.evaluation.ranks import TIE_RULES
 from concept_linker.evaluation.report import Report, write_beside
@@ -40,7 +41,8 @@ svg text { font: 12px system-ui, sans-serif; fill: var(--quiet); }
 .grid { stroke: var(--faint); fill: none; } .line { fill: none; stroke-width: 2; }
 .diagonal { stroke: var(--quiet); stroke-dasharray: 4 4; fill: none; }
 .bar { fill: var(--c0); opacity: .75; } .whisker { stroke: var(--ink); stroke-width: 2; }
-.key { margin-left: .8rem; white-space: nowrap; } .key::before { content: "■ "; }
+.key { display: inline-block; margin-right: .8rem; overflow-wrap: anywhere; }
+.key::before { content: "■ "; } .legend { display: block; }
 """ + "".join(
     f".s{i} {{ stroke: var(--c{i}); }} .dot.s{i} {{ fill: var(--c{i}); stroke: none; }} "
     f".key.s{i}::before {{ color: var(--c{i}); }}\n"
@@ -66,11 +68,14 @@ def write_page(report: Report, path: Path) -> None:
 
 def page(report: Report) -> str:
     """The whole page."""
-    title = escape(f"{report.corpus}: linking accuracy")
+    systems = [result.system for result in report.gold_mentions or report.end_to_end]
+    title = escape(f"{report.corpus}: linking accuracy of {', '.join(systems[:1])}")
     about = (
         f"{report.documents:,} documents, {report.mentions:,} gold mentions"
+        + (f", {report.bad:,} bad rows left out" if report.bad else "")
         + (f"; training corpus {report.train}" if report.train else "")
-        + f". Base {Path(report.base).name}, {report.concepts:,} concepts. "
+        + (f". Beside {systems[0]}: {', '.join(systems[1:])}" if systems[1:] else "")
+        + f". Base {report.base_name}, {report.concepts:,} concepts. "
         f"concept_linker {concept_linker.__version__}, {report.options.resamples:,} resamples, "
         f"seed {report.options.seed}. For research only."
     )
@@ -122,9 +127,8 @@ def _gold(results: Sequence[GoldMentionResult], tests: dict[str, PairedTest]) ->
     ]
     head = ["system", "linked", "right of those", "candidate recall", "calibration error", "s"]
     body.append("<h3>Linked at the default threshold</h3>" + _table(head, decisions))
-    bars = [
-        Bar(r.system, i.value, i.low, i.high) for r in results for i in [r.recall_at["strict"][1]]
-    ]
+    firsts = [(result.system, result.recall_at["strict"][1]) for result in results]
+    bars = [Bar(name, i.value, i.low, i.high) for name, i in firsts if not isnan(i.value)]
     body.append(bar_chart("R@1 over all mentions, strict ties", bars))
     rows = [
         [
@@ -163,7 +167,7 @@ def _end_to_end(results: Sequence[EndToEndResult], tests: dict[str, PairedTest])
         [
             group.name,
             *(f"{count:,}" for count in (group.mentions, group.found, group.right)),
-            f"{group.right / max(group.found, 1):.3f}",
+            shown(group.accuracy),
         ]
         for group in own.groups
     ]
@@ -222,7 +226,7 @@ def _tests(system: str, measure: str, tests: dict[str, PairedTest]) -> list[str]
     if not tests:
         return []
     rows = [
-        [name, _interval(test.difference, signed=True), f"{test.p_value:.4f}"]
+        [name, _interval(test.difference, signed=True), shown(test.p_value, ".4f")]
         for name, test in tests.items()
     ]
     title = f"{system} less the others: {measure}"
@@ -265,6 +269,9 @@ def _examples(examples: Iterable[Mistake]) -> str:
 
 
 def _interval(interval: Interval, *, signed: bool = False) -> str:
+    """A value with its interval, blank where there is none."""
+    if isnan(interval.value):
+        return ""
     form = "+.3f" if signed else ".3f"
     return f"{interval.value:{form}} ({interval.low:{form}} to {interval.high:{form}})"
 

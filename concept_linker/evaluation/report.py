@@ -62,12 +62,14 @@ class Report:
         mentions: how many gold mentions.
         train: the name of the corpus that "seen" and the exact-match baseline refer to, or ``""``.
         base: the folder of the base.
+        base_name: what reports call the base.
         concepts: how many concepts it has.
         options: how it was measured.
         gold_mentions: by system, the one in question first; empty where not measured.
         end_to_end: the same for finding and linking.
         tests: the first system against each of the others: on R@1 with strict ties for given
             mentions, on F1 of strict concepts end to end; by task and system.
+        bad: how many rows of the corpus were bad and are not in the figures.
     """
 
     corpus: str
@@ -75,11 +77,13 @@ class Report:
     mentions: int
     train: str
     base: str
+    base_name: str
     concepts: int
     options: Options
     gold_mentions: tuple[GoldMentionResult, ...] = ()
     end_to_end: tuple[EndToEndResult, ...] = ()
     tests: dict[str, dict[str, PairedTest]] = field(default_factory=dict)
+    bad: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -89,9 +93,10 @@ class Report:
                 "name": self.corpus,
                 "documents": self.documents,
                 "mentions": self.mentions,
+                "bad": self.bad,
                 "train": self.train,
             },
-            "base": {"path": self.base, "concepts": self.concepts},
+            "base": {"name": self.base_name, "path": self.base, "concepts": self.concepts},
             "resamples": self.options.resamples,
             "seed": self.options.seed,
             "gold_mentions": [result.to_dict() for result in self.gold_mentions],
@@ -128,6 +133,7 @@ def evaluate(
     kb: KnowledgeBase,
     *,
     name: str = "concept_linker",
+    base_name: str = "",
     train: GoldCorpus | None = None,
     others: Sequence[StringLinker] = (),
     options: Options | None = None,
@@ -142,6 +148,7 @@ def evaluate(
         corpus: gold mentions.
         kb: the base that is linked to.
         name: what to call the linker.
+        base_name: what to call the base; its folder's name where empty.
         train: for the exact-match baseline, and for what "seen" means.
         others: systems to measure beside the baselines.
         options: how.
@@ -201,11 +208,13 @@ def evaluate(
         mentions=len(corpus),
         train=train.name if train else "",
         base=str(kb.path),
+        base_name=base_name or kb.path.name,
         concepts=len(kb),
         options=options,
         gold_mentions=tuple(gold),
         end_to_end=tuple(found),
         tests={task: found_tests for task, found_tests in tests.items() if found_tests},
+        bad=corpus.bad,
     )
 
 

@@ -50,7 +50,7 @@ class GoldMentionResult:
         recall_at: by rule of ties and k, over all mentions.
         recall_at_in_base: the same over those whose concept is in the base.
         linked: how many the system gives a concept, which is a decision of its threshold.
-        precision: how many of those are right.
+        precision: how many of those are right; NaN where none is linked.
         candidate_recall: how many have a right concept among their candidates, however many.
         subgroups: figures by semantic group, and by what training had.
         calibration: of the first candidates' scores.

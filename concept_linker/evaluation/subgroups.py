@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from math import nan
 from typing import Any
 
 import numpy as np
@@ -78,14 +79,18 @@ class FoundGroup:
         name: the group.
         mentions: how many gold mentions have an id.
         found: how many of them have a mention of the system's at the same place.
-        right: how many of those have the right concept; ``right / found`` is the accuracy of
-            concepts on matched mentions.
+        right: how many of those have the right concept.
     """
 
     name: str
     mentions: int
     found: int
     right: int
+
+    @property
+    def accuracy(self) -> float:
+        """The share of the found ones that is right; NaN where none was found."""
+        return self.right / self.found if self.found else nan
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""

@@ -15,7 +15,16 @@ from concept_linker.errors import InputError
 from concept_linker.knowledge_base.checksum import sha256_of
 from concept_linker.triplets.record import SPAN_DETAILS
 
-__all__ = ["RECORD_ENDINGS", "Given", "checksum", "find_files", "find_records", "label", "pattern"]
+__all__ = [
+    "RECORD_ENDINGS",
+    "Given",
+    "checksum",
+    "find_files",
+    "find_records",
+    "is_pattern",
+    "label",
+    "pattern",
+]
 
 #: What can be given where files are read: one place, or several.
 Given = str | PathLike[str] | Iterable[str | PathLike[str]]
@@ -80,13 +89,18 @@ def _meant(path: Path, endings: Collection[str]) -> list[Path]:
         raise InputError(
             f"{path}: is a pipe or a device, wanted a file or a folder: it is read more than once"
         )
-    if not any(sign in str(path) for sign in "*?["):
-        raise InputError(f"{path}: does not exist")
+    if not is_pattern(path):
+        raise InputError(f"{path}: no such file or folder")
     fitting = sorted(map(Path, glob(str(path), recursive=True)))
     files = [one for one in fitting if one.is_file() and not _is_beside(one)]
     if not files:
         raise InputError(f"{path}: no file fits this pattern")
     return files
+
+
+def is_pattern(path: Path) -> bool:
+    """Whether a path stands for the files that fit it: nothing has that name itself."""
+    return not path.exists() and any(sign in str(path) for sign in "*?[")
 
 
 def _inside(folder: Path, endings: Collection[str]) -> Iterator[Path]:

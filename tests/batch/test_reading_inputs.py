@@ -224,7 +224,7 @@ def test_a_folder_gives_its_files_in_order_without_what_lies_beside(tmp_path: Pa
     names = [str(path.relative_to(tmp_path)) for path in find_inputs([tmp_path])]
     assert names == ["a/b.parquet", "a/c.csv.gz", "b.jsonl"]
     for paths, message in (
-        ([tmp_path / "none"], "does not exist"),
+        ([tmp_path / "none"], "no such file or folder"),
         ([], "no input"),
         ([tmp_path, tmp_path / "b.jsonl"], "is given twice"),
         ([tmp_path / ".." / tmp_path.name / "a", Path("/dev/null")], "wanted a file or a folder"),

@@ -100,5 +100,5 @@ def test_a_pipe_is_no_input(run: Run, captions: Path, tmp_path: Path) -> None:
 
 def test_what_does_not_exist_is_told(run: Run, tmp_path: Path) -> None:
     done = run("annotate", tmp_path / "none.jsonl", "-o", tmp_path / "out")
-    assert done.error == f"concept-linker: {tmp_path / 'none.jsonl'}: does not exist"
+    assert done.error == f"concept-linker: {tmp_path / 'none.jsonl'}: no such file or folder"
     assert not (tmp_path / "out").exists()

@@ -150,3 +150,23 @@ def test_held_out_sets_and_vectors_of_many_files_are_those_of_one(
     run("holdout", "build", shards, "-o", tmp_path / "many", *options)
     after = [json.loads(path.read_text())["collection"]["sha256"] for path in manifests]
     assert (before[0] == after[0], before[1] == after[1]) == (True, False)
+
+
+def test_a_gold_corpus_in_many_files(run: Run, base: Path, tmp_path: Path) -> None:
+    row = {"doc_id": "1", "text": "The lesion.", "mentions": []}
+    found = {"start": 4, "end": 10, "ids": ["C0221198"], "label": "DISO"}
+    lines = [json.dumps(row | {"doc_id": str(n), "mentions": [found]}) + "\n" for n in range(4)]
+    (tmp_path / "gold.jsonl").write_text("".join(lines))
+    (tmp_path / "gold").mkdir()
+    for number in range(2):
+        part = tmp_path / f"gold/dev-{number}.jsonl"
+        part.write_text("".join(lines[2 * number : 2 * number + 2]))
+    told = []
+    for given in ("gold.jsonl", "gold", "gold/dev-*.jsonl"):
+        options = ["--kb", base, "--gold-mentions", "--resamples", "0", "--json", "-", "-q"]
+        done = run("evaluate", tmp_path / given, *options)
+        assert (done.status, done.err) == (0, "")
+        told.append([one | {"seconds": 0} for one in json.loads(done.out)["gold_mentions"]])
+    assert {one["mentions"] for one in told[0]} == {4}
+    assert told[0] == told[1] == told[2]
+    assert run("evaluate", tmp_path / "none-*", "--kb", base).status == 2

@@ -146,7 +146,7 @@ def test_an_error_of_ours_in_the_code_is_not_hidden(
 
 def test_a_word_with_a_line_feed_is_told_in_one_line(run: Run) -> None:
     assert "'a\\nb'" in run("a\nb").error
-    assert r"a\nb: does not exist" in run("records", "validate", "a\nb").error
+    assert r"a\nb: no such file" in run("records", "validate", "a\nb").error
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")

@@ -152,7 +152,7 @@ def test_a_progress_bar_where_it_takes_long(
 @pytest.mark.parametrize(
     ("arguments", "wanted"),
     [
-        (["validate", "none.jsonl"], "none.jsonl: does not exist"),
+        (["validate", "none.jsonl"], "none.jsonl: no such file"),
         (["stats", "empty"], "empty: no file in this folder ends in"),
         (["card", "-"], "-: standard input is not read here, wanted the path of a file"),
         (["validate", "IN", "--offsets", "bytes"], "wanted 'caption' or 'medconcept23m'"),

@@ -54,7 +54,11 @@ def test_the_whole_path(run: Run, triplets: Path, base: Path, tmp_path: Path) ->
     done = run("retrieval", *files, *more, "--html", tmp_path / "page.html")
     assert (done.status, done.err) == (0, "")
     assert "modality: CT" in done.out
-    assert (tmp_path / "page.html").read_text().startswith("<!DOCTYPE html>")
+    page = (tmp_path / "page.html").read_text()
+    assert page.startswith("<!DOCTYPE html>")
+    assert "<h1>Cross-modal retrieval: concepts-halves 1024</h1>" in page
+    assert ".npy" not in page
+    assert done.out.startswith("Encoder concepts-halves 1024.\n")
     figures = json.loads(run("retrieval", *files, *more, "--json").out)
     assert figures["rows"] == 60
     assert {part["kind"] for part in figures["parts"]} == {"semantic group", "modality"}
@@ -70,18 +74,19 @@ def test_a_changed_collection_does_not_verify(
     assert "faults" in done.err
 
 
-def test_as_published(run: Run, arrays: list[str]) -> None:
+def test_as_published(run: Run, arrays: list[str], tmp_path: Path) -> None:
     done = run("retrieval", *arrays, "--like", "conceptclip", "--json")
     figures = json.loads(done.out)
-    assert figures["like"] == "conceptclip"
+    assert (figures["like"], figures["encoder"]) == ("conceptclip", tmp_path.name)
     assert "not to be read as confidence intervals" in figures["note"]
     assert {"image_to_text_R@1", "text_to_image_median_rank", "i2t_R@200_CI"} <= set(figures)
-    assert run("retrieval", *arrays, "--like", "conceptclip").out.startswith("Published protocol")
+    shown = run("retrieval", *arrays, "--like", "conceptclip").out
+    assert shown.startswith(f"Published protocol of {tmp_path.name}: ")
 
 
 def test_two_encoders(run: Run, arrays: list[str]) -> None:
     other = ["--other-images", arrays[3], "--other-texts", arrays[3]]
-    assert "less the other encoder" in run("retrieval", *arrays, *other).out
+    assert "less texts" in run("retrieval", *arrays, *other).out
     assert "go together" in run("retrieval", *arrays, *other[:2]).error
 
 

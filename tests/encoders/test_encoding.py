@@ -18,6 +18,7 @@ import pytest
 from concept_linker.encoders import FunctionEncoder, encode, load_encoder
 from concept_linker.encoders.checksums import of_model
 from concept_linker.encoders.concepts import ConceptEncoder
+from concept_linker.encoders.encoding import encoder_of
 from concept_linker.errors import InputError, SettingsError
 from concept_linker.evaluation.pairs import Pair
 from concept_linker.evaluation.retrieval import read_ids, score
@@ -39,6 +40,17 @@ def numbers(prefix: str, calls: list[int], fail_at: int = -1) -> FunctionEncoder
         return np.array([[one, one + 0.5] for one in found], np.float32)
 
     return FunctionEncoder(prefix, rows, rows)
+
+
+def test_an_encoder_has_a_name(tmp_path: Path) -> None:
+    done = encode(PAIRS, numbers("mine 2", []), tmp_path / "a")
+    assert encoder_of(done.images) == "mine 2"
+    done = encode(PAIRS, numbers(f"open_clip {tmp_path / 'my model'}", []), tmp_path / "b")
+    assert encoder_of(done.images) == "open_clip my model"
+    for content in ("{", "[]", "{}", '{"encoder": 3}'):
+        (tmp_path / "b" / "encoding.json").write_text(content)
+        assert encoder_of(done.images) == "b"
+    assert encoder_of(tmp_path / "clip_images.npy") == "clip_images"
 
 
 def test_rows_stand_in_the_order_of_the_pairs(tmp_path: Path) -> None:

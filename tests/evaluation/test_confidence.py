@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from itertools import product
+from math import isnan, nan
 
 import numpy as np
 import pytest
@@ -63,7 +64,7 @@ def test_two_corpora_cannot_be_compared() -> None:
 def test_f1_is_what_it_is(right: int, wrong: int, missed: int) -> None:
     sums = np.array([right, right + wrong, right, right + missed], float)
     whole = 2 * right + wrong + missed
-    assert float(f1(sums)) == pytest.approx(2 * right / whole if whole else 0.0)
+    assert float(f1(sums)) == pytest.approx(2 * right / whole if whole else nan, nan_ok=True)
 
 
 SCORED = st.lists(
@@ -104,5 +105,22 @@ def test_threshold_curve_by_hand(rows: list[tuple[float, bool]], more: int) -> N
     for point in threshold_curve(*zip(*rows, strict=True), to_find, steps=10):
         linked = [right for score, right in rows if score >= point.threshold]
         assert point.linked == len(linked)
-        assert point.precision == (pytest.approx(np.mean(linked)) if linked else 1.0)
+        assert point.precision == pytest.approx(np.mean(linked) if linked else nan, nan_ok=True)
         assert point.recall == pytest.approx(sum(linked) / to_find if to_find else 0.0)
+
+
+def test_where_there_is_nothing_there_is_no_figure() -> None:
+    nothing = np.zeros((30, 2))
+    made = bootstrap(nothing, recall, resamples=20)
+    assert made.to_dict() == {"value": None, "low": None, "high": None}
+    test = paired_test(nothing, nothing, recall, resamples=20)
+    assert test.to_dict()["p_value"] is None
+    assert isnan(float(f1(np.zeros(4))))
+    assert float(f1(np.array([0.0, 0.0, 0.0, 5.0]))) == 0.0  # nothing given, something to find
+
+
+@given(st.integers(0, 3), st.integers(1, 30))
+def test_resamples_that_draw_nothing_say_nothing(seed: int, resamples: int) -> None:
+    few = np.vstack([[1.0, 1.0], np.zeros((40, 2))])
+    made = bootstrap(few, recall, resamples=resamples, seed=seed)
+    assert made.value == made.low == made.high == 1.0

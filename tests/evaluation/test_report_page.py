@@ -127,3 +127,24 @@ def test_what_is_not_wanted_is_not_measured(small_base: KnowledgeBase) -> None:
     assert not some.end_to_end
     assert not some.tests
     assert TEXT[2:6] in page(some) or "Mentions given" in page(some)
+
+
+def test_it_names_the_system_and_the_base(small_base: KnowledgeBase) -> None:
+    made = evaluate(
+        Fixed(), gold((2, 6, "C0009443")), small_base, name="mine", base_name="MeSH of 2026"
+    )
+    written = page(made)
+    assert "<h1>small: linking accuracy of mine</h1>" in written
+    assert "Base MeSH of 2026, " in written
+    assert "Beside mine: exact match, scispaCy&#x27;s method." in written
+    assert str(small_base.path) not in written
+    assert made.to_dict()["base"]["name"] == "MeSH of 2026"
+
+
+def test_a_legend_can_break_its_line(report: Report) -> None:
+    """Else its entries run under the chart beside it."""
+    written = page(report)
+    rule = written.partition("\n.key {")[2].partition("}")[0]
+    assert "nowrap" not in rule
+    assert "overflow-wrap: anywhere" in rule
+    assert '</span><span class="key' not in written

@@ -73,7 +73,7 @@ def test_a_file_whose_name_looks_like_a_pattern_is_that_file(folder: Path) -> No
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        (["nowhere"], "nowhere: does not exist"),
+        (["nowhere"], "nowhere: no such file or folder"),
         (["nowhere*.jsonl"], "no file fits this pattern"),
         (["empty"], "no file in this folder ends in one of .jsonl, "),
         (["b.jsonl", "*.jsonl"], "b.jsonl: is given twice"),

@@ -12,27 +12,29 @@ jsonl         this library's own form: one object a line, such as
               "ids": ["C0221198"], "label": "DISO"}]}``
 ============  =====================================================================================
 
-All but BRAT may be gzip files.
+All but BRAT may be gzip files, and folders of files.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib import import_module
 from os import PathLike
 from pathlib import Path
 
 from concept_linker.errors import SettingsError, SourceError
 from concept_linker.evaluation.gold import GoldCorpus, GoldDocument
+from concept_linker.quarantine import Quarantine
+from concept_linker.triplets.finding import find_files, is_pattern
 
 __all__ = ["FORMATS", "corpus_format", "read_corpus"]
 
-#: The formats' names; each is a module of this package with ``read(path) -> documents``.
+#: The formats' names; each is a module of this package with ``read(path, quarantine)``.
 FORMATS = ("pubtator", "bioc_xml", "bioc_json", "brat", "medmentions", "craft", "jsonl")
 
-_PUBTATOR = re.compile(r"[^|\s]+\|[a-z]\|", re.IGNORECASE)
+_PUBTATOR = re.compile(r"^[^|\s]+\|[a-z]\|", re.IGNORECASE | re.MULTILINE)
 #: A key that an object has → the format it is of; the first that fits decides.
 _KEYS = {
     "documents": "bioc_json",
@@ -44,34 +46,67 @@ _KEYS = {
 }
 
 
-def read_corpus(path: str | PathLike[str], format: str | None = None) -> GoldCorpus:
+def read_corpus(
+    path: str | PathLike[str],
+    format: str | None = None,
+    *,
+    quarantine: Quarantine | None = None,
+) -> GoldCorpus:
     """Reads a gold corpus.
 
     Args:
-        path: the file, or the folder of BRAT files.
+        path: the file, the folder of files, or a pattern such as ``dev-*.jsonl``.
         format: one of :data:`FORMATS`; ``None`` goes by what the file holds.
+        quarantine: takes the mentions, lines and documents that are bad, so that they cost no
+            others; by default the first of them is an error.
 
     Raises:
+        InputError: no file fits the pattern.
         SettingsError: there is no such format.
         SourceError: the corpus cannot be read as what it should be; with the line.
     """
     path = Path(path)
     if format is not None and format not in FORMATS:
         raise SettingsError(f"no corpus format {format!r}, wanted one of {', '.join(FORMATS)}")
-    if not path.exists():
+    places = find_files([path], ("",)) if is_pattern(path) else [path]
+    if not places[0].exists():
         raise SourceError(path, "no such file or folder")
-    module = import_module(f"{__name__}.{format or corpus_format(path)}")
-    read: Callable[[Path], tuple[GoldDocument, ...]] = module.read
-    documents = read(path)
+    quarantine = quarantine or Quarantine()
+    before = quarantine.count
+    documents = tuple(one for place in places for one in _documents(place, format, quarantine))
+    bad = quarantine.count - before
     if not documents:
-        raise SourceError(path, "holds no documents")
+        left = f" but {bad:,} bad ones" if bad else ""
+        raise SourceError(path, f"holds no documents{left}, wanted one or more")
     # The folder too: many corpora call their files train and dev.
     name = "/".join((path.resolve().parent.name, path.name.partition(".")[0]))
-    return GoldCorpus(name, documents)
+    return GoldCorpus(name, documents, bad)
+
+
+def _documents(path: Path, format: str | None, quarantine: Quarantine) -> Iterator[GoldDocument]:
+    if not path.is_dir() or format == "brat" or any(path.rglob("*.ann")):
+        yield from _read(path, format, quarantine)
+        return
+    files = (file for file in path.rglob("*") if file.is_file() and file.name[0] != ".")
+    for file in sorted(files):
+        if file.name.endswith(".quarantine.jsonl"):
+            continue
+        try:
+            yield from _read(file, format, quarantine)
+        except SourceError as error:
+            if quarantine.stops:
+                raise
+            quarantine.bad(error.path, error.line, error.problem)
+
+
+def _read(path: Path, format: str | None, quarantine: Quarantine) -> tuple[GoldDocument, ...]:
+    module = import_module(f"{__name__}.{format or corpus_format(path)}")
+    read: Callable[[Path, Quarantine], tuple[GoldDocument, ...]] = module.read
+    return read(path, quarantine)
 
 
 def corpus_format(path: Path) -> str:
-    """The name of the format that a file or folder is in.
+    """The name of the format that a file is in; a folder of BRAT files is ``brat``.
 
     Raises:
         SourceError: none of them.
@@ -86,24 +121,24 @@ def corpus_format(path: Path) -> str:
         if len(head) > 1 << 20:
             break
     start = head.decode("utf-8", "replace").lstrip()
+    if not start:
+        raise SourceError(path, "is empty, wanted a gold corpus")
     if start.startswith("<"):
         return "bioc_xml"
-    if _PUBTATOR.match(start):
-        return "pubtator"
     if start.startswith(("{", "[")):
-        keys = _keys(start)
-        for key, format in _KEYS.items():
-            if key in keys:
-                return format
+        for keys in (_keys_of_first(start), set(re.findall(r'"(\w+)"\s*:', start))):
+            for key, format in _KEYS.items():
+                if key in keys:
+                    return format
+    if _PUBTATOR.search(start):
+        return "pubtator"
     raise SourceError(path, f"no corpus format fits, wanted one of {', '.join(FORMATS)}")
 
 
-def _keys(start: str) -> set[str]:
-    """The keys of the first object, or all keys in sight where that is laid out over lines."""
+def _keys_of_first(start: str) -> set[str]:
+    """The keys of the first line's object; none where that is laid out over lines, or bad."""
     try:
         first = json.loads(start.partition("\n")[0])
     except (ValueError, RecursionError):
-        return set(re.findall(r'"(\w+)"\s*:', start))
-    if isinstance(first, Mapping):
-        return set(first)
-    return set(re.findall(r'"(\w+)"\s*:', start))
+        return set()
+    return set(first) if isinstance(first, Mapping) else set()

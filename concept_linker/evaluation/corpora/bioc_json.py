@@ -4,57 +4,53 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from concept_linker.errors import SourceError
 from concept_linker.evaluation.corpora.bioc import Marking, Passage, document
-from concept_linker.evaluation.corpora.checks import BadCorpusError
-from concept_linker.evaluation.corpora.json_lines import Model, documents, problem_of
+from concept_linker.evaluation.corpora.checks import Bad, SetAside, bad_rows
+from concept_linker.evaluation.corpora.json_lines import Model, documents
 from concept_linker.evaluation.gold import GoldDocument
 from concept_linker.knowledge_base.readers.opening import text
+from concept_linker.quarantine import Quarantine
 
 __all__ = ["read"]
 
+#: Some write numbers between quotation marks.
+_Number = Annotated[int, Field(strict=False)]
+
 
 class _Location(Model):
-    offset: int
-    length: int
+    offset: _Number
+    length: _Number
 
 
 class _Annotation(Model):
+    id: Any = ""
     infons: dict[str, Any] = Field(default_factory=dict)
     text: str | None = None
-    locations: tuple[_Location, ...]
+    locations: list[_Location]
 
 
 class _Sentence(Model):
-    offset: int
+    offset: _Number
     text: str = ""
-    annotations: tuple[_Annotation, ...] = ()
+    annotations: list[Any] = Field(default_factory=list)
 
 
 class _Passage(_Sentence):
-    sentences: tuple[_Sentence, ...] = ()
+    sentences: list[_Sentence] = Field(default_factory=list)
 
 
 class _Document(Model):
     id: str | int
-    passages: tuple[_Passage, ...]
+    passages: list[_Passage]
 
 
-class _Collection(Model):
-    documents: tuple[_Document, ...]
-
-
-class _PubTator3(Model):
-    PubTator3: tuple[_Document, ...]
-
-
-def read(path: Path) -> tuple[GoldDocument, ...]:
+def read(path: Path, quarantine: Quarantine) -> tuple[GoldDocument, ...]:
     """Reads a plain or gzip file.
 
     Raises:
@@ -66,53 +62,73 @@ def read(path: Path) -> tuple[GoldDocument, ...]:
     except RecursionError:
         raise SourceError(path, "not BioC: nested too deeply") from None
     except ValueError as error:
-        if "\n" in whole.strip() and _first_line_is_json(whole):
-            return tuple(documents(path, _Document, lambda record, number: _document(record)))
+        if any(map(_is_document, whole.splitlines())):
+            return tuple(documents(path, _Document, _document, quarantine))
         line = getattr(error, "lineno", None)
         raise SourceError(path, f"not JSON: {error}", line=line) from error
-    try:
-        return tuple(map(_document, _documents(value, whole)))
-    except ValidationError as error:
-        raise SourceError(path, problem_of(error)) from error
-    except BadCorpusError as error:
-        raise SourceError(path, str(error)) from error
+    bad = bad_rows(quarantine, path)
+    made: list[GoldDocument] = []
+    for place, one in _documents(value):
+        with SetAside(bad, None, one, place):
+            made.append(_document(_Document.model_validate(one), None, bad))
+    return tuple(made)
 
 
-def _first_line_is_json(whole: str) -> bool:
+def _is_document(line: str) -> bool:
     try:
-        json.loads(whole.lstrip().partition("\n")[0])
+        value = json.loads(line)
     except (ValueError, RecursionError):
         return False
-    return True
+    return isinstance(value, dict) and "passages" in value
 
 
-def _documents(value: Any, whole: str) -> tuple[_Document, ...]:
-    if isinstance(value, dict) and "documents" in value:
-        return _Collection.model_validate_json(whole).documents
-    if isinstance(value, dict) and "PubTator3" in value:
-        return _PubTator3.model_validate_json(whole).PubTator3
+def _documents(value: Any) -> Iterator[tuple[str, Any]]:
+    """The documents in a collection, a list or PubTator's answer, with their places; else one."""
+    for key in ("documents", "PubTator3"):
+        if isinstance(value, dict) and isinstance(value.get(key), list):
+            yield from ((f"{key}.{number}", one) for number, one in enumerate(value[key]))
+            return
     if isinstance(value, list):
-        return _Collection.model_validate_json(f'{{"documents": {whole}}}').documents
-    return (_Document.model_validate_json(whole),)
+        yield from ((f"documents.{number}", one) for number, one in enumerate(value))
+    else:
+        yield "", value
 
 
-def _document(record: _Document) -> GoldDocument:
-    parts = [(passage, sentence) for passage in record.passages for sentence in passage.sentences]
-    whole = [passage for passage in record.passages if passage.text]
-    passages: Iterator[Passage] = chain(
-        (Passage(one.offset, one.text) for one in whole),
-        (Passage(one.offset, one.text) for passage, one in parts if not passage.text),
-    )
-    annotations = chain(
-        (one for passage in record.passages for one in passage.annotations),
-        (one for _, sentence in parts for one in sentence.annotations),
-    )
-    return document(str(record.id), passages, map(_marking, annotations))
+def _document(record: _Document, number: int | None, bad: Bad) -> GoldDocument:
+    id = str(record.id)
+    return document(id, _passages(record, number, bad), bad)
 
 
-def _marking(annotation: _Annotation) -> Marking:
-    return Marking(
-        [(location.offset, location.length) for location in annotation.locations],
-        {key: "" if value is None else str(value) for key, value in annotation.infons.items()},
-        annotation.text,
-    )
+def _passages(record: _Document, number: int | None, bad: Bad) -> Iterator[Passage]:
+    for passage in record.passages:
+        inner = [one for sentence in passage.sentences for one in sentence.annotations]
+        if passage.text or not passage.sentences:
+            parts = [(passage.offset, passage.text, passage.annotations + inner)]
+        else:
+            parts = [(one.offset, one.text, one.annotations) for one in passage.sentences]
+            # Those of the passage itself stand with its first sentence.
+            parts[0] = (*parts[0][:2], passage.annotations + parts[0][2])
+        for offset, words, marked in parts:
+            markings = list(_markings(str(record.id), marked, number, bad))
+            yield Passage(offset, words, markings)
+
+
+def _markings(id: str, marked: list[Any], line: int | None, bad: Bad) -> Iterator[Marking]:
+    for order, value in enumerate(marked):
+        made: list[Marking] = []
+        with SetAside(bad, line, value, f"document {id!r}, annotations.{order}"):
+            made.append(_marking(_Annotation.model_validate(value), line, value))
+        yield from made
+
+
+def _marking(record: _Annotation, line: int | None, row: object) -> Marking:
+    locations = [(location.offset, location.length) for location in record.locations]
+    infons = [(key, _written(value)) for key, value in record.infons.items()]
+    return Marking(str(record.id), locations, infons, record.text, line, row)
+
+
+def _written(value: Any) -> str:
+    """An infon as XML would have it; several values between bars."""
+    if isinstance(value, list):
+        return "|".join(map(_written, value))
+    return "" if value is None else str(value)

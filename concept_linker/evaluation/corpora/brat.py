@@ -10,35 +10,22 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from pathlib import Path
-from typing import NamedTuple
 
 from concept_linker.errors import SourceError
-from concept_linker.evaluation.corpora.checks import (
-    BadCorpusError,
-    gold_ids,
-    gold_mention,
-    in_reading_order,
-)
-from concept_linker.evaluation.gold import GoldDocument, GoldMention
+from concept_linker.evaluation.corpora.checks import BadCorpusError, SetAside, bad_rows
+from concept_linker.evaluation.corpora.fitting import Draft, Piece, gold_document
+from concept_linker.evaluation.corpora.ids import gold_ids
+from concept_linker.evaluation.gold import GoldDocument
 from concept_linker.knowledge_base.identity import is_cui
 from concept_linker.knowledge_base.readers.opening import lines
-from concept_linker.knowledge_base.source import Quarantine
+from concept_linker.quarantine import Quarantine
 
 __all__ = ["read"]
 
-_SPANS = re.compile(r"(\S+) (\d+ \d+(?:;\d+ \d+)*)")
+_SPANS = re.compile(r"(\S+) (\d{1,15} \d{1,15}(?:;\d{1,15} \d{1,15})*)")
 
 
-class _Bound(NamedTuple):
-    """A text-bound annotation and the line that it is on."""
-
-    line: int
-    type: str
-    spans: list[tuple[int, int]]
-    text: str
-
-
-def read(path: Path) -> tuple[GoldDocument, ...]:
+def read(path: Path, quarantine: Quarantine) -> tuple[GoldDocument, ...]:
     """Reads a folder, or the one document of an ``.ann`` file.
 
     Raises:
@@ -48,42 +35,39 @@ def read(path: Path) -> tuple[GoldDocument, ...]:
     if not files:
         raise SourceError(path, "no .ann file in it, wanted BRAT's .txt and .ann")
     root = path if path.is_dir() else path.parent
-    return tuple(_document(file, root) for file in files)
+    made = (_document(file, root, quarantine) for file in files)
+    return tuple(document for document in made if document is not None)
 
 
-def _document(file: Path, root: Path) -> GoldDocument:
+def _document(file: Path, root: Path, quarantine: Quarantine) -> GoldDocument | None:
     beside = file.with_suffix(".txt")
     if not beside.is_file():
-        raise SourceError(beside, f"no such file, wanted the text of {file.name}")
+        quarantine.bad(beside, None, f"no such file, wanted the text of {file.name}")
+        return None
     try:
         # Offsets count characters of the file, so line ends must stay as they are.
         text = beside.read_bytes().decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
-        raise SourceError(beside, f"not UTF-8: {error.reason}") from error
-    bound: dict[str, _Bound] = {}
+        quarantine.bad(beside, None, f"not UTF-8: {error.reason}")
+        return None
+    bad = bad_rows(quarantine, file)
+    bound: dict[str, Draft] = {}
     concepts: defaultdict[str, list[str]] = defaultdict(list)
-    for number, line in lines(file, Quarantine()):
-        try:
+    for number, line in lines(file, quarantine):
+        with SetAside(bad, number, line):
             if line.startswith("T"):
-                name, mention = _bound(number, line)
-                bound[name] = mention
+                name, draft = _bound(line)
+                bound[name] = draft._replace(line=number, row=line)
             elif line.startswith(("N", "#")):
                 target, ids = _concepts(line)
                 concepts[target] += ids
-        except BadCorpusError as error:
-            raise SourceError(file, str(error), line=number) from error
-    mentions: list[GoldMention] = []
-    for name, one in bound.items():
-        try:
-            own = dict.fromkeys(concepts[name])
-            mentions.append(gold_mention(text, one.spans, own, types=[one.type], surface=one.text))
-        except BadCorpusError as error:
-            raise SourceError(file, str(error), line=one.line) from error
+    drafts = [draft._replace(ids=concepts[name]) for name, draft in bound.items()]
     name = file.relative_to(root).with_suffix("").as_posix()
-    return GoldDocument(name, text, in_reading_order(mentions))
+    return gold_document(name, [Piece(text)], drafts, bad)
 
 
-def _bound(number: int, line: str) -> tuple[str, _Bound]:
+def _bound(line: str) -> tuple[str, Draft]:
+    """The name of a text-bound annotation, and its mention."""
     cells = line.split("\t")
     place = _SPANS.fullmatch(cells[1].strip()) if len(cells) == 3 else None
     if place is None:
@@ -92,7 +76,7 @@ def _bound(number: int, line: str) -> tuple[str, _Bound]:
     for part in place[2].split(";"):
         start, end = part.split(" ")
         spans.append((int(start), int(end)))
-    return cells[0], _Bound(number, place[1], spans, cells[2])
+    return cells[0], Draft(spans, (), [place[1]], surface=cells[2])
 
 
 def _concepts(line: str) -> tuple[str, list[str]]:

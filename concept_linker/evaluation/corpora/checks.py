@@ -1,68 +1,94 @@
-"""What every reader checks of a mention, and how ids are spelled."""
+"""What is bad in a corpus, and what becomes of it: it is set aside, or stops the reading."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+import json
+from pathlib import Path
+from typing import Protocol
+from xml.etree.ElementTree import Element, tostring
 
-from concept_linker.evaluation.gold import GoldMention
-from concept_linker.knowledge_base.identity import canonical_id
+from pydantic import ValidationError
 
-__all__ = ["BadCorpusError", "gold_ids", "gold_mention", "in_reading_order"]
+from concept_linker.quarantine import Quarantine
 
-_NO_ID = frozenset({"", "-1", "-", "none", "null", "nil", "cui-less", "unknown"})
-_SEPARATOR = re.compile(r"[|+;,]")
-_NO_WORD = re.compile(r"[\W_]+")
+__all__ = ["Bad", "BadCorpusError", "SetAside", "bad_rows", "problem_of", "written"]
+
+
+#: How much of a problem and of a bad row is kept, in characters.
+_LONGEST, _SHOWN = 400, 100_000
 
 
 class BadCorpusError(ValueError):
-    """What is wrong; the reader that catches it adds file and line."""
+    """What is wrong; :func:`SetAside` adds file and line."""
 
 
-def gold_ids(written: str) -> tuple[str, ...]:
-    """The concept ids of a cell: several between ``|``, ``+``, ``;`` or ``,``; none for ``-1``.
+class Bad(Protocol):
+    """Takes what is bad in a file."""
 
-    >>> gold_ids("D001943|D010051"), gold_ids(" OMIM:219700+D003550"), gold_ids("-1")
-    (('D001943', 'D010051'), ('OMIM:219700', 'D003550'), ())
+    def __call__(self, line: int | None, problem: str, *, row: str = "") -> None:
+        """Sets it aside.
+
+        Raises:
+            SourceError: where bad rows stop the reading.
+        """
+        ...
+
+
+def bad_rows(quarantine: Quarantine, path: Path) -> Bad:
+    """What takes the bad rows of a file, each with as much of it as one can read."""
+
+    def bad(line: int | None, problem: str, *, row: str = "") -> None:
+        quarantine.bad(path, line, problem[:_LONGEST], row=row[:_SHOWN])
+
+    return bad
+
+
+class SetAside:
+    """What turns out bad inside costs only what is made inside.
+
+    Args:
+        bad: takes it.
+        line: the line that it is on, where that is known.
+        row: what is read inside: text, an element, or a value of JSON.
+        place: where it is in a line or document, for the message.
     """
-    ids = (one.strip() for one in _SEPARATOR.split(written))
-    return tuple(dict.fromkeys(canonical_id(one) for one in ids if one.casefold() not in _NO_ID))
+
+    __slots__ = ("_bad", "_line", "_place", "_row")
+
+    def __init__(self, bad: Bad, line: int | None, row: object, place: str = "") -> None:
+        self._bad, self._line, self._row, self._place = bad, line, row, place
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: object
+    ) -> bool:
+        if isinstance(error, ValidationError):
+            problem = problem_of(error, self._place)
+        elif isinstance(error, BadCorpusError):
+            problem = f"{self._place}: {error}" if self._place else str(error)
+        else:
+            return False
+        self._bad(self._line, problem, row=written(self._row))
+        return True
 
 
-def gold_mention(
-    text: str,
-    spans: Iterable[tuple[int, int]],
-    ids: Iterable[str],
-    *,
-    types: Iterable[str] = (),
-    flags: Iterable[str] = (),
-    surface: str | None = None,
-) -> GoldMention:
-    """A mention whose spans lie in the text and, where its characters are given, fit them.
-
-    Only letters and digits are compared, whatever their case: some corpora write other quotation
-    marks and blanks in one of the two places.
-
-    Raises:
-        BadCorpusError: they do not.
-    """
-    parts = tuple(sorted((start, end) for start, end in spans))
-    if not parts:
-        raise BadCorpusError("a mention has no span")
-    for start, end in parts:
-        if not 0 <= start < end <= len(text):
-            raise BadCorpusError(
-                f"span ({start}, {end}), wanted 0 <= start < end <= {len(text)}, the text's length"
-            )
-    if surface is not None:
-        found = " ".join(text[start:end] for start, end in parts)
-        if _NO_WORD.sub("", found).casefold() != _NO_WORD.sub("", surface).casefold():
-            raise BadCorpusError(
-                f"the text at {parts[0][0]} is {found[:60]!r}, but the mention is {surface[:60]!r}"
-            )
-    return GoldMention(parts, tuple(ids), tuple(types), frozenset(flags))
+def written(row: object) -> str:
+    """How a row is kept: text as it is, elements as XML, values as JSON."""
+    if isinstance(row, str):
+        return row
+    try:
+        if isinstance(row, Element):
+            return tostring(row, "unicode").strip()
+        return json.dumps(row, ensure_ascii=False)
+    except RecursionError:
+        return "(nested too deeply to be shown)"
 
 
-def in_reading_order(mentions: Iterable[GoldMention]) -> tuple[GoldMention, ...]:
-    """By start, the longer first; in the file's order where both are equal."""
-    return tuple(sorted(mentions, key=lambda mention: (mention.start, -mention.end)))
+def problem_of(error: ValidationError, place: str = "") -> str:
+    """The first thing that is wrong, in one line."""
+    first = error.errors(include_url=False)[0]
+    place = ".".join(filter(None, (place, *map(str, first["loc"]))))
+    message = first["msg"].replace("\n", " ")
+    return f"{place}: {message}" if place else message

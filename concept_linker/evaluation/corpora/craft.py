@@ -7,15 +7,14 @@ One caption a line: ``pmid``, ``fig_id``, ``caption`` and ``mentions`` with ``sp
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from concept_linker.evaluation.corpora.checks import (
-    BadCorpusError,
-    gold_ids,
-    gold_mention,
-    in_reading_order,
-)
-from concept_linker.evaluation.corpora.json_lines import Model, documents
-from concept_linker.evaluation.gold import GoldDocument, GoldMention
+from concept_linker.evaluation.corpora.checks import Bad, BadCorpusError
+from concept_linker.evaluation.corpora.fitting import Draft, Piece, gold_document
+from concept_linker.evaluation.corpora.ids import gold_ids
+from concept_linker.evaluation.corpora.json_lines import Model, documents, drafts
+from concept_linker.evaluation.gold import GoldDocument
+from concept_linker.quarantine import Quarantine
 
 __all__ = ["read"]
 
@@ -31,30 +30,26 @@ class _Caption(Model):
     pmid: str | int = ""
     fig_id: str
     caption: str
-    mentions: list[_Mention]
+    mentions: list[Any]
 
 
-def read(path: Path) -> tuple[GoldDocument, ...]:
+def read(path: Path, quarantine: Quarantine) -> tuple[GoldDocument, ...]:
     """Reads a plain or gzip file.
 
     Raises:
         SourceError: a line is no such object, or a mention does not fit its text.
     """
-    return tuple(documents(path, _Caption, _document))
+    return tuple(documents(path, _Caption, _document, quarantine))
 
 
-def _document(record: _Caption, number: int) -> GoldDocument:
-    mentions = in_reading_order(_mention(record.caption, one) for one in record.mentions)
-    return GoldDocument(f"{record.pmid} {record.fig_id}".strip(), record.caption, mentions)
+def _document(record: _Caption, number: int, bad: Bad) -> GoldDocument:
+    mentions = drafts(record.mentions, _Mention, _mention, bad, number)
+    id = f"{record.pmid} {record.fig_id}".strip()
+    return gold_document(id, [Piece(record.caption)], mentions, bad)
 
 
-def _mention(text: str, record: _Mention) -> GoldMention:
+def _mention(record: _Mention) -> Draft:
     if any(len(span) != 2 for span in record.spans):
         raise BadCorpusError(f"spans {record.spans}, wanted [[start, end], …]")
-    return gold_mention(
-        text,
-        [(start, end) for start, end in record.spans],
-        gold_ids(record.id),
-        types=[record.ontology],
-        surface=record.text,
-    )
+    spans = [(start, end) for start, end in record.spans]
+    return Draft(spans, gold_ids(record.id), [record.ontology], surface=record.text)

@@ -1,20 +1,20 @@
-"""JSON Lines, each line checked against a model."""
+"""JSON Lines, each line checked against a model, and each mention in it on its own."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
-from concept_linker.errors import SourceError
-from concept_linker.evaluation.corpora.checks import BadCorpusError
+from concept_linker.evaluation.corpora.checks import Bad, SetAside, bad_rows
+from concept_linker.evaluation.corpora.fitting import Draft
 from concept_linker.evaluation.gold import GoldDocument
 from concept_linker.knowledge_base.readers.opening import lines
-from concept_linker.knowledge_base.source import Quarantine
+from concept_linker.quarantine import Quarantine
 
-__all__ = ["Model", "documents", "problem_of"]
+__all__ = ["Model", "documents", "drafts"]
 
 _M = TypeVar("_M", bound=BaseModel)
 
@@ -26,32 +26,55 @@ class Model(BaseModel):
 
 
 def documents(
-    path: Path, model: type[_M], convert: Callable[[_M, int], GoldDocument]
+    path: Path,
+    model: type[_M],
+    convert: Callable[[_M, int, Bad], GoldDocument],
+    quarantine: Quarantine,
 ) -> Iterator[GoldDocument]:
     """Each line as a document.
 
     Args:
         path: a plain or gzip file.
         model: what a line must be.
-        convert: makes a document of what was read and the number of its line.
+        convert: makes a document of what was read, the number of its line, and what takes its bad
+            mentions.
+        quarantine: takes lines that are no such object.
 
     Raises:
-        SourceError: a line is no such object, or a mention does not fit its text.
+        SourceError: the file cannot be read, or a bad row stops it.
     """
-    for number, line in lines(path, Quarantine()):
+    bad = bad_rows(quarantine, path)
+    for number, line in lines(path, quarantine):
         if not line.strip():
             continue
-        try:
-            yield convert(model.model_validate_json(line), number)
-        except ValidationError as error:
-            raise SourceError(path, problem_of(error), line=number) from error
-        except BadCorpusError as error:
-            raise SourceError(path, str(error), line=number) from error
+        made: list[GoldDocument] = []
+        with SetAside(bad, number, line):
+            made.append(convert(model.model_validate_json(line), number, bad))
+        yield from made
 
 
-def problem_of(error: ValidationError) -> str:
-    """The first thing that is wrong, in one line."""
-    first = error.errors(include_url=False)[0]
-    place = ".".join(map(str, first["loc"]))
-    message = first["msg"].replace("\n", " ")
-    return f"{place}: {message}" if place else message
+def drafts(
+    values: Sequence[Any],
+    model: type[_M],
+    convert: Callable[[_M], Draft],
+    bad: Bad,
+    line: int | None,
+    place: str = "mentions",
+) -> list[Draft]:
+    """The mentions of one document; one that is bad costs no other.
+
+    Args:
+        values: what the file has for them.
+        model: what each must be.
+        convert: makes a draft of one.
+        bad: takes the bad ones.
+        line: their line.
+        place: the key that has them.
+    """
+    made: list[Draft] = []
+    for number, value in enumerate(values):
+        own = f"{place}.{number}"
+        with SetAside(bad, line, value, own):
+            draft = convert(model.model_validate(value))
+            made.append(draft._replace(line=line, place=own, row=value))
+    return made

@@ -8,16 +8,20 @@ blanks.  A mention of the subset has the flag ``st21pv``.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
+from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
-from concept_linker.evaluation.corpora.checks import (
-    BadCorpusError,
-    gold_ids,
-    gold_mention,
-    in_reading_order,
-)
-from concept_linker.evaluation.corpora.json_lines import Model, documents
-from concept_linker.evaluation.gold import GoldDocument, GoldMention
+from pydantic import Field, model_validator
+
+from concept_linker.evaluation.corpora.checks import Bad, BadCorpusError
+from concept_linker.evaluation.corpora.fitting import Draft, Piece, gold_document
+from concept_linker.evaluation.corpora.ids import gold_ids
+from concept_linker.evaluation.corpora.json_lines import Model, documents, drafts
+from concept_linker.evaluation.gold import GoldDocument
+from concept_linker.quarantine import Quarantine
 
 __all__ = ["read"]
 
@@ -28,72 +32,81 @@ class _Mention(Model):
     start: int
     end: int
     text: str | None = None
-    types: tuple[str, ...] = ()
+    types: list[str] = Field(default_factory=list)
     cui: str
     st21pv: bool = False
 
 
+class _Tokens(Model):
+    """A mention of a tokenised sentence, written as a list."""
+
+    first: int
+    stop: int
+    cui: str
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_name(cls, values: Any) -> Any:
+        if not isinstance(values, list) or len(values) != len(cls.model_fields):
+            raise BadCorpusError(f"{values!r:.60}, wanted [first token, token behind it, CUI]")
+        return dict(zip(cls.model_fields, values, strict=True))
+
+
 class _Sentence(Model):
     tokens: list[str]
-    mentions: list[tuple[int, int, str]]
+    mentions: list[Any]
 
 
 class _Document(Model):
     pmid: str | int
     text: str | None = None
-    mentions: tuple[_Mention, ...] = ()
-    sentences: tuple[_Sentence, ...] = ()
+    mentions: list[Any] = Field(default_factory=list)
+    sentences: list[_Sentence] = Field(default_factory=list)
 
 
-def read(path: Path) -> tuple[GoldDocument, ...]:
+def read(path: Path, quarantine: Quarantine) -> tuple[GoldDocument, ...]:
     """Reads a plain or gzip file.
 
     Raises:
         SourceError: a line is no such object, or a mention does not fit its text.
     """
-    return tuple(documents(path, _Document, _document))
+    return tuple(documents(path, _Document, _document, quarantine))
 
 
-def _document(record: _Document, number: int) -> GoldDocument:
-    if record.text is None:
-        if not record.sentences:
-            raise BadCorpusError("neither text nor sentences")
-        return _of_sentences(str(record.pmid), record.sentences)
+def _document(record: _Document, number: int, bad: Bad) -> GoldDocument:
     text = record.text
-    mentions = in_reading_order(
-        gold_mention(
-            text,
-            [(mention.start, mention.end)],
-            gold_ids(mention.cui),
-            types=mention.types,
-            flags=[_SUBSET] if mention.st21pv else [],
-            surface=mention.text,
-        )
-        for mention in record.mentions
-    )
-    return GoldDocument(str(record.pmid), text, mentions)
+    if text is not None:
+        mentions = drafts(record.mentions, _Mention, _mention, bad, number)
+    elif record.sentences:
+        text = " ".join(token for sentence in record.sentences for token in sentence.tokens)
+        mentions = list(_of_sentences(record.sentences, number, bad))
+    else:
+        raise BadCorpusError("neither text nor sentences")
+    return gold_document(str(record.pmid), [Piece(text)], mentions, bad)
 
 
-def _of_sentences(id: str, sentences: tuple[_Sentence, ...]) -> GoldDocument:
-    tokens: list[str] = []
-    begins: list[int] = []
+def _mention(record: _Mention) -> Draft:
+    flags = [_SUBSET] if record.st21pv else []
+    spans = [(record.start, record.end)]
+    return Draft(spans, gold_ids(record.cui), record.types, flags, record.text)
+
+
+def _of_sentences(sentences: list[_Sentence], number: int, bad: Bad) -> Iterator[Draft]:
+    """The mentions of sentences whose tokens are joined by blanks."""
     at = 0
-    marked: list[tuple[int, int, str]] = []
-    for sentence in sentences:
-        first = len(tokens)
-        for start, end, cui in sentence.mentions:
-            if not 0 <= start < end <= len(sentence.tokens):
-                raise BadCorpusError(
-                    f"mention of tokens {start} to {end} in a sentence of {len(sentence.tokens)}"
-                )
-            marked.append((first + start, first + end, cui))
-        for token in sentence.tokens:
-            tokens.append(token)
-            begins.append(at)
-            at += len(token) + 1
-    text = " ".join(tokens)
-    mentions: list[GoldMention] = []
-    for start, end, cui in marked:
-        span = (begins[start], begins[end - 1] + len(tokens[end - 1]))
-        mentions.append(gold_mention(text, [span], gold_ids(cui), flags=[_SUBSET]))
-    return GoldDocument(id, text, in_reading_order(mentions))
+    for order, sentence in enumerate(sentences):
+        begins = list(accumulate((len(token) + 1 for token in sentence.tokens), initial=at))
+        at = begins[-1]
+        convert = partial(_of_tokens, sentence.tokens, begins)
+        yield from drafts(
+            sentence.mentions, _Tokens, convert, bad, number, f"sentences.{order}.mentions"
+        )
+
+
+def _of_tokens(tokens: list[str], begins: list[int], record: _Tokens) -> Draft:
+    if not 0 <= record.first < record.stop <= len(tokens):
+        raise BadCorpusError(
+            f"mention of tokens {record.first} to {record.stop} in a sentence of {len(tokens)}"
+        )
+    span = (begins[record.first], begins[record.stop - 1] + len(tokens[record.stop - 1]))
+    return Draft([span], gold_ids(record.cui), flags=[_SUBSET])

@@ -10,36 +10,34 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from concept_linker.errors import SourceError
-from concept_linker.evaluation.corpora.checks import (
-    BadCorpusError,
-    gold_ids,
-    gold_mention,
-    in_reading_order,
-)
-from concept_linker.evaluation.gold import GoldDocument, GoldMention
+from concept_linker.evaluation.corpora.checks import Bad, BadCorpusError, SetAside, bad_rows
+from concept_linker.evaluation.corpora.fitting import Draft, Piece, gold_document
+from concept_linker.evaluation.corpora.ids import gold_ids
+from concept_linker.evaluation.gold import GoldDocument
 from concept_linker.knowledge_base.readers.opening import lines
-from concept_linker.knowledge_base.source import Quarantine
+from concept_linker.quarantine import Quarantine
 
 __all__ = ["read"]
 
 _PASSAGE = re.compile(r"([^|\s]+)\|([a-zA-Z])\|(.*)", re.DOTALL)
 
 
-def read(path: Path) -> tuple[GoldDocument, ...]:
+def read(path: Path, quarantine: Quarantine) -> tuple[GoldDocument, ...]:
     """Reads a file.
 
     Raises:
         SourceError: a line is no such line, or a mention does not fit its text.
     """
-    return tuple(_document(path, block) for block in _blocks(path))
+    bad = bad_rows(quarantine, path)
+    made = (_document(block, bad) for block in _blocks(path, quarantine))
+    return tuple(document for document in made if document is not None)
 
 
-def _blocks(path: Path) -> Iterator[list[tuple[int, str]]]:
+def _blocks(path: Path, quarantine: Quarantine) -> Iterator[list[tuple[int, str]]]:
     """The lines of each document: those between blank lines, and those of one id."""
     block: list[tuple[int, str]] = []
     own = ""
-    for number, line in lines(path, Quarantine()):
+    for number, line in lines(path, quarantine):
         if not line.strip():
             continue
         id = re.split(r"[|\t]", line, maxsplit=1)[0]
@@ -52,27 +50,25 @@ def _blocks(path: Path) -> Iterator[list[tuple[int, str]]]:
         yield block
 
 
-def _document(path: Path, block: list[tuple[int, str]]) -> GoldDocument:
+def _document(block: list[tuple[int, str]], bad: Bad) -> GoldDocument | None:
     passages: list[str] = []
-    mentions: list[GoldMention] = []
+    drafts: list[Draft] = []
     id = ""
     for number, line in block:
-        try:
+        with SetAside(bad, number, line):
             if passage := _PASSAGE.fullmatch(line):
-                if mentions:
+                if drafts:
                     raise BadCorpusError("a passage after mentions, wanted all passages first")
                 id = passage[1]
                 passages.append(passage[3])
             elif not passages:
                 raise BadCorpusError(f"no title before {line[:40]!r}")
-            elif (mention := _mention(" ".join(passages), line)) is not None:
-                mentions.append(mention)
-        except BadCorpusError as error:
-            raise SourceError(path, str(error), line=number) from error
-    return GoldDocument(id, " ".join(passages), in_reading_order(mentions))
+            elif (draft := _draft(line)) is not None:
+                drafts.append(draft._replace(line=number, row=line))
+    return gold_document(id, [Piece(" ".join(passages))], drafts, bad) if passages else None
 
 
-def _mention(text: str, line: str) -> GoldMention | None:
+def _draft(line: str) -> Draft | None:
     """The mention of a line, or ``None`` for a relation (``id``, its name, two concepts)."""
     cells = line.split("\t")
     if len(cells) >= 4 and not cells[1].strip().isdigit() and cells[1].strip().isidentifier():
@@ -82,9 +78,9 @@ def _mention(text: str, line: str) -> GoldMention | None:
             f"{len(cells)} columns, wanted id, start, end, text, type and concept between tabs"
         )
     try:
-        start, end = int(cells[1]), int(cells[2])
+        span = int(cells[1]), int(cells[2])
     except ValueError:
         raise BadCorpusError(f"start {cells[1]!r}, end {cells[2]!r}: wanted numbers") from None
     types = [type.strip() for type in cells[4].split(",") if type.strip()]
     ids = gold_ids(cells[5]) if len(cells) > 5 else ()
-    return gold_mention(text, [(start, end)], ids, types=types, surface=cells[3])
+    return Draft([span], ids, types, surface=cells[3])

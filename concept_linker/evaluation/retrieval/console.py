@@ -22,14 +22,17 @@ def table(made: Report) -> str:
     return "\n".join(_lines(made))
 
 
-def published_table(figures: Mapping[str, Any], note: str) -> str:
-    """The figures of the published protocol, marked as such."""
-    lines = [f"Published protocol: {note}.", "", *_section("", figures)]
+def published_table(figures: Mapping[str, Any], note: str, encoder: str = "") -> str:
+    """The figures of the published protocol, marked as such; of an encoder, if it has a name."""
+    of = f" of {encoder}" if encoder else ""
+    lines = [f"Published protocol{of}: {note}.", "", *_section("", figures)]
     return "\n".join(lines)
 
 
 def _lines(made: Report) -> Iterator[str]:
     figures = made.figures
+    if made.encoder:
+        yield f"Encoder {made.encoder}{f', beside {made.other}' if made.other else ''}."
     yield (
         f"{figures['rows']:,} pairs of {figures['dimensions']:,} dimensions. 95 % intervals from "
         f"{figures['resamples']:,} draws of {figures['units']:,} units."
@@ -90,7 +93,7 @@ def _bounds(best: Mapping[str, Any], worst: Mapping[str, Any]) -> Iterator[str]:
 def _differences(made: Report) -> Iterator[str]:
     for direction, differences in made.differences.items():
         yield ""
-        yield f"{_NAMES[direction]}, less the other encoder"
+        yield f"{_NAMES[direction]}, less {made.other or 'the other encoder'}"
         for name, one in differences.items():
             low, high = one.interval
             shown = f"{one.value:+.4f} ({low:+.4f} to {high:+.4f})"

@@ -80,16 +80,15 @@ def thumbnails(folder: Path) -> Picture:
     return picture
 
 
-def page(
-    made: Report, *, title: str = "Cross-modal retrieval", picture: Picture | None = None
-) -> str:
+def page(made: Report, *, title: str = "", picture: Picture | None = None) -> str:
     """The whole page.
 
     Args:
         made: the report.
-        title: its heading.
+        title: its heading; empty for one that names the encoders.
         picture: what gives the pictures; without it there are captions only.
     """
+    title = title or "Cross-modal retrieval" + (f": {made.encoder}" if made.encoder else "")
     figures = made.figures
     units = ""
     if figures["units"] < figures["rows"]:
@@ -109,7 +108,8 @@ def page(
         "</div>",
     ]
     if made.differences:
-        body += ["<h2>Less the other encoder</h2>", _differences(made)]
+        other = escape(made.other or "the other encoder")
+        body += [f"<h2>Less {other}</h2>", _differences(made)]
     if made.parts:
         body += ["<h2>By part of the set</h2>", _parts(made)]
     if made.confusions:

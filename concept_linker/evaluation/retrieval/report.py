@@ -59,6 +59,7 @@ class Report:
         confusions: of concepts, by their names, where they are known.
         differences: to another encoder, by direction and measure.
         pairs: the pairs, where they are known.
+        encoder, other: what the encoders are called, where that is known.
     """
 
     figures: dict[str, Any]
@@ -68,11 +69,14 @@ class Report:
     confusions: list[Confusion] = field(default_factory=list)
     differences: dict[str, dict[str, Difference]] = field(default_factory=dict)
     pairs: Sequence[Pair] = ()
+    encoder: str = ""
+    other: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
         made: dict[str, Any] = {
             "concept_linker": concept_linker.__version__,
+            "encoder": self.encoder,
             **self.figures,
             "histograms": {name: dict(bars) for name, bars in self.histograms.items()},
             "worst_misses": [
@@ -85,6 +89,7 @@ class Report:
         if self.confusions:
             made["confusions"] = [one._asdict() for one in self.confusions]
         if self.differences:
+            made["other_encoder"] = self.other
             made["difference_to_the_other"] = {
                 f"{direction}_{name}": {
                     "value": one.value,
@@ -103,6 +108,8 @@ def report(
     pairs: Sequence[Pair] = (),
     groups: ConceptGroups | None = None,
     other: Retrieval | None = None,
+    encoder: str = "",
+    other_encoder: str = "",
     resamples: int = 1000,
     seed: int = 0,
     misses: int = 12,
@@ -114,6 +121,7 @@ def report(
         pairs: what the rows are; without them there is nothing by concept.
         groups: the concepts' names and semantic groups.
         other: another encoder's scores of the same pairs.
+        encoder, other_encoder: what to call the two.
         resamples: draws of the bootstrap.
         seed: of everything random.
         misses: how many of the worst, a direction.
@@ -152,6 +160,8 @@ def report(
         found,
         compare(retrieval, other, resamples=resamples, seed=seed) if other is not None else {},
         pairs,
+        encoder,
+        other_encoder,
     )
 
 
