@@ -43,12 +43,29 @@ def find_records(given: Given) -> list[Path]:
         given: a file, a folder or a pattern, or several of them.
 
     Raises:
-        InputError: as :func:`find_files`, or standard input is named.
+        InputError: as :func:`find_files`; or standard input is named, or a folder has the same
+            records in two formats.
     """
     places = [given] if isinstance(given, str | PathLike) else list(given)
     if any(fspath(place) == "-" for place in places):
         raise InputError("-: standard input is not read here, wanted the path of a file")
-    return find_files(places, RECORD_ENDINGS)
+    found = find_files(places, RECORD_ENDINGS)
+    if any(Path(place).is_dir() for place in places):
+        _refuse_twins(found)
+    return found
+
+
+def _refuse_twins(files: Iterable[Path]) -> None:
+    """The same rows in two formats, as ``annotate`` writes them where it is asked to."""
+    known: dict[Path, Path] = {}
+    for file in files:
+        ending = next((ending for ending in RECORD_ENDINGS if file.name.endswith(ending)), "")
+        twin = known.setdefault(file.with_name(file.name.removesuffix(ending)), file)
+        if twin != file:
+            raise InputError(
+                f"{file.parent}: has both {twin.name} and {file.name}; wanted one kind of them, "
+                f"such as '{file.parent / '*'}{ending}'"
+            )
 
 
 def find_files(given: Iterable[str | PathLike[str]], endings: Collection[str]) -> list[Path]:

@@ -65,6 +65,13 @@ def test_a_pattern_is_what_fits_it(folder: Path) -> None:
     assert find_records(folder / "[bx].jsonl") == [folder / "b.jsonl"]
 
 
+def test_the_same_rows_in_two_formats_are_not_read_twice(folder: Path) -> None:
+    (folder / "a/part-00000.parquet").touch()
+    with pytest.raises(InputError, match=r"has both part-00000\.jsonl\.gz and part-00000\.parquet"):
+        find_records(folder)
+    assert len(find_records(folder / "a/*.parquet")) == 2
+
+
 def test_a_file_whose_name_looks_like_a_pattern_is_that_file(folder: Path) -> None:
     odd = write(folder / "figures[1]*.json", [ROW])
     assert find_records(odd) == [odd]
