@@ -21,6 +21,8 @@ _HEAD: Final = 1000
 _CHUNK: Final = 1 << 18
 _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
+#: How many breaches of one row are told in one message.
+_MOST_TOLD: Final = 50
 #: What can be wrong with the ends of a line, whatever stands in it.
 ENDS: Final = (
     Breach("line", "begins with a byte order mark"),
@@ -44,7 +46,9 @@ class BadRow:
     text: str = ""
 
     def __str__(self) -> str:
-        return "; ".join(map(str, self.breaches))
+        left = len(self.breaches) - _MOST_TOLD
+        more = [f"… and {left:,} more"] if left > 0 else []
+        return "; ".join([*map(str, self.breaches[:_MOST_TOLD]), *more])
 
 
 class Line(NamedTuple):

@@ -195,7 +195,7 @@ def _checked(row: Any, checker: Checker, text: bytes | None) -> dict[str, Any] |
 
 def _side_car_rows(path: Path) -> Iterator[Provenance | BadRow]:
     for line in lines(path):
-        value = parse(line)
+        value = parse(line, mend=True)  # nobody asks that its bytes be those of the format
         if isinstance(value, BadRow):
             yield BadRow((Breach(PROVENANCE, f"in {path.name}: {value}"),))
             continue
