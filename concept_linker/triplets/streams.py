@@ -123,7 +123,7 @@ def read_records(
 
     Raises:
         SourceError: a Parquet file is damaged, a side-car has not as many rows as its file, or the
-            file is something else altogether (:mod:`~concept_linker.triplets.containers`).
+            file is something else altogether, such as a JSON list.
         OSError: the file cannot be read.
     """
     path = Path(path)
