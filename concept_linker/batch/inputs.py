@@ -80,7 +80,7 @@ def find_inputs(given: Iterable[str | PathLike[str]]) -> list[Path]:
     Raises:
         InputError: as :func:`~concept_linker.triplets.finding.find_files`.
     """
-    return find_files(given, _KINDS)
+    return find_files(given, _KINDS, stdin=True)
 
 
 def _kind_of_name(path: Path) -> Kind | None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from concept_linker.cli.console import bar, counted, note, print_json
-from concept_linker.cli.options import JsonFlag, QuietFlag, existing_records, one_of
+from concept_linker.cli.options import JsonFlag, QuietFlag, one_of
 
 __all__ = ["register"]
 
@@ -23,7 +23,6 @@ def encode(
         Path,
         typer.Argument(
             metavar="PAIRS",
-            callback=existing_records,
             help="The pairs: a held-out set's folder; or a file of records, a folder of shards, or "
             "a pattern in quotes.",
         ),

@@ -56,7 +56,7 @@ def read_pairs(given: Given, refuse: Refuse | None = None) -> Iterator[Pair]:
         SourceError: the file is damaged.
         OSError: it cannot be read.
     """
-    checker = Checker(Rules(agreement=False, other_keys=True))
+    checker = Checker(Rules(agreement=False, other_keys=True, paths=False))
     rows = read_all(find_records(given), checker=checker, mend=True)
     for number, (_, _, record) in enumerate(rows, start=1):
         if isinstance(record, BadRow):

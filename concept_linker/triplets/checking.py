@@ -71,6 +71,8 @@ class Rules:
         agreement: whether offsets, tokens and caption must say the same.
         other_keys: whether keys may follow the record's own.
         images: whether a record must have an image.
+        paths: whether its path must be one that file systems can have; who reads images may say so
+            of each.
         min_similarity: the least ``umls_similarity``.
         max_words: a span ends within so many words between white space.
         wordpiece: if given, ``tokens`` and their positions must be as it makes them.
@@ -81,6 +83,7 @@ class Rules:
     agreement: bool = True
     other_keys: bool = False
     images: bool = True
+    paths: bool = True
     min_similarity: float = 0.0
     max_words: int | None = None
     wordpiece: WordPiece | None = None
@@ -131,7 +134,7 @@ class Checker:
         wanted = RECORD_KEYS if form == "full" else MINIMISED_KEYS
         if tuple(record) != wanted:
             found += self._keys(record, wanted)
-        found += _values(record, form, images=self.rules.images)
+        found += _values(record, form, self.rules)
         spans = record.get(SPANS)
         if type(spans) is not list:
             if SPANS in record:
@@ -199,7 +202,7 @@ class Checker:
         return found
 
 
-def _values(record: dict[str, Any], form: Form, *, images: bool) -> Iterator[Breach]:
+def _values(record: dict[str, Any], form: Form, rules: Rules) -> Iterator[Breach]:
     """Types and contents of everything but the spans."""
     for key in _TEXTS if form == "full" else ("caption", "image"):
         value = record.get(key)
@@ -220,7 +223,8 @@ def _values(record: dict[str, Any], form: Form, *, images: bool) -> Iterator[Bre
     if record.get("caption") == "":
         yield Breach("caption", "is empty")
     image = record.get("image")
-    if type(image) is str and (image or images) and not _is_path_inside(image):
+    inside = type(image) is not str or (not image and not rules.images) or _is_inside(image)
+    if not inside or (rules.paths and type(image) is str and not _is_path(image)):
         yield Breach("image", f"is {_shown(image)!r}, wanted a path inside the folder of images")
     items = record.get(_LIST_ITEMS, [])
     if type(items) is not list:
@@ -233,12 +237,15 @@ def _values(record: dict[str, Any], form: Form, *, images: bool) -> Iterator[Bre
             yield from _no_unicode(item, f"{_LIST_ITEMS}[{number}]")
 
 
-def _is_path_inside(image: str) -> bool:
-    """Whether a file system can have such a path, and it cannot lead out of the folder."""
+def _is_inside(image: str) -> bool:
     parts = image.replace("\\", "/").split("/")
-    longest = max(len(part.encode("utf-8", "surrogatepass")) for part in parts)
-    outside = not parts[0] or ".." in parts or "\0" in image
-    return not outside and longest <= _LONGEST_NAME and len(image) <= _LONGEST_PATH
+    return bool(parts[0]) and ".." not in parts
+
+
+def _is_path(image: str) -> bool:
+    """Whether file systems can have such a path."""
+    longest = max(map(len, image.encode("utf-8", "surrogatepass").split(b"/")))
+    return "\0" not in image and longest <= _LONGEST_NAME and len(image) <= _LONGEST_PATH
 
 
 def _spans(spans: list[Any]) -> list[Breach]:

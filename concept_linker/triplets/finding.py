@@ -43,12 +43,9 @@ def find_records(given: Given) -> list[Path]:
         given: a file, a folder or a pattern, or several of them.
 
     Raises:
-        InputError: as :func:`find_files`; or standard input is named, or a folder has the same
-            records in two formats.
+        InputError: as :func:`find_files`; or a folder has the same records in two formats.
     """
     places = [given] if isinstance(given, str | PathLike) else list(given)
-    if any(fspath(place) == "-" for place in places):
-        raise InputError("-: standard input is not read here, wanted the path of a file")
     found = find_files(places, RECORD_ENDINGS)
     if any(Path(place).is_dir() for place in places):
         _refuse_twins(found)
@@ -68,7 +65,9 @@ def _refuse_twins(files: Iterable[Path]) -> None:
             )
 
 
-def find_files(given: Iterable[str | PathLike[str]], endings: Collection[str]) -> list[Path]:
+def find_files(
+    given: Iterable[str | PathLike[str]], endings: Collection[str], *, stdin: bool = False
+) -> list[Path]:
     """The files that are meant, in order: those of a folder or a pattern by their path.
 
     What is found in a folder ends as is wanted, and is neither hidden nor a side-car, a quarantine
@@ -76,36 +75,41 @@ def find_files(given: Iterable[str | PathLike[str]], endings: Collection[str]) -
 
     Args:
         given: files, folders (read with all folders below), patterns (``*``, ``?``, ``[…]``, and
-            ``**`` for folders), or ``-``, which stays as it is.
+            ``**`` for folders).
         endings: how the names of files in folders end.
+        stdin: ``-`` stands for standard input, and stays as it is.
 
     Raises:
         InputError: there is none, one does not exist or is given twice, or a folder holds none.
     """
     found: list[Path] = []
     for one in given:
-        found += _meant(Path(one), endings)
+        if fspath(one) != "-":
+            found += _meant(Path(one), endings, "; '-' reads standard input" if stdin else "")
+        elif stdin:
+            found.append(Path(one))
+        else:
+            raise InputError("-: standard input is not read here, wanted the path of a file")
     if not found:
-        raise InputError("no input is given, wanted files, folders or '-'")
+        raise InputError("no input is given, wanted files or folders")
     often, count = Counter(found).most_common(1)[0]
     if count > 1:
         raise InputError(f"{often}: is given twice")
     return found
 
 
-def _meant(path: Path, endings: Collection[str]) -> list[Path]:
+def _meant(path: Path, endings: Collection[str], advice: str) -> list[Path]:
     if path.is_dir():
         inside = sorted(_inside(path, endings))
         if not inside:
             wanted = ", ".join(endings)
             raise InputError(f"{path}: no file in this folder ends in one of {wanted}")
         return inside
-    if str(path) == "-" or path.is_file():
+    if path.is_file():
         return [path]
     if path.exists():
-        raise InputError(
-            f"{path}: is a pipe or a device, wanted a file or a folder: it is read more than once"
-        )
+        told = "is a pipe or a device, wanted a file or a folder: it is read more than once"
+        raise InputError(f"{path}: {told}{advice}")
     if not is_pattern(path):
         raise InputError(f"{path}: no such file or folder")
     fitting = sorted(map(Path, glob(str(path), recursive=True)))
