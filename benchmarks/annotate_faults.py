@@ -1,11 +1,14 @@
 """What is left of ``concept-linker annotate`` after kills, bad rows and trouble with files.
 
     python benchmarks/annotate_faults.py kills [CAPTIONS] [DETECTOR]
+    python benchmarks/annotate_faults.py changes [CAPTIONS] [DETECTOR]
     python benchmarks/annotate_faults.py bad [CAPTIONS] [DETECTOR]
     python benchmarks/annotate_faults.py files
 
 ``kills`` ends whole runs and single workers with signal 9 at 30 random moments, and compares what
-comes out with a run that nothing happened to (20,000 captions).  ``bad`` spoils every hundredth of
+comes out with a run that nothing happened to (20,000 captions).  ``changes`` overwrites the input
+with another one of the same size while it is read, half of the time with the old times, ends the
+run with signal 9 at 30 random moments, and puts the input back.  ``bad`` spoils every hundredth of
 100,000 rows and looks which are set aside.  ``files`` fills the disk, takes away the right to
 write, the input, and the folder; it mounts small file systems, which only root may.
 """
@@ -27,7 +30,7 @@ from typing import Any
 from annotate import shards, start, varied, workers_of, write
 from machine import save
 
-DEFAULTS = {"kills": 20_000, "bad": 100_000, "files": 5000}
+DEFAULTS = {"kills": 20_000, "changes": 20_000, "bad": 100_000, "files": 5000}
 KILLS = 30
 
 
@@ -71,6 +74,52 @@ def kills(path: Path, place: Path, count: int, detector: str) -> tuple[dict[str,
     )
     print(f"{rounds - torn} of {rounds} came out as the undisturbed run, byte for byte")
     return {**done, "annotations": rounds, "equal": rounds - torn}, not torn
+
+
+def changes(path: Path, place: Path, count: int, detector: str) -> tuple[dict[str, Any], bool]:
+    """30 kills; whatever was read in between, what comes out is of the input that is there."""
+    chance = random.Random(13)
+    more = ["--shard-size", str(count // 100), "--format", "parquet,jsonl"]
+    right, times = path.read_bytes(), path.stat()
+    wrong = right.replace(b" of ", b" in ")
+
+    def put(data: bytes, *, old_times: bool) -> None:
+        path.write_bytes(data)
+        if old_times:
+            os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    began = time.monotonic()
+    start(path, place / "whole", 2, detector, *more).communicate()
+    whole_seconds = time.monotonic() - began
+    wanted = shards(place / "whole")
+    killed = noticed = rounds = equal = 0
+    out = place / "out0"
+    while killed < KILLS:
+        process = start(path, out, 2, detector, *more, stderr=subprocess.PIPE)
+        time.sleep(chance.uniform(0.1, 0.5) * whole_seconds)
+        put(wrong, old_times=chance.random() < 0.5)
+        time.sleep(chance.uniform(0.1, 0.5) * whole_seconds)
+        if chance.random() < 0.5:  # and back, before it ends
+            put(right, old_times=True)
+            time.sleep(chance.uniform(0.0, 0.3) * whole_seconds)
+        if process.poll() is None:
+            process.kill()
+            killed += 1
+        told = process.communicate()[1]
+        noticed += process.returncode == 2 and ("been changed" in told or "another one" in told)
+        put(right, old_times=True)
+        if process.returncode == 0 or chance.random() < 0.2:
+            start(path, out, 2, detector, *more).communicate()
+            equal += shards(out) == wanted
+            rounds += 1
+            out = place / f"out{rounds}"
+    start(path, out, 2, detector, *more).communicate()
+    equal += shards(out) == wanted
+    rounds += 1
+    print(f"{killed} runs killed, {noticed} more ended by themselves, which noticed the change")
+    print(f"{equal} of {rounds} came out as the undisturbed run, byte for byte")
+    figures = {"killed": killed, "noticed": noticed, "annotations": rounds, "equal": equal}
+    return figures, equal == rounds
 
 
 def bad(path: Path, place: Path, count: int, detector: str) -> tuple[dict[str, Any], bool]:
@@ -175,7 +224,7 @@ def main() -> None:
         sys.exit(__doc__)
     count = int(sys.argv[2]) if len(sys.argv) > 2 else DEFAULTS[what]
     detector = sys.argv[3] if len(sys.argv) > 3 else "dictionary"
-    run = {"kills": kills, "bad": bad, "files": files}[what]
+    run = {"kills": kills, "changes": changes, "bad": bad, "files": files}[what]
     with tempfile.TemporaryDirectory(dir=os.environ.get("CONCEPT_LINKER_SCRATCH")) as scratch:
         place = Path(scratch)
         path = place / "captions.jsonl"

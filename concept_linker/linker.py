@@ -52,6 +52,15 @@ class LinkerSettings(BaseModel):
     threshold: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     min_score: Annotated[float, Field(ge=0.0, le=1.0)] = 0.38
 
+    @classmethod
+    def told(cls) -> str:
+        """What can be set, with the defaults.
+
+        >>> LinkerSettings.told()
+        'k (10), threshold (0.0), min_score (0.38)'
+        """
+        return ", ".join(f"{name} ({one.default})" for name, one in cls.model_fields.items())
+
 
 class ConceptLinker:
     """Finds the mentions of a text and links each to a concept.
@@ -108,10 +117,10 @@ class ConceptLinker:
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(map(str, first["loc"]))
-            known = ", ".join(LinkerSettings.model_fields)
-            raise SettingsError(
-                f"setting {name!r} is {first['input']!r}: {first['msg']}; settings are {known}"
-            ) from None
+            problem = f"setting {name!r} is {first['input']!r}: {first['msg']}"
+            if first["type"] == "extra_forbidden":
+                problem = f"setting {name!r} does not exist"
+            raise SettingsError(f"{problem}; there are {LinkerSettings.told()}") from None
         if not isinstance(kb, KnowledgeBase):
             kb = KnowledgeBase.open(kb, quiet=quiet)
         taught = kb.path / PRIORS

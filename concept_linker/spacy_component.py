@@ -13,6 +13,11 @@ What it writes, for a component without ``suffix``:
 *   ``ent._.linked``: the :class:`~concept_linker.annotation.Mention`, with exact offsets;
 *   ``doc.spans["concepts"]``: the mentions as spans, with ``kb_id_``;
 *   ``doc.ents``, where the component finds the mentions and nothing before it has set entities.
+
+Spans are whole tokens.  Of several mentions in the same tokens (``kidney;liver`` is one token where
+no blank stands) each has its own span in ``doc.spans["concepts"]``, with what belongs to it: ask
+these spans, and ``span._.linked`` for the exact offsets.  ``doc.ents`` can hold only the first of
+them, and a span of these tokens that is made elsewhere tells of the first.
 """
 
 # No `from __future__ import annotations`: spaCy checks a config by the types of the factory.
@@ -20,6 +25,7 @@ What it writes, for a component without ``suffix``:
 import itertools
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -45,6 +51,9 @@ _LOG = logging.getLogger(__name__)
 _SAVED = "concept_linker.json"
 #: The label of an entity whose semantic group is not known, as scispaCy's models have it.
 _NO_GROUP = "ENTITY"
+
+#: What the ids of spans begin with that are not the first in their tokens.
+_NUMBERED = "concept_linker:"
 
 Mentions = Literal["auto", "ents", "find"]
 
@@ -206,10 +215,16 @@ class ConceptLinkerComponent(Pipe):
         return self.mentions == "ents" or (self.mentions == "auto" and _has_entities(doc))
 
     def _write(self, doc: Doc, spans: list[Span], annotation: Annotation) -> None:
-        linked = []
-        for span, mention in zip(spans, annotation, strict=True):
+        linked: list[Span] = []
+        on_tokens: Counter[tuple[int, int]] = Counter()
+        for given, mention in zip(spans, annotation, strict=True):
             best = mention.best.concept_id if mention.best else ""
-            linked.append(Span(doc, span.start, span.end, label=span.label_, kb_id=best))
+            first, end = given.start, given.end
+            on_tokens[first, end] += 1
+            number = on_tokens[first, end]
+            own = f"{_NUMBERED}{number}" if number > 1 else 0
+            span = Span(doc, first, end, label=given.label_, kb_id=best, span_id=own)
+            linked.append(span)
             pairs = mention.candidates if mention.best else ()
             span._.set(self._kb_ents, [(c.concept_id, float(c.score)) for c in pairs])
             span._.set(self._linked, _plain(mention, span.start_char))
@@ -293,7 +308,8 @@ def _extend(name: str, read: Callable[[Any, int], Any]) -> None:
 
 
 def _key(name: str, span: Span) -> Any:
-    return "._.", name, span.start_char, span.end_char
+    own = span.id_ if span.id_.startswith(_NUMBERED) else ""
+    return "._.", f"{name} {own}" if own else name, span.start_char, span.end_char
 
 
 def _get(name: str, read: Callable[[Any, int], Any], span: Span) -> Any:

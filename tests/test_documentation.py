@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -26,14 +27,45 @@ BLOCK = re.compile(r"^```python\n(.*?)^```", re.DOTALL | re.MULTILINE)
 SHELL = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_code_blocks_run(
-    page: Path, open_base: KnowledgeBase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def blocks() -> list[Any]:
+    """The Python blocks of all pages, each with its page and place."""
+    return [
+        pytest.param(block, id=f"{page.name}-{number}")
+        for page in PAGES
+        for number, block in enumerate(BLOCK.findall(page.read_text(encoding="utf-8")), start=1)
+    ]
+
+
+def run_alone(block: str, folder: Path) -> None:
+    """Runs a block as a script of its own; what it starts in other processes reads that, too."""
+    script = folder / "example.py"
+    script.write_text(block, encoding="utf-8")
+    runpy.run_path(str(script), run_name="__main__")
+
+
+@pytest.mark.parametrize("block", blocks())
+def test_every_block_runs_alone_as_a_script(
+    block: str, open_base: KnowledgeBase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    names: dict[str, object] = {"__name__": "__main__"}
-    for block in BLOCK.findall(page.read_text(encoding="utf-8")):
-        exec(compile(block, str(page), "exec"), names)  # noqa: S102
+    run_alone(block, tmp_path)
+
+
+START = """\
+import multiprocessing
+child = multiprocessing.get_context("spawn").Process(target=print)
+child.start()
+child.join()
+assert child.exitcode == 0
+"""
+
+
+def test_a_block_that_only_runs_typed_in_is_found(tmp_path: Path) -> None:
+    """Who starts processes must say where a script begins, for they read it again."""
+    with pytest.raises(AssertionError):
+        run_alone(START, tmp_path)
+    guarded = "".join(f"    {line}\n" for line in START.splitlines())
+    run_alone(f'if __name__ == "__main__":\n{guarded}', tmp_path)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the commands are written for a POSIX shell")

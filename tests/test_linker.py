@@ -19,6 +19,7 @@ from concept_linker import (
     KnowledgeBase,
     SettingsError,
 )
+from concept_linker.linker import LinkerSettings
 from concept_linker.mentions.choosing import open_detector
 from concept_linker.mentions.detector import Span
 
@@ -240,7 +241,7 @@ def test_settings(open_base: KnowledgeBase) -> None:
     for wrong in ({"k": 0}, {"threshold": 2}, {"nonsense": 1}, {"min_score": "high"}):
         with pytest.raises(SettingsError, match=next(iter(wrong))) as caught:
             ConceptLinker.load(open_base, **wrong)
-        assert str(caught.value).endswith("settings are k, threshold, min_score")
+        assert str(caught.value).endswith(f"there are {LinkerSettings.told()}")
     with pytest.raises(SettingsError, match="detector"):
         ConceptLinker.load(open_base, detector="magic")  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="batch_size"):

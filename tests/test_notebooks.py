@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +63,31 @@ def test_it_runs_and_prints_what_it_is_kept_with(
     assert done.returncode == 0, done.stderr[-3000:]
     kept, run = (nbformat.read(one, as_version=4) for one in (path, tmp_path / "run.ipynb"))
     assert printed(run) == printed(kept), "renew them with: python docs/renew.py notebooks"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
+def test_it_says_what_it_needs(path: Path) -> None:
+    """Whatever is imported and does not come with the package is named in the first cell."""
+    notebook = nbformat.read(path, as_version=4)
+    code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    imported = {
+        name.partition(".")[0]
+        for node in ast.walk(ast.parse(code))
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+            if isinstance(node, ast.ImportFrom)
+            else []
+        )
+    }
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    core = {re.split(r"[>\[]", one)[0] for one in project["dependencies"]}
+    needs = imported - core - {"concept_linker"} - sys.stdlib_module_names
+    said = notebook.cells[0].source
+    assert needs
+    assert "pip install" in said
+    assert all(f"`{name}`" in said for name in needs), needs
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)

@@ -46,10 +46,71 @@ def test_import_and_link_without_a_socket(open_base: object) -> None:
     assert run(code).strip() == "C0019564"
 
 
-def test_import_is_light() -> None:
-    heavy = "numpy numba pyarrow pydantic spacy rich typer tqdm".split()
-    code = f"import sys, concept_linker; print([m for m in {heavy} if m in sys.modules])"
-    assert run(code).strip() == "[]"
+#: What is imported, and what must not come with it.
+STARTS = {
+    "import concept_linker": "numpy numba pyarrow pydantic spacy",
+    "import concept_linker.cli": "numpy numba pyarrow pydantic spacy rich tqdm",
+    "import concept_linker; concept_linker.link('a lesion')": "spacy pyarrow pandas tokenizers",
+    "import concept_linker.viewing; import concept_linker.linker": "spacy pyarrow pandas",
+    "import concept_linker.triplets.streams": "spacy pyarrow numpy numba",
+    "import concept_linker.batch.running; import concept_linker.pmc.extraction": "spacy",
+}
+
+
+@pytest.mark.parametrize("code", STARTS)
+def test_nothing_is_imported_that_nobody_asked_for(open_base: object, code: str) -> None:
+    heavy = STARTS[code].split()
+    assert (
+        run(f"import sys\n{code}\nprint([m for m in {heavy} if m in sys.modules])").strip() == "[]"
+    )
+
+
+@pytest.mark.parametrize("arguments", ["--help", "link --help", "records validate --help"])
+def test_help_comes_at_once(arguments: str) -> None:
+    heavy = "numpy numba pyarrow spacy pandas tqdm".split()
+    code = (
+        "import sys\nfrom concept_linker.cli import main\n"
+        f"sys.argv = ['concept-linker', *{arguments.split()}]\n"
+        "try: main()\nexcept SystemExit: pass\n"
+        f"print([m for m in {heavy} if m in sys.modules])"
+    )
+    assert run(code).splitlines()[-1] == "[]"
+
+
+def test_no_command_imports_spacy_unless_it_is_asked_to(open_base: object, tmp_path: Path) -> None:
+    """Nor do its workers: whoever imports it leaves a mark."""
+    spacy = tmp_path / "path/spacy/__init__.py"
+    spacy.parent.mkdir(parents=True)
+    mark = tmp_path / "asked"
+    spacy.write_text(f"open({str(mark)!r}, 'w').close()\nraise ImportError('spacy')\n")
+    (tmp_path / "captions.csv").write_text("caption,image\nA lesion.,a.jpg\nThe liver.,b.jpg\n")
+    environment = {**os.environ, "PYTHONPATH": f"{spacy.parents[1]}{os.pathsep}{ROOT}"}
+
+    def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "concept_linker", *arguments],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    for arguments in (
+        "link -q lesion",
+        "annotate captions.csv -o run --workers 2 -q",
+        "records validate run -q",
+        "view run -o page.html -q",
+        "kb info",
+        "about",
+    ):
+        done = command(*arguments.split())
+        assert done.returncode == 0, (arguments, done.stderr)
+        assert not mark.exists(), arguments
+    assert command(
+        *"annotate captions.csv -o other -q --detector en_core_sci_sm".split()
+    ).returncode
+    assert mark.exists()
 
 
 def test_every_public_name_can_be_imported() -> None:

@@ -9,15 +9,20 @@ import pickle
 import re
 import subprocess
 import sys
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 import spacy
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from spacy import displacy
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 from spacy.training import Example
+from spacy.vocab import Vocab
 
 from concept_linker import ConceptLinker, KnowledgeBase, KnowledgeBaseError, Mention, SettingsError
 from concept_linker.knowledge_base.build import build
@@ -136,6 +141,49 @@ def test_a_mention_within_a_token_takes_the_token_and_keeps_its_offsets(base: Pa
     [span] = doc.spans["concepts"]
     assert span.text == "(hippocampus)"
     assert (span._.linked.start, span._.linked.text) == (1, "hippocampus")
+
+
+@settings(max_examples=40)
+@given(
+    names=st.lists(st.sampled_from(["hippocampus", "lesion", "pelvis"]), min_size=1, max_size=6),
+    signs=st.lists(st.sampled_from([";", "/", "+", ") (", " ", ", "]), min_size=6, max_size=6),
+)
+def test_mentions_in_the_same_tokens_have_each_their_own_data(
+    base: Path, names: list[str], signs: list[str]
+) -> None:
+    """However many share a token, also after the document has been stored or joined."""
+    nlp = _by_white_space(base)
+    text = "".join(f"{name}{sign}" for name, sign in zip(names, signs, strict=False))
+    expected = list(nlp.get_pipe("concept_linker").linker.link(text))
+    assert [mention.text for mention in expected] == names
+    doc = nlp(text)
+    stored = Doc(_elsewhere()).from_bytes(doc.to_bytes())
+    [binned] = DocBin(store_user_data=True, docs=[doc]).get_docs(nlp.vocab)
+    joined = Doc.from_docs([nlp("A lesion;pelvis."), doc])
+    for one, before in ((doc, 0), (stored, 0), (binned, 0), (joined, 2)):
+        spans = list(one.spans["concepts"])[before:]
+        assert len(spans) == len(expected)
+        for span, mention in zip(spans, expected, strict=True):
+            start = mention.start + (len(one.text) - len(text))
+            assert span._.linked == replace(mention, start=start, end=start + len(mention.text))
+            assert span.kb_id_ == mention.best.concept_id == span._.kb_ents[0][0]
+    # An entity tells of the first mention in its tokens, as its id does.
+    for ent in doc.ents:
+        assert ent._.linked.best.concept_id == ent._.kb_ents[0][0] == ent.kb_id_
+        first = next(m for m in expected if ent.start_char <= m.start < ent.end_char)
+        assert ent._.linked == doc[ent.start : ent.end]._.linked == first
+
+
+@lru_cache
+def _elsewhere() -> Vocab:
+    return spacy.blank("en").vocab
+
+
+@lru_cache
+def _by_white_space(base: Path) -> Language:
+    nlp = pipeline(base)
+    nlp.tokenizer = spacy.tokenizer.Tokenizer(nlp.vocab)
+    return nlp
 
 
 def test_it_links_the_entities_of_the_pipeline(base: Path) -> None:

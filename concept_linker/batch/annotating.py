@@ -18,8 +18,10 @@ from concept_linker.batch.job import Job
 from concept_linker.batch.reading import Shard
 from concept_linker.batch.rows import BadInput, Row, rows_of
 from concept_linker.batch.spans import spans_of
+from concept_linker.batch.watch import Watch
 from concept_linker.batch.writing import ShardFiles, ShardWriter
 from concept_linker.errors import BatchError
+from concept_linker.knowledge_base.identity import is_cui
 from concept_linker.quarantine import Quarantine
 from concept_linker.triplets.placing import beside
 from concept_linker.triplets.wordpiece import WordPiece
@@ -33,10 +35,10 @@ _log = logging.getLogger(__name__)
 
 #: The folder, inside the output, of the bad rows.
 QUARANTINE: Final = "quarantine"
-#: How many captions are linked together, and from how many characters on fewer.  Where they begin
-#: depends on their places alone.
+#: How many captions are linked together, with how many characters at most: memory is theirs.
+#: Where they begin depends on their places alone.
 _BATCH: Final = 256
-_CHARACTERS: Final = 1 << 20
+_CHARACTERS: Final = 1 << 17
 #: Where the linker raises for each of so many captions that are linked together, it is no matter of
 #: captions.
 _ALL_FAIL: Final = 10
@@ -54,10 +56,13 @@ class ShardReport:
         mentions: how many mentions were found in those annotated.
         linked: how many of these have a concept.
         spans: how many of these stand in records.
+        negated: how many have a CUI, but the caption says that they are absent; they are among
+            ``spans`` only where such are kept.
         read: how many bytes of the input files were read for it.
         seconds: how long it took in all.
         linking: how long of that the linker took.
         files: name → bytes and SHA-256 of what was written.
+        input_sha256: the checksum of its rows as they were read.
     """
 
     number: int
@@ -67,10 +72,12 @@ class ShardReport:
     mentions: int = 0
     linked: int = 0
     spans: int = 0
+    negated: int = 0
     read: int = 0
     seconds: float = 0.0
     linking: float = 0.0
     files: dict[str, tuple[int, str]] = field(default_factory=dict)
+    input_sha256: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -124,6 +131,7 @@ class Shards:
         self._linker = linker or job.linker.load()
         self._tokenizer = WordPiece.load(job.tokenizer) if job.tokenizer else None
         self._files = ShardFiles(job, self._tokenizer)
+        self._watch = Watch(job.timeout)
 
     def annotate(
         self,
@@ -131,6 +139,7 @@ class Shards:
         folder: Path,
         *,
         skipped: Mapping[int, str] | None = None,
+        careful: bool = False,
         announce: Callable[[int], None] | None = None,
     ) -> ShardReport:
         """Links the rows of a shard and writes its files, each whole or not at all.
@@ -139,8 +148,8 @@ class Shards:
             shard: the rows.
             folder: the output's folder.
             skipped: place in the shard → why this row is set aside without being linked.
-            announce: told the place of each row before it is linked; rows are then linked one
-                by one.
+            careful: rows are linked one by one, else many together.
+            announce: told the place of the first of the rows that are linked next.
 
         Raises:
             BatchError: the linker fails at every caption.
@@ -149,9 +158,10 @@ class Shards:
         began = time.perf_counter()
         name = shard_name(shard.number)
         report = ShardReport(shard.number, rows=shard.rows, read=shard.read)
+        report.input_sha256 = shard.sha256()
         bad: list[BadInput] = []
         with self._files.open(folder, name) as writer:
-            size = 1 if announce else _BATCH
+            size = 1 if careful else _BATCH
             for rows in self._batches(shard, size, skipped or {}, bad):
                 if announce:
                     announce(rows[0].place)
@@ -167,17 +177,18 @@ class Shards:
     ) -> Iterator[list[Row]]:
         batch: list[Row] = []
         characters = 0
-        for row in rows_of(shard, self.job.columns):
+        for row in rows_of(shard, self.job.columns, self.job.max_characters):
             if isinstance(row, BadInput):
                 bad.append(row)
-            elif row.place in skipped:
+                continue
+            if row.place in skipped:
                 bad.append(row.bad(skipped[row.place]))
-            else:
-                batch.append(row)
-                characters += len(row.caption)
-            if len(batch) == size or characters >= _CHARACTERS:
+                continue
+            characters += len(row.caption)
+            if batch and (len(batch) == size or characters > _CHARACTERS):
                 yield batch
-                batch, characters = [], 0
+                batch, characters = [], len(row.caption)
+            batch.append(row)
         if batch:
             yield batch
 
@@ -185,7 +196,8 @@ class Shards:
         self, rows: list[Row], writer: ShardWriter, report: ShardReport, bad: list[BadInput]
     ) -> None:
         began = time.perf_counter()
-        linked = _linked(self._linker, [row.caption for row in rows])
+        with self._watch.over():
+            linked = _linked(self._linker, [row.caption for row in rows])
         report.linking += time.perf_counter() - began
         if len(rows) >= _ALL_FAIL and all(isinstance(one, Exception) for one in linked):
             error = linked[0]
@@ -199,9 +211,9 @@ class Shards:
             Annotation(row.caption) if isinstance(one, Exception) else one
             for row, one in zip(rows, linked, strict=True)
         ]
-        spans, unmade = spans_of(annotations, self.job.profile, self._tokenizer)
+        spans, details, unmade = spans_of(annotations, self.job.profile, self._tokenizer)
         problems = {**unmade, **problems}
-        writer.write(rows, annotations, spans, problems)
+        writer.write(rows, annotations, spans, details, problems)
         counts = spans.value_lengths().to_pylist()
         if problems:
             bad += [rows[number].bad(problem) for number, problem in problems.items()]
@@ -212,6 +224,11 @@ class Shards:
         report.mentions += len(bests)
         report.linked += len(bests) - bests.count(None)
         report.spans += sum(counts)
+        report.negated += sum(
+            mention.negated and mention.best is not None and is_cui(mention.best.concept_id)
+            for one in annotations
+            for mention in one.mentions
+        )
 
 
 def _linked(linker: ConceptLinker, captions: Sequence[str]) -> list[Annotation | Exception]:

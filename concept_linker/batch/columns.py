@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -12,18 +13,16 @@ import pyarrow as pa
 from concept_linker.batch.inputs import InputFile
 from concept_linker.batch.raw import raw_rows
 from concept_linker.batch.reading import is_image
-from concept_linker.errors import InputError
+from concept_linker.errors import InputError, SourceError
 from concept_linker.triplets.checking import PROVENANCE
 from concept_linker.triplets.lines import BadRow, Line, parse
 from concept_linker.triplets.parquet import IMAGE_BYTES, open_parquet
-from concept_linker.triplets.record import RECORD_KEYS
+from concept_linker.triplets.record import OTHER_KEYS, RECORD_KEYS, SPAN_DETAILS
 
 __all__ = ["MENTIONS", "OTHER_KEYS", "Columns", "survey"]
 
 #: The column of all mentions, where it is asked for.
 MENTIONS: Final = "mentions"
-#: The column of Parquet that holds, as JSON, what no other column has a place for.
-OTHER_KEYS: Final = "other_keys"
 _CAPTIONS: Final = ("caption", "text", "fig_caption", "description")
 _IMAGES: Final = ("image", "image_path", "file_name")
 _PEEKED: Final = 1000
@@ -36,7 +35,7 @@ class Columns:
 
     Args:
         caption: the caption's.
-        image: that of the image's path.
+        image: that of the image's path; empty where there are no images.
         others: those that go along into Parquet, in order; none where they shall not.
         more: whether rows may have keys that are none of these.
         keep: whether others go along at all.
@@ -76,6 +75,7 @@ def survey(
     *,
     caption: str | None = None,
     image: str | None = None,
+    images: bool = True,
     keep: bool = True,
     json_lines: bool = False,
     mentions: bool = False,
@@ -87,6 +87,7 @@ def survey(
         caption: the caption's column; else ``caption``, ``text``, ``fig_caption``,
             ``description``, or the only column of text.
         image: the image's column; else ``image``, ``image_path`` or ``file_name``.
+        images: whether rows have images at all.
         keep: whether other columns go along.
         json_lines: whether they must be such as JSON has.
         mentions: whether the output has a column of all mentions.
@@ -104,8 +105,8 @@ def survey(
         if one.names:
             seen.append(one)
     caption = _column(seen, caption, _CAPTIONS, "caption")
-    image = _column(seen, image, _IMAGES, "image")
-    own = {*RECORD_KEYS, PROVENANCE, caption, image}
+    image = _column(seen, image, _IMAGES, "image") if images else ""
+    own = {*RECORD_KEYS, PROVENANCE, SPAN_DETAILS, caption, image}
     more = keep and any(one.types is None for one in seen)
     taken = (IMAGE_BYTES, *[OTHER_KEYS] * more, *[MENTIONS] * mentions)
     others = _others(seen, own, taken, json_lines) if keep else pa.schema([])
@@ -123,6 +124,9 @@ def survey(
 def _look(file: InputFile, rows: int) -> _Seen:
     if file.kind == "parquet":
         with open_parquet(file.path) as opened:
+            often, count = Counter(opened.schema_arrow.names).most_common(1)[0]
+            if count > 1:
+                raise SourceError(file.name, f"has two columns {often!r}")
             types = pa.schema(
                 [
                     field.with_type(pa.string()) if is_image(field) else field
@@ -158,7 +162,7 @@ def _column(seen: Sequence[_Seen], given: str | None, usual: Iterable[str], what
         some = next(one for one in seen if not any(name in one.names for name in usual))
         raise InputError(
             f"{some.file.name}: no column is called {', '.join(usual)}; it has "
-            f"{_named(some.names)}; name the one of the {what} with --{what}"
+            f"{_named(some.names)}; name the one of the {what} with --{what}{_hint(some, what)}"
         )
     for one in seen:
         if given not in one.names:
@@ -166,6 +170,13 @@ def _column(seen: Sequence[_Seen], given: str | None, usual: Iterable[str], what
                 f"{one.file.name}: has no column {given!r} for the {what}, but {_named(one.names)}"
             )
     return given
+
+
+def _hint(seen: _Seen, what: str) -> str:
+    hint = ", or say --no-images" if what == "image" else ""
+    if seen.file.kind in ("csv", "tsv"):
+        hint += "; the first line of a table names its columns"
+    return hint
 
 
 def _texts(seen: Sequence[_Seen]) -> set[str]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, Final
@@ -26,6 +27,9 @@ _LOCK: Final = ".lock"
 _SPOOL: Final = ".standard-input"
 _FORMAT: Final = 1
 _SHARDS: Final = "part-*"
+_OURS: Final = re.compile(
+    r"part-\d{5,}(\.provenance|\.span_details)?\.(parquet|jsonl(\.gz|\.zst)?)"
+)
 
 
 @contextmanager
@@ -130,9 +134,24 @@ class OutputFolder:
         self._progress.write(_line(report))
         self.finished[report.number] = report
 
-    def end(self, result: Mapping[str, Any]) -> None:
-        """Writes the manifest of a run that is through."""
+    def forget(self, numbers: Iterable[int]) -> None:
+        """Takes back that shards are finished, and removes them."""
         self.close()
+        gone = [self.finished.pop(number) for number in numbers]
+        self._rewrite_progress()  # first: without their lines they are not finished
+        for report in gone:
+            for name in report.files:
+                (self.path / name).unlink(missing_ok=True)
+
+    def end(self, result: Mapping[str, Any]) -> None:
+        """Writes the manifest of a run that is through; no shard is left that is not of it."""
+        self.close()
+        known = {name for report in self.finished.values() for name in report.files}
+        for folder in (self.path, self.path / QUARANTINE):
+            for path in folder.glob(_SHARDS):
+                name = str(path.relative_to(self.path))
+                if name not in known and _OURS.fullmatch(path.name):
+                    path.unlink()
         self._rewrite_progress()
         self._write_manifest({**self._head, "result": result})
 

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from os import PathLike
 from pathlib import Path
 from shutil import copyfileobj
-from typing import Any, Literal
+from typing import Any
 
-from concept_linker.errors import BatchError, InputError
+from concept_linker.batch.heads import Kind, kind_of_head, separator_of
+from concept_linker.errors import BatchError
 from concept_linker.knowledge_base.checksum import sha256_of
-from concept_linker.triplets.lines import lines
+from concept_linker.triplets.finding import find_files
 from concept_linker.triplets.streams import is_parquet, side_car
 
 __all__ = ["InputFile", "Kind", "find_inputs", "identify", "spool_standard_input"]
-
-#: How rows stand in a file.
-Kind = Literal["jsonl", "csv", "tsv", "parquet"]
 
 _PACKED = ("", ".gz", ".zst")
 _ENDINGS: dict[str, Kind] = {".jsonl": "jsonl", ".csv": "csv", ".tsv": "tsv"}
@@ -28,8 +24,6 @@ _KINDS: dict[str, Kind] = {
     ".parquet": "parquet",
     **{ending + packed: kind for ending, kind in _ENDINGS.items() for packed in _PACKED},
 }
-#: What other commands put beside their output.
-_BESIDE = (".provenance.jsonl", ".quarantine.jsonl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +38,8 @@ class InputFile:
         sha256: its checksum.
         provenance_sha256: that of its side-car, empty where it has none.
         modified: when it was last changed, in nanoseconds.
+        separator: of a table, what separates its columns.
+        skip: of a table, how many lines come before its header.
     """
 
     path: Path
@@ -53,6 +49,8 @@ class InputFile:
     sha256: str
     provenance_sha256: str
     modified: int
+    separator: str = ","
+    skip: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """What makes it the same input: what it holds, wherever it lies."""
@@ -74,47 +72,18 @@ class InputFile:
 
 
 def find_inputs(given: Iterable[str | PathLike[str]]) -> list[Path]:
-    """The files that are meant, in order: those of a folder by their path, without side-cars.
+    """The files of captions that are meant, in order.
 
     Args:
-        given: files, folders, or ``-``, which stays as it is.
+        given: files, folders, patterns, or ``-``, which stays as it is.
 
     Raises:
-        InputError: there is none, one does not exist or is given twice, or a folder holds none.
+        InputError: as :func:`~concept_linker.triplets.finding.find_files`.
     """
-    found: list[Path] = []
-    for one in given:
-        path = Path(one)
-        if path.is_dir():
-            inside = sorted(_inside(path))
-            if not inside:
-                wanted = ", ".join(_KINDS)
-                raise InputError(f"{path}: no file in this folder ends in one of {wanted}")
-            found += inside
-        elif str(path) == "-" or path.is_file():
-            found.append(path)
-        elif path.exists():
-            raise InputError(f"{path}: wanted a file or a folder; '-' reads standard input")
-        else:
-            raise InputError(f"{path}: does not exist")
-    if not found:
-        raise InputError("no input is given, wanted files, folders or '-'")
-    often, count = Counter(found).most_common(1)[0]
-    if count > 1:
-        raise InputError(f"{often}: is given twice")
-    return found
-
-
-def _inside(folder: Path) -> Iterator[Path]:
-    for path in folder.rglob("*"):
-        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if not hidden and _kind_of_name(path) and path.is_file():
-            yield path
+    return find_files(given, _KINDS, stdin=True)
 
 
 def _kind_of_name(path: Path) -> Kind | None:
-    if any(mark in path.name for mark in _BESIDE):
-        return None
     return next((kind for ending, kind in _KINDS.items() if path.name.endswith(ending)), None)
 
 
@@ -132,27 +101,32 @@ def identify(path: Path, *, name: str | None = None) -> InputFile:
         name: what messages call it; else its path.
 
     Raises:
+        SourceError: it holds what is not read here, which is named.
         OSError: it cannot be read.
     """
+    name = name or str(path)
     beside = side_car(path)
     before = path.stat()
+    kind = _kind(path, name)
+    separator, skip = (",", 0)
+    if kind in ("csv", "tsv"):
+        separator, skip = separator_of(path, name, kind)
     return InputFile(
         path=path.absolute(),
-        name=name or str(path),
-        kind=_kind(path),
+        name=name,
+        kind=kind,
         bytes=before.st_size,
         sha256=sha256_of(path),
         provenance_sha256=sha256_of(beside) if beside.is_file() else "",
         modified=before.st_mtime_ns,
+        separator=separator,
+        skip=skip,
     )
 
 
-def _kind(path: Path) -> Kind:
-    """Parquet is told by its first bytes, the others by name, else by what the first lines are."""
+def _kind(path: Path, name: str) -> Kind:
+    """Parquet is told by its first bytes, the others by name and what the first lines are."""
     if is_parquet(path):
         return "parquet"
-    kind = _kind_of_name(path)
-    if kind is None:
-        head = [line.data.lstrip() for line in itertools.islice(lines(path), 10)]
-        return "jsonl" if not head or any(line.startswith(b"{") for line in head) else "csv"
-    return kind if kind != "parquet" else "jsonl"
+    named = _kind_of_name(path)
+    return kind_of_head(path, name, "jsonl" if named == "parquet" else named)

@@ -15,10 +15,15 @@ if TYPE_CHECKING:
     from concept_linker.linker import ConceptLinker
     from concept_linker.triplets.record import Form, Profile
 
-__all__ = ["FORMATS", "Job", "LinkerChoice"]
+__all__ = ["FORMATS", "MAX_CHARACTERS", "TIMEOUT", "Job", "LinkerChoice"]
 
 #: Names of output formats, which are also the endings of their files.
 FORMATS: Final = ("parquet", "jsonl", "jsonl.gz", "jsonl.zst")
+
+#: A caption that takes more seconds, or has more characters, is set aside.  A usual one takes two
+#: milliseconds and has 150.
+TIMEOUT: Final = 60.0
+MAX_CHARACTERS: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +94,8 @@ class Job:
         mentions: whether all mentions go along, in a column of their own.
         linked_by: what the provenance says of the linker: ``version``, ``kb``, ``kb_sha256`` and
             ``settings``.
+        timeout: how many seconds a caption may take; no limit if not given.
+        max_characters: how many a caption may have.
     """
 
     linker: LinkerChoice
@@ -99,6 +106,8 @@ class Job:
     tokenizer: Path | None
     mentions: bool
     linked_by: Mapping[str, Any]
+    timeout: float | None = None
+    max_characters: int = MAX_CHARACTERS
 
 
 def check_formats(given: str | Sequence[str]) -> tuple[str, ...]:

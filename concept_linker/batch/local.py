@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,6 +20,7 @@ from pathlib import Path
 from concept_linker.batch.annotating import ShardReport
 from concept_linker.batch.job import Job
 from concept_linker.batch.reading import Shard
+from concept_linker.batch.watch import TIMED_OUT
 from concept_linker.batch.worker import Begun, Failed, Ready, Task, work
 from concept_linker.errors import BatchError
 
@@ -68,13 +70,22 @@ class _Attempt:
         if self.careful:
             self.blamed[row] += 1
             if self.blamed[row] >= _PROOF:
-                if row is None or len(self.skipped) >= _CULPRITS or self._are_all_culprits(row):
-                    raise BatchError(
-                        f"shard {self.shard.number}: workers die of it ({how}), and no few rows "
-                        "are to blame"
-                    )
-                self.skipped[row] = f"caption: workers die of it ({how})"
-        self.careful = self.deaths > RETRIES
+                self._set_aside(row, f"workers die of it ({how})")
+        self.careful = self.careful or self.deaths > RETRIES
+
+    def took_too_long(self, row: int | None, seconds: float) -> None:
+        """Its worker was ended at a row, or at many that begin with it, for the time they took."""
+        reason = f"takes more than {seconds:g} s (timeout)"
+        if self.careful and row is not None:
+            self._set_aside(row, reason)
+        else:
+            _log.warning("shard %d %s; its rows are taken one by one", self.shard.number, reason)
+        self.careful = True
+
+    def _set_aside(self, row: int | None, reason: str) -> None:
+        if row is None or len(self.skipped) >= _CULPRITS or self._are_all_culprits(row):
+            raise BatchError(f"shard {self.shard.number}: {reason}, and no few rows are to blame")
+        self.skipped[row] = f"caption: {reason}"
 
     def _are_all_culprits(self, row: int) -> bool:
         """Whether those right before a row are."""
@@ -96,13 +107,14 @@ class _Worker:
         self.ready = False
         self.attempt: _Attempt | None = None
         self.row: int | None = None
+        self.since = 0.0
 
     @property
     def idle(self) -> bool:
         return self.ready and self.attempt is None
 
     def give(self, attempt: _Attempt) -> None:
-        self.attempt, self.row = attempt, None
+        self.attempt, self.row, self.since = attempt, None, time.monotonic()
         # If it has died, that is seen when it is listened to.
         with suppress(BrokenPipeError, ConnectionResetError):
             self.connection.send(attempt.task())
@@ -120,6 +132,7 @@ def run_locally(
     done: Callable[[ShardReport], None],
     workers: int,
     died: Callable[[], None],
+    moved: Callable[[Shard, int], None] = lambda shard, rows: None,
 ) -> None:
     """Annotates shards in processes.
 
@@ -130,13 +143,14 @@ def run_locally(
         done: told of every shard that is finished, in the order they finish.
         workers: how many processes.
         died: told of every worker that dies.
+        moved: told of a shard that is being annotated, and how many of its rows are done.
 
     Raises:
         BatchError: workers die before they begin.
         ConceptLinkerError: what a worker raised because it cannot load its linker.
         OSError: an output cannot be written or an input cannot be read.
     """
-    pool = _Pool(job, folder, workers, died)
+    pool = _Pool(job, folder, workers, died, moved)
     try:
         pool.run(iter(source), done)
     finally:
@@ -144,8 +158,16 @@ def run_locally(
 
 
 class _Pool:
-    def __init__(self, job: Job, folder: Path, size: int, died: Callable[[], None]) -> None:
-        self._job, self._folder, self._size, self._died = job, folder, size, died
+    def __init__(
+        self,
+        job: Job,
+        folder: Path,
+        size: int,
+        died: Callable[[], None],
+        moved: Callable[[Shard, int], None],
+    ) -> None:
+        self._job, self._folder, self._size = job, folder, size
+        self._died, self._moved = died, moved
         self._workers: list[_Worker] = []
         self._again: deque[_Attempt] = deque()
         self._false_starts = 0
@@ -192,7 +214,9 @@ class _Pool:
             if isinstance(message, Failed):
                 raise message.error
             if isinstance(message, Begun):
-                worker.row = message.index
+                worker.row, worker.since = message.row, message.at
+                if worker.attempt is not None:
+                    self._moved(worker.attempt.shard, message.row)
             elif isinstance(message, Ready):
                 worker.ready, self._false_starts = True, 0
             else:
@@ -207,7 +231,11 @@ class _Pool:
         self._died()
         how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
         if worker.attempt is not None:
-            worker.attempt.died(worker.row, how)
+            limit = self._job.timeout
+            if limit and code == TIMED_OUT and time.monotonic() - worker.since >= limit:
+                worker.attempt.took_too_long(worker.row, limit)
+            else:
+                worker.attempt.died(worker.row if worker.attempt.careful else None, how)
             self._again.append(worker.attempt)
         elif not worker.ready:
             self._false_starts += 1

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from concept_linker.batch.annotating import ShardReport
+from concept_linker.batch.reading import Shard
 from concept_linker.triplets.placing import beside
 
 __all__ = ["Monitor", "Totals"]
@@ -21,6 +22,7 @@ _COUNTERS = (
     ("mentions", "Mentions found.", "mentions"),
     ("linked_mentions", "Mentions with a concept.", "linked"),
     ("spans", "Concepts in records.", "spans"),
+    ("negated_mentions", "Mentions with a CUI that captions say are absent.", "negated"),
     ("shards", "Shards finished.", "shards"),
     ("input_bytes", "Bytes of input that are done.", "read"),
     ("linking_seconds", "Seconds that linkers worked, all workers together.", "linking"),
@@ -40,6 +42,7 @@ class Totals:
     mentions: int = 0
     linked: int = 0
     spans: int = 0
+    negated: int = 0
     read: int = 0
     seconds: float = 0.0
     linking: float = 0.0
@@ -82,6 +85,7 @@ class Monitor:
         self._metrics = metrics
         self._written = 0.0
         self._bar: Any = None
+        self._begun: dict[int, tuple[int, int]] = {}  # shard → rows and bytes that are done
 
     @property
     def elapsed(self) -> float:
@@ -111,20 +115,33 @@ class Monitor:
         """A shard is finished."""
         self.totals.add(report)
         self.here.add(report)
-        if self._bar is not None:
-            self._bar.set_postfix_str(self._postfix(), refresh=False)
-            self._bar.update(report.read)
+        self._begun.pop(report.number, None)
+        self._show()
         if time.monotonic() - self._written > _EVERY:
             self._write_metrics()
+
+    def moved(self, shard: Shard, rows: int) -> None:
+        """So many rows of a shard are done."""
+        self._begun[shard.number] = rows, shard.read * rows // shard.rows
+        self._show()
+
+    def _show(self) -> None:
+        if self._bar is not None:
+            self._bar.set_postfix_str(self._postfix(), refresh=False)
+            done = self.totals.read + sum(size for _, size in self._begun.values())
+            self._bar.update(done - self._bar.n)
 
     def worker_died(self) -> None:
         """A worker has died."""
         self.died += 1
 
     def _postfix(self) -> str:
-        rate = self.here.annotated / max(self.elapsed, 1e-9)
-        linked = self.totals.linked / max(self.totals.mentions, 1)
-        return f"{rate:,.0f} captions/s, {linked:.0%} linked, {self.totals.bad:,} set aside"
+        done = self.here.annotated + sum(rows for rows, _ in self._begun.values())
+        rate = done / max(self.elapsed, 1e-9)
+        mentions, linked = self.totals.mentions, ""
+        if mentions:
+            linked = f"{self.totals.linked / mentions:.0%} linked, "
+        return f"{rate:,.0f} captions/s, {linked}{self.totals.bad:,} set aside"
 
     def _write_metrics(self) -> None:
         if self._metrics is None:

@@ -8,15 +8,18 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
+from concept_linker.batch.heads import TO_UTF8
 from concept_linker.batch.inputs import InputFile
+from concept_linker.batch.separated import separated_rows
 from concept_linker.errors import SourceError
 from concept_linker.triplets.lines import MAX_LINE, BadRow, Progress, lines, parse
 from concept_linker.triplets.streams import side_car
 
 __all__ = ["RawRow", "raw_rows"]
+
+_NOT_UTF8: Final = f"not UTF-8; if the file is Latin-1 or Windows-1252: {TO_UTF8}"
 
 
 class RawRow(NamedTuple):
@@ -64,74 +67,34 @@ def _json_rows(file: InputFile, progress: Progress | None) -> Iterator[RawRow]:
             yield RawRow(number, line.data)
 
 
-class _Physical:
-    """Lines of a CSV file for :mod:`csv`, and what is wrong with those that it cannot have."""
-
-    def __init__(self, path: Path, progress: Progress | None) -> None:
-        self._lines = lines(path, progress)
-        self.broken = ""
-        self.shown = b""
-
-    def __iter__(self) -> Iterator[str]:
-        for number, line in enumerate(self._lines):
-            self.shown = line.data
-            text = line.data.decode("utf-8", "surrogateescape")
-            if number == 0:
-                text = text.removeprefix("\ufeff")
-            if line.broken and "stream" in line.broken:
-                self.broken = line.broken
-                if not text:
-                    return
-            # Whatever is left of an overlong line, this makes a field that csv refuses; its next
-            # row then begins at the next line.
-            yield text + ("x" * (MAX_LINE + 1) if line.omitted else "") + "\n"
-
-
 def _separated_rows(file: InputFile, progress: Progress | None) -> Iterator[RawRow]:
     before = csv.field_size_limit(MAX_LINE)  # of the whole process
     try:
-        yield from _separated(_Physical(file.path, progress), file)
+        yield from _separated(file, progress)
     finally:
         csv.field_size_limit(before)
 
 
-def _separated(physical: _Physical, file: InputFile) -> Iterator[RawRow]:
-    reader = csv.reader(iter(physical), delimiter="\t" if file.kind == "tsv" else ",")
+def _separated(file: InputFile, progress: Progress | None) -> Iterator[RawRow]:
     header: list[str] | None = None
-    while True:
-        number = reader.line_num + 1
-        try:
-            record = next(reader, None)
-        except csv.Error as error:
-            reason = f"a field has more than {MAX_LINE:,} characters, or: {error}"
-            yield RawRow(number, physical.shown, reason)
-            continue
-        if record is None:
-            break
-        if header is None:
-            header = _header(record, file)
-        elif record:
-            yield _separated_row(number, record, header)
-    if physical.broken:
-        yield RawRow(reader.line_num + 1, b"", f"{physical.broken}")
+    for row in separated_rows(lines(file.path, progress), file.separator, file.skip):
+        if row.problem:
+            text = row.shown.decode("utf-8", "backslashreplace")
+            yield RawRow(row.number, text.encode(), row.problem)
+        elif header is None:
+            header = _header(row.fields, file)
+        else:
+            line = _row_of(dict(zip(header, row.fields, strict=True))).encode()
+            undecodable = b"\\udc" in line and any(map(_undecodable, row.fields))
+            yield RawRow(row.number, line, _NOT_UTF8 if undecodable else None)
 
 
-def _header(record: list[str], file: InputFile) -> list[str]:
-    twice = next((name for name in record if record.count(name) > 1), None)
+def _header(fields: list[str], file: InputFile) -> list[str]:
+    names = [name.strip() for name in fields]
+    twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise SourceError(file.name, f"has two columns {twice!r}", line=1)
-    return record
-
-
-def _separated_row(number: int, record: list[str], header: list[str]) -> RawRow:
-    if len(record) != len(header):
-        shown = _row_of(record).encode("utf-8", "backslashreplace")
-        count, wanted = len(record), len(header)
-        return RawRow(number, shown, f"has {count} columns, wanted {wanted}")
-    line = _row_of(dict(zip(header, record, strict=True)))
-    if "\\udc" in line and any(_undecodable(value) for value in record):
-        return RawRow(number, line.encode(), "not UTF-8")
-    return RawRow(number, line.encode())
+        raise SourceError(file.name, f"has two columns {twice!r}", line=file.skip + 1)
+    return names
 
 
 _row_of: Callable[[Any], str] = json.JSONEncoder().encode

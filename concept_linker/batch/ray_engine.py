@@ -108,6 +108,7 @@ def run_on_ray(
     done: Callable[[ShardReport], None],
     workers: int | None,
     died: Callable[[], None],
+    moved: Callable[[Shard, int], None] = lambda shard, rows: None,
     *,
     address: str | None = None,
 ) -> None:
@@ -120,6 +121,7 @@ def run_on_ray(
         done: told of every shard that is finished.
         workers: how many actors at most; as many as the cluster has room for if not given.
         died: told of every shard that is left to the local engine, and of its workers that die.
+        moved: told of such a shard, and how many of its rows are done; actors do not tell.
         address: a cluster's address; else a Ray is started on this machine, and ended.
 
     Raises:
@@ -150,7 +152,7 @@ def run_on_ray(
         except ray.exceptions.RayError as error:
             raise BatchError(f"Ray: {_first_line(error)}") from error
     if count is None or not finished.issuperset(range(count)):
-        run_locally(job, folder, source.without(finished), done, 1, died)
+        run_locally(job, folder, source.without(finished), done, 1, died, moved)
 
 
 @contextmanager

@@ -5,7 +5,8 @@ Whoever reads does not look into rows: that costs as much as writing them, so th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import pyarrow as pa
@@ -14,7 +15,7 @@ from concept_linker.batch.inputs import InputFile
 from concept_linker.batch.raw import RawRow, raw_rows
 from concept_linker.triplets.parquet import open_parquet, read_batches
 
-__all__ = ["MOST_BYTES", "RAW", "Shard", "ShardSource", "cut", "is_image"]
+__all__ = ["MOST_BYTES", "RAW", "Shard", "ShardSource", "cut", "is_image", "usual_rows"]
 
 #: A shard ends early where its rows have so many bytes together, so memory has a bound.
 MOST_BYTES = 1 << 26
@@ -29,6 +30,20 @@ RAW = pa.schema(
     ]
 )
 _BATCH = 250
+#: Shards grow, eight of a size, from the least to the most rows.
+_LEAST, _MOST, _OF_A_SIZE = 250, 5000, 8
+
+
+def usual_rows(number: int) -> int:
+    """How many rows a shard has where nothing else is asked for.
+
+    Small at first, so that a small input has enough of them for all workers and little is lost with
+    one; by place alone, so that the same input has the same shards.
+
+    >>> [usual_rows(number) for number in (0, 7, 8, 31, 32, 1000)]
+    [250, 250, 500, 2000, 4000, 5000]
+    """
+    return min(_MOST, _LEAST << min(number // _OF_A_SIZE, 5))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +63,18 @@ class Shard:
     rows: int
     read: int
 
+    def sha256(self) -> str:
+        """The checksum of the rows as they travel, with their files and places."""
+        checksum = hashlib.sha256()
+        for piece in self.pieces:
+            checksum.update(piece)
+        return checksum.hexdigest()
+
 
 class _Growing:
     """The shard that is being filled, and how much of the files has been read for it."""
 
-    def __init__(self, rows: int) -> None:
+    def __init__(self, rows: int | None) -> None:
         self._limit = rows
         self._read = 0
         self._number = -1
@@ -70,7 +92,8 @@ class _Growing:
     @property
     def room(self) -> tuple[int, int]:
         """How many rows it may still take, and after how many bytes it is full."""
-        return self._limit - self.rows, MOST_BYTES - self._bytes
+        limit = usual_rows(self._number) if self._limit is None else self._limit
+        return limit - self.rows, MOST_BYTES - self._bytes
 
     def add(self, batch: pa.RecordBatch, about: dict[str, str]) -> None:
         sink = pa.BufferOutputStream()
@@ -92,12 +115,12 @@ class _Growing:
         return shard
 
 
-def cut(files: Sequence[InputFile], rows: int) -> Iterator[Shard]:
+def cut(files: Sequence[InputFile], rows: int | None) -> Iterator[Shard]:
     """Cuts the input into shards: the same input, the same shards.
 
     Args:
         files: in order; a shard may end in another file than it begins in.
-        rows: how many a shard has, or fewer if they are very long.
+        rows: how many a shard has, or fewer if they are very long; else :func:`usual_rows`.
 
     Raises:
         BatchError: a file is gone or has been changed since it was identified.
@@ -123,12 +146,12 @@ class ShardSource:
 
     Args:
         files: the input.
-        rows: how many a shard has.
+        rows: how many a shard has, as in :func:`cut`.
         finished: the numbers of those that are done.
     """
 
     files: tuple[InputFile, ...]
-    rows: int
+    rows: int | None
     finished: frozenset[int]
 
     def all(self) -> Iterator[Shard]:
@@ -137,6 +160,24 @@ class ShardSource:
 
     def __iter__(self) -> Iterator[Shard]:
         return (shard for shard in self.all() if shard.number not in self.finished)
+
+    def changed(self, checksums: Mapping[int, str]) -> set[int]:
+        """The numbers of shards whose rows are not what the input holds now.
+
+        Args:
+            checksums: number → :meth:`Shard.sha256` when it was annotated.
+
+        Raises:
+            BatchError, SourceError, OSError: as :func:`cut`.
+        """
+        left = dict(checksums)
+        shards = self.all() if left else iter(())
+        for shard in shards:
+            if left.get(shard.number) == shard.sha256():
+                del left[shard.number]
+            if shard.number >= max(checksums):
+                break
+        return set(left)
 
     def without(self, finished: Iterable[int]) -> ShardSource:
         """What is left when more are done."""

@@ -17,7 +17,7 @@ from concept_linker.triplets.lines import MAX_LINE, BadRow, Line, parse
 from concept_linker.triplets.making import to_record
 from concept_linker.triplets.parquet import dicts
 from concept_linker.triplets.provenance import Provenance
-from concept_linker.triplets.record import RECORD_KEYS, SPANS, Record
+from concept_linker.triplets.record import RECORD_KEYS, SPAN_DETAILS, SPANS, Record
 
 __all__ = ["BadInput", "Row", "fit", "rows_of"]
 
@@ -26,9 +26,14 @@ _SHOWN: Final = 10_000
 #: A record that says nothing, and the keys that an input may give.
 _EMPTY: Final = to_record(Annotation("-"), image="-")
 _GIVEN: Final = frozenset(RECORD_KEYS) - {"caption", "image", SPANS}
-_CHECKER: Final = Checker(Rules(form="full", agreement=False))
+_CHECKERS: Final = {
+    images: Checker(Rules(form="full", agreement=False, images=images)) for images in (True, False)
+}
 _NOWHERE: Final = Provenance()
+#: What pandas and databases write where there is nothing.
+_MISSING: Final = frozenset({"nan", "NaN", "NaT", "<NA>", "None", "null", "NULL"})
 _NO_TEXT: Final = (int, float, bool, type(None))
+_STRICT_JSON: Final = json.JSONEncoder(allow_nan=False).encode
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, default=repr).encode
 
 
@@ -81,16 +86,25 @@ class Row(NamedTuple):
         return BadInput(self.place, self.file, self.number, problem, _shown(self.value))
 
 
-def rows_of(shard: Shard, columns: Columns) -> Iterator[Row | BadInput]:
-    """The rows of a shard, in order."""
-    own = frozenset({*RECORD_KEYS, PROVENANCE, columns.caption, columns.image})
+def rows_of(
+    shard: Shard, columns: Columns, most_characters: int = MAX_LINE
+) -> Iterator[Row | BadInput]:
+    """The rows of a shard, in order.
+
+    Args:
+        shard: the shard.
+        columns: what its columns are.
+        most_characters: a caption that has more is set aside.
+    """
+    own = frozenset({*RECORD_KEYS, PROVENANCE, SPAN_DETAILS, columns.caption, columns.image})
     place = 0
     for piece in shard.pieces:
         for file, number, value, about in _values(piece):
             try:
                 if isinstance(value, BadRow):
                     raise InputError(str(value))
-                yield Row(place, file, number, value, *_read(value, about, columns, own))
+                read = _read(value, about, columns, own, most_characters)
+                yield Row(place, file, number, value, *read)
             except InputError as error:
                 yield BadInput(place, file, number, str(error), _shown(value))
             place += 1
@@ -108,9 +122,25 @@ def _values(piece: bytes) -> Iterator[tuple[str, int, Any, bytes | None]]:
         return
     for number, line, problem, provenance in zip(*batch.to_pydict().values(), strict=True):
         if problem is None:
-            yield file, number, parse(Line(line), mend=True), provenance
+            value = parse(Line(line), mend=True)
+            if (b"NaN" in line or b"Infinity" in line) and (key := _not_finite(value)):
+                reason = "is NaN or Infinity, which JSON does not have"
+                value = BadRow((Breach(key, reason),), line.decode(errors="replace"))
+            yield file, number, value, provenance
         else:
             yield file, number, BadRow((Breach("line", problem),), line.decode()), None
+
+
+def _not_finite(value: Any) -> str:
+    """The key of a number that JSON does not have; empty where there is none."""
+    for key, one in value.items() if type(value) is dict else ():
+        try:
+            _STRICT_JSON(one)
+        except ValueError:
+            return str(key)
+        except RecursionError:
+            continue
+    return ""
 
 
 def _times_as_numbers(batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -136,25 +166,29 @@ def _without_times(kind: pa.DataType) -> pa.DataType:
 
 
 def _read(
-    value: Any, about: bytes | None, columns: Columns, own: frozenset[str]
+    value: Any, about: bytes | None, columns: Columns, own: frozenset[str], most_characters: int
 ) -> tuple[Record, dict[str, Any], Provenance]:
     """The record of a row, its other columns, and where it comes from."""
     if type(value) is not dict:
         raise InputError(f"record: is {_kind(value)}, wanted an object")
     caption = _text(value, columns.caption)
-    if len(caption) > MAX_LINE:
+    if len(caption) > most_characters:
         raise InputError(
-            f"{columns.caption}: has {len(caption):,} characters, wanted {MAX_LINE:,} at most"
+            f"{columns.caption}: has {len(caption):,} characters, wanted {most_characters:,} at "
+            "most (max_characters)"
         )
-    image = value.get(columns.image)
-    if type(image) is dict and "path" in image:
-        value = {**value, columns.image: image["path"]}
+    image = ""
+    if columns.image:
+        given = value.get(columns.image)
+        if type(given) is dict and "path" in given:
+            value = {**value, columns.image: given["path"]}
+        image = _text(value, columns.image)
     record: Any = {**_EMPTY, "fig_caption": caption}
     for key in value.keys() & _GIVEN:
         if (given := value[key]) is not None:
             record[key] = _identifier(given) if key in ("pmid", "pmc") else given
-    record |= {"caption": caption, "image": _text(value, columns.image)}
-    if breaches := _CHECKER.breaches(record):
+    record |= {"caption": caption, "image": image}
+    if breaches := _CHECKERS[bool(columns.image)].breaches(record):
         raise InputError(str(breaches[0]))
     provenance = _provenance(value, about) if columns.provenance else _NOWHERE
     others = {key: value[key] for key in value if key not in own} if columns.keep else {}
@@ -170,6 +204,8 @@ def _text(value: dict[str, Any], key: str) -> str:
         raise InputError(f"{key}: is {_kind(text)}, wanted str")
     if not text:
         raise InputError(f"{key}: is empty")
+    if text in _MISSING:
+        raise InputError(f"{key}: is {text!r}, which stands for a value that is missing")
     _check_unicode(text, key)
     return text
 
@@ -211,7 +247,9 @@ def _check_unicode(text: str, key: str) -> None:
 
 
 def _kind(value: Any) -> str:
-    return "null" if value is None else "an object" if type(value) is dict else type(value).__name__
+    if value is None or value != value:
+        return "null" if value is None else "NaN"
+    return "an object" if type(value) is dict else type(value).__name__
 
 
 def _shown(value: Any) -> str:

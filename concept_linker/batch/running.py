@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -16,13 +17,20 @@ from concept_linker.batch.annotating import ShardReport
 from concept_linker.batch.columns import Columns, survey
 from concept_linker.batch.folder import OutputFolder, open_output
 from concept_linker.batch.inputs import InputFile, find_inputs, identify, spool_standard_input
-from concept_linker.batch.job import Job, LinkerChoice, base_checksum, check_formats
+from concept_linker.batch.job import (
+    MAX_CHARACTERS,
+    TIMEOUT,
+    Job,
+    LinkerChoice,
+    base_checksum,
+    check_formats,
+)
 from concept_linker.batch.monitor import Monitor, Totals
 from concept_linker.batch.reading import ShardSource
 from concept_linker.batch.summary import Summary
 from concept_linker.errors import BatchError, SettingsError
 from concept_linker.triplets.making import how_made
-from concept_linker.triplets.record import PROFILES, Form
+from concept_linker.triplets.record import PROFILES, Form, Negated, Profile
 from concept_linker.triplets.wordpiece import WordPiece
 
 if TYPE_CHECKING:
@@ -46,12 +54,16 @@ def annotate(
     formats: str | Sequence[str] = "parquet",
     form: Form = "full",
     like: str = "exact",
+    negated: Negated | None = None,
     tokenizer: str | PathLike[str] | None = None,
     caption: str | None = None,
     image: str | None = None,
+    images: bool = True,
     other_columns: bool = True,
     mentions: bool = False,
-    shard_size: int = 5000,
+    timeout: float = TIMEOUT,
+    max_characters: int = MAX_CHARACTERS,
+    shard_size: int | None = None,
     resume: bool = True,
     metrics: str | PathLike[str] | None = None,
     quiet: bool = True,
@@ -77,20 +89,25 @@ def annotate(
             ``"parquet,jsonl"``.
         form: full or minimised records.
         like: the profile, ``"exact"`` or ``"medconcept23m"``.
+        negated: ``"drop"`` leaves mentions that the caption says are absent out of records,
+            ``"keep"`` does not; the profile's if not given (the published records keep them).
         tokenizer: a WordPiece vocabulary for the spans' tokens.
         caption: the caption's column; found by its name if not given.
         image: the image's column; found by its name if not given.
+        images: whether rows have images; else ``image`` is empty in all records.
         other_columns: the input's other columns go along.
         mentions: a column ``mentions`` with every mention, whatever id its concept has.
-        shard_size: how many rows a shard has.
+        timeout: a caption that takes more seconds than this is set aside.
+        max_characters: a caption with more characters than this is set aside.
+        shard_size: how many rows a shard has; from 250 up to 5,000, growing, if not given.
         resume: go on with what is in the folder; else begin anew.
         metrics: a file that counters are written to in Prometheus' text format.
         quiet: no progress bar.
         settings: of the linker, see :class:`~concept_linker.linker.LinkerSettings`.
 
     Raises:
-        BatchError: the folder is of another run, the input is another than before, or the run
-            cannot go on; what is finished stays.
+        BatchError: the folder is of another run, the input is another than before or changes while
+            it is read, or the run cannot go on; what is finished stays.
         InputError: an input does not exist or has no column of captions.
         SettingsError: a setting that does not exist or is out of range.
         SourceError: an input is damaged as a whole.
@@ -100,12 +117,22 @@ def annotate(
     folder_path = Path(output)
     run_shards = _engine(engine, ray_address)
     workers = _checked_workers(workers, elsewhere=ray_address is not None)
-    if not isinstance(shard_size, int) or shard_size < 1:
-        raise SettingsError(f"shard_size is {shard_size!r}, wanted a whole number from 1 on")
+    if shard_size is not None:
+        _check_whole("shard_size", shard_size)
+    _check_whole("max_characters", max_characters)
+    if not isinstance(timeout, int | float) or not 0 < timeout < threading.TIMEOUT_MAX:
+        raise SettingsError(f"timeout is {timeout!r}, wanted a number of seconds above 0")
+    if not images and image is not None:
+        raise SettingsError("image is given, and that there are no images; wanted one of these")
     if form not in ("full", "minimised"):
         raise SettingsError(f"form is {form!r}, wanted 'full' or 'minimised'")
     if like not in PROFILES:
         raise SettingsError(f"like is {like!r}, wanted one of {', '.join(PROFILES)}")
+    profile = PROFILES[like]
+    if negated is not None:
+        if negated not in ("drop", "keep"):
+            raise SettingsError(f"negated is {negated!r}, wanted 'drop' or 'keep'")
+        profile = {**profile, "negated": negated}
     names = check_formats(formats)
     choice = LinkerChoice(
         kb if kb == "open" else str(Path(kb).absolute()), detector, dict(settings)
@@ -119,14 +146,20 @@ def annotate(
             files,
             caption=caption,
             image=image,
+            images=images,
             keep=other_columns,
             json_lines=any(name != "parquet" for name in names),
             mentions=mentions,
         )
-        job = _job(linker, choice, columns, names, form, like, tokenizer, mentions)
+        job = _job(linker, choice, columns, names, form, profile, tokenizer, mentions)
+        job = replace(job, timeout=float(timeout), max_characters=max_characters)
         del linker  # the workers have their own
         asked = _asked(files, job, shard_size, other_columns)
         folder.begin(asked, {"versions": _versions(), "base": choice.kb}, resume=resume)
+        source = ShardSource(tuple(files), shard_size, frozenset())
+        # Where an input was something else for a while, they are of that.
+        folder.forget(source.changed(_checksums(folder)))
+        source = source.without(folder.finished)
         monitor = Monitor(
             Totals.of(folder.finished.values()),
             sum(file.bytes for file in files),
@@ -137,10 +170,11 @@ def annotate(
             folder.add(report)
             monitor.add(report)
 
-        source = ShardSource(tuple(files), shard_size, frozenset(folder.finished))
         try:
             with monitor.shown(quiet=quiet):
-                run_shards(job, folder_path, source, done, workers, monitor.worker_died)
+                died, moved = monitor.worker_died, monitor.moved
+                run_shards(job, folder_path, source, done, workers, died, moved)
+            _check_what_was_read(folder, source)
             summary = _summary(folder_path, monitor, workers)
             folder.end(_result(summary, monitor))
         except OSError as error:
@@ -148,11 +182,31 @@ def annotate(
     return summary
 
 
+def _checksums(folder: OutputFolder) -> dict[int, str]:
+    return {number: report.input_sha256 for number, report in folder.finished.items()}
+
+
+def _check_what_was_read(folder: OutputFolder, source: ShardSource) -> None:
+    """Reads the input once more: it may have been something else only while it was read."""
+    read = {n: one for n, one in _checksums(folder).items() if n not in source.finished}
+    if changed := source.changed(read):
+        folder.forget(changed)
+        raise BatchError(
+            f"the input was another one while it was read: {len(changed):,} of its shards, the "
+            f"first of them {min(changed)}, are not of what is there now; the same command makes "
+            "them anew"
+        )
+
+
+def _check_whole(name: str, given: Any) -> None:
+    if not isinstance(given, int) or given < 1:
+        raise SettingsError(f"{name} is {given!r}, wanted a whole number from 1 on")
+
+
 def _checked_workers(given: int | None, *, elsewhere: bool) -> int | None:
     """How many; on another machine, or many, as many as there is room for."""
     if given is not None:
-        if not isinstance(given, int) or given < 1:
-            raise SettingsError(f"workers is {given!r}, wanted a whole number from 1 on")
+        _check_whole("workers", given)
         return given
     if elsewhere:
         return None
@@ -188,12 +242,11 @@ def _job(
     columns: Columns,
     formats: tuple[str, ...],
     form: Form,
-    like: str,
+    profile: Profile,
     tokenizer: str | PathLike[str] | None,
     mentions: bool,
 ) -> Job:
     wordpiece = WordPiece.load(Path(tokenizer)) if tokenizer else None
-    profile = PROFILES[like]
     return Job(
         linker=choice,
         columns=columns,
@@ -216,7 +269,7 @@ def _job(
 
 
 def _asked(
-    files: Sequence[InputFile], job: Job, shard_size: int, other_columns: bool
+    files: Sequence[InputFile], job: Job, shard_size: int | None, other_columns: bool
 ) -> dict[str, Any]:
     """Everything that the shards depend on."""
     return {
@@ -227,6 +280,8 @@ def _asked(
         "formats": list(job.formats),
         "form": job.form,
         "mentions": job.mentions,
+        "timeout": job.timeout,
+        "max_characters": job.max_characters,
         "shard_size": shard_size,
         "linker": {key: job.linked_by[key] for key in ("kb", "kb_sha256", "settings")},
     }
@@ -251,6 +306,7 @@ def _summary(output: Path, monitor: Monitor, workers: int | None) -> Summary:
         mentions=totals.mentions,
         linked=totals.linked,
         spans=totals.spans,
+        negated=totals.negated,
         shards=totals.shards,
         here=here.annotated,
         seconds=monitor.elapsed,

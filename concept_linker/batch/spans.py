@@ -15,19 +15,23 @@ import pyarrow as pa
 
 from concept_linker.errors import InputError
 from concept_linker.knowledge_base.identity import is_cui
-from concept_linker.triplets.making import to_record
+from concept_linker.triplets.making import chosen, to_record
 from concept_linker.triplets.offsets import basic_words
 from concept_linker.triplets.parquet import schema
 from concept_linker.triplets.record import SPANS
 
 if TYPE_CHECKING:
-    from concept_linker.annotation import Annotation
+    from concept_linker.annotation import Annotation, Candidate, Mention
     from concept_linker.triplets.record import Negated, Profile
     from concept_linker.triplets.wordpiece import WordPiece
 
-__all__ = ["minimised", "spans_of"]
+__all__ = ["DETAILS", "minimised", "spans_of"]
 
 _TYPE = schema("full").field(SPANS).type
+#: What stands beside the spans of a record, an item a span.
+DETAILS = pa.list_(
+    pa.struct([("score", pa.float32()), ("label", pa.string()), ("negated", pa.bool_())])
+)
 #: What stands for characters that are not folded to one: not seen yet, left out, or folded to
 #: several.  They are control characters, which are all left out.
 _UNKNOWN, _NOTHING, _ODD = range(3)
@@ -40,8 +44,8 @@ _is_cui = lru_cache(1 << 15)(is_cui)
 
 def spans_of(
     annotations: Sequence[Annotation], profile: Profile, tokenizer: WordPiece | None
-) -> tuple[pa.ListArray, dict[int, str]]:
-    """The spans of the full record of each, and which can have none and why.
+) -> tuple[pa.ListArray, pa.ListArray, dict[int, str]]:
+    """The spans of the full record of each, their :data:`DETAILS`, and which has none and why.
 
     Args:
         annotations: captions with their mentions.
@@ -51,14 +55,16 @@ def spans_of(
     if tokenizer is None and profile["offsets"] == "caption" and profile["max_words"] is None:
         made = _at_once(annotations, profile["min_similarity"], profile["negated"])
         if made is not None:
-            return made, {}
+            return *made, {}
     return _one_by_one(annotations, profile, tokenizer)
 
 
 def _one_by_one(
     annotations: Sequence[Annotation], profile: Profile, tokenizer: WordPiece | None
-) -> tuple[pa.ListArray, dict[int, str]]:
+) -> tuple[pa.ListArray, pa.ListArray, dict[int, str]]:
+    wanted = profile["min_similarity"], profile["max_words"], profile["negated"]
     made: list[Any] = []
+    details: list[list[dict[str, Any]]] = []
     problems: dict[int, str] = {}
     for number, annotation in enumerate(annotations):
         try:
@@ -66,9 +72,15 @@ def _one_by_one(
         except InputError as error:
             problems[number] = str(error)
             made.append([])
+            details.append([])
         else:
             made.append(record[SPANS])
-    return pa.array(made, _TYPE), problems
+            details.append([_told(*one) for one in chosen(annotation, *wanted)])
+    return pa.array(made, _TYPE), pa.array(details, DETAILS), problems
+
+
+def _told(mention: Mention, best: Candidate) -> dict[str, Any]:
+    return {"score": best.score, "label": mention.label, "negated": mention.negated}
 
 
 class _Chosen(NamedTuple):
@@ -79,13 +91,17 @@ class _Chosen(NamedTuple):
     ids: list[str]
     similarities: list[float]
     offsets: list[int]
+    scores: list[float]
+    labels: list[str]
+    negated: list[bool]
 
 
 def _chosen(
     annotations: Sequence[Annotation], min_similarity: float, negated: Negated
 ) -> _Chosen | None:
     """Those of some captions; none if mentions overlap or are in another order."""
-    chosen = starts, ends, ids, similarities, offsets = _Chosen([], [], [], [], [0])
+    found = _Chosen([], [], [], [], [0], [], [], [])
+    starts, ends, ids, similarities, offsets, scores, labels, absent = found
     for annotation in annotations:
         before = 0
         for mention in annotation.mentions:
@@ -102,25 +118,28 @@ def _chosen(
             ends.append(end)
             ids.append(best.concept_id)
             similarities.append(best.similarity)
+            scores.append(best.score)
+            labels.append(mention.label)
+            absent.append(mention.negated)
         if before > len(annotation.text):
             return None
         offsets.append(len(ids))
-    return chosen
+    return found
 
 
 def _at_once(
     annotations: Sequence[Annotation], min_similarity: float, negated: Negated
-) -> pa.ListArray | None:
+) -> tuple[pa.ListArray, pa.ListArray] | None:
     """All spans by one walk through all captions; none if one of them is unusual."""
-    chosen = _chosen(annotations, min_similarity, negated)
-    if chosen is None:
+    found = _chosen(annotations, min_similarity, negated)
+    if found is None:
         return None
     captions = [annotation.text for annotation in annotations]
     folded = _fold("\n".join(captions))
-    start_char, end_char = np.array(chosen.starts, np.int32), np.array(chosen.ends, np.int32)
-    similarity = np.array(chosen.similarities, np.float32)
+    start_char, end_char = np.array(found.starts, np.int32), np.array(found.ends, np.int32)
+    similarity = np.array(found.similarities, np.float32)
     # Where each span's caption begins in the text of all, and where its own ends are there.
-    base = np.repeat(_sums(len(caption) + 1 for caption in captions)[:-1], np.diff(chosen.offsets))
+    base = np.repeat(_sums(len(caption) + 1 for caption in captions)[:-1], np.diff(found.offsets))
     start, end = base + start_char, base + end_char
     usual = (
         not (folded == _ODD).any()
@@ -138,7 +157,7 @@ def _at_once(
     token_offsets = _sums(after - first)
     places = np.arange(token_offsets[-1]) + np.repeat(first - token_offsets[:-1], after - first)
     columns = (
-        pa.array(chosen.ids, pa.string()),
+        pa.array(found.ids, pa.string()),
         pa.array(similarity),
         pa.array(start_char),
         pa.array(end_char),
@@ -149,7 +168,17 @@ def _at_once(
         pa.array(after - words.before[base], pa.int32()),
     )
     spans = pa.StructArray.from_arrays(columns, fields=list(_TYPE.value_type))
-    return pa.ListArray.from_arrays(pa.array(chosen.offsets, pa.int32()), spans)
+    told = (
+        pa.array(found.scores, pa.float32()),
+        pa.array(found.labels, pa.string()),
+        pa.array(found.negated, pa.bool_()),
+    )
+    details = pa.StructArray.from_arrays(told, fields=list(DETAILS.value_type))
+    offsets = pa.array(found.offsets, pa.int32())
+    return (
+        pa.ListArray.from_arrays(offsets, spans),
+        pa.ListArray.from_arrays(offsets, details),
+    )
 
 
 class _Words:

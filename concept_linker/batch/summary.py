@@ -20,6 +20,8 @@ class Summary:
         mentions: how many were found.
         linked: how many of these have a concept.
         spans: how many of these stand in records.
+        negated: how many have a CUI, but the caption says that they are absent; they are among
+            ``spans`` only where such are kept.
         shards: how many there are.
         here: how many captions this run annotated.
         seconds: how long it took.
@@ -35,6 +37,7 @@ class Summary:
     mentions: int
     linked: int
     spans: int
+    negated: int
     shards: int
     here: int
     seconds: float

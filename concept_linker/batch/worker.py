@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from multiprocessing import parent_process
@@ -32,7 +33,7 @@ class Task:
 
     Args:
         shard: the shard.
-        careful: rows one by one, each told before it begins.
+        careful: rows one by one, else many together.
         skipped: place in the shard → why this row is set aside.
     """
 
@@ -48,9 +49,15 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The worker begins a row."""
+    """The worker begins a row, or many that begin with it.
 
-    index: int
+    Args:
+        row: its place in the shard.
+        at: when, on the clock that all processes of a machine share.
+    """
+
+    row: int
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +97,8 @@ def _serve(connection: Connection, job: Job, folder: Path) -> None:
     while True:
         task: Task = connection.recv()
 
-        def announce(index: int) -> None:
-            connection.send(Begun(index))
+        def announce(row: int) -> None:
+            connection.send(Begun(row, time.monotonic()))
 
         try:
             with collecting_between_shards():
@@ -99,7 +106,8 @@ def _serve(connection: Connection, job: Job, folder: Path) -> None:
                     task.shard,
                     folder,
                     skipped=task.skipped,
-                    announce=announce if task.careful else None,
+                    careful=task.careful,
+                    announce=announce,
                 )
         except Exception as error:
             _send_failure(connection, error)

@@ -15,7 +15,7 @@ from concept_linker.annotation import Annotation
 from concept_linker.batch.columns import MENTIONS, OTHER_KEYS
 from concept_linker.batch.job import Job
 from concept_linker.batch.rows import Row, fit
-from concept_linker.batch.spans import minimised
+from concept_linker.batch.spans import DETAILS, minimised
 from concept_linker.errors import InputError
 from concept_linker.triplets.checking import PROVENANCE
 from concept_linker.triplets.lines import MAX_LINE
@@ -24,7 +24,7 @@ from concept_linker.triplets.mentions import MENTION, told
 from concept_linker.triplets.parquet import schema
 from concept_linker.triplets.placing import beside
 from concept_linker.triplets.provenance import Provenance
-from concept_linker.triplets.record import SPANS, dump, minimise
+from concept_linker.triplets.record import SPAN_DETAILS, SPANS, dump, minimise
 from concept_linker.triplets.streams import RecordWriter, open_writer
 from concept_linker.triplets.wordpiece import WordPiece
 
@@ -45,7 +45,7 @@ class ShardFiles:
 
     def __init__(self, job: Job, tokenizer: WordPiece | None) -> None:
         self._job = job
-        columns = list(job.columns.others)
+        columns = [pa.field(SPAN_DETAILS, DETAILS), *job.columns.others]
         if job.columns.more:
             columns.append(pa.field(OTHER_KEYS, pa.string()))
         if job.mentions:
@@ -57,6 +57,11 @@ class ShardFiles:
             metadata=how_made(**job.profile, tokenizer=tokenizer),
         )
 
+    @property
+    def _tells_of_spans(self) -> bool:
+        """JSON Lines have a side-car that says which spans are negated, if any may be."""
+        return self._job.profile["negated"] == "keep"
+
     @contextmanager
     def open(self, folder: Path, shard: str) -> Iterator[ShardWriter]:
         """The files of one shard; they stand in their place when the block ends without an error.
@@ -66,7 +71,7 @@ class ShardFiles:
         """
         job = self._job
         with ExitStack() as stack:
-            lines = table = None
+            lines = table = beside_lines = None
             for ending in job.formats:
                 path = folder / f"{shard}.{ending}"
                 if ending == "parquet":
@@ -75,15 +80,21 @@ class ShardFiles:
                     lines = stack.enter_context(
                         open_writer(path, form=job.form, provenance=job.columns.provenance)
                     )
-            writer = ShardWriter(job, lines, table, self._schema)
+                    if self._tells_of_spans:
+                        path = folder / f"{shard}.{SPAN_DETAILS}.{ending}"
+                        beside_lines = stack.enter_context(open_writer(path))
+            writer = ShardWriter(job, lines, beside_lines, table, self._schema)
             yield writer
             writer.flush()
 
     def names(self, shard: str) -> list[str]:
         """The names of one shard's files."""
         endings = [f".{name}" for name in self._job.formats]
+        lines = [name for name in self._job.formats if name != "parquet"]
         if self._job.columns.provenance:
-            endings += [f".provenance.{name}" for name in self._job.formats if name != "parquet"]
+            endings += [f".{PROVENANCE}.{name}" for name in lines]
+        if self._tells_of_spans:
+            endings += [f".{SPAN_DETAILS}.{name}" for name in lines]
         return [shard + ending for ending in endings]
 
 
@@ -100,10 +111,12 @@ class ShardWriter:
         self,
         job: Job,
         lines: RecordWriter | None,
+        beside_lines: RecordWriter | None,
         table: pq.ParquetWriter | None,
         made: pa.Schema,
     ) -> None:
-        self._job, self._lines, self._table, self._schema = job, lines, table, made
+        self._job, self._table, self._schema = job, table, made
+        self._lines, self._beside_lines = lines, beside_lines
         linked = Provenance().linked(**job.linked_by).to_dict()
         self._linked_by = {name: value for name, value in linked.items() if value}
         self._waiting: list[pa.RecordBatch] = []
@@ -114,6 +127,7 @@ class ShardWriter:
         rows: Sequence[Row],
         annotations: Sequence[Annotation],
         spans: pa.ListArray,
+        details: pa.ListArray,
         problems: dict[int, str],
     ) -> None:
         """Takes rows with their mentions and spans.
@@ -122,20 +136,27 @@ class ShardWriter:
             rows: the rows.
             annotations: what the linker says of each.
             spans: of the record of each.
+            details: of the spans of each.
             problems: place among the rows → why one is not written; what is found here is added.
         """
         extra = [self._extra(*one) for one in zip(rows, annotations, strict=True)]
-        columns = self._columns(rows, extra, spans, problems) if self._table is not None else []
+        columns = []
+        if self._table is not None:
+            columns = self._columns(rows, extra, spans, details, problems)
         # Only JSON needs spans one by one, and a record that may be too long for a line.
         long = any(len(row.caption) > _LONG for row in rows)
         if self._lines is not None or long:
-            every = zip(rows, extra, spans.to_pylist(), strict=True)
-            for number, (row, more, own) in enumerate(every):
+            told = details.to_pylist() if self._beside_lines is not None else [[]] * len(rows)
+            every = zip(rows, extra, spans.to_pylist(), told, strict=True)
+            for number, (row, more, own, of_spans) in enumerate(every):
                 if number not in problems:
                     try:
                         self._write_line(row, more, own)
                     except InputError as error:
                         problems[number] = str(error)
+                        continue
+                    if self._beside_lines is not None:
+                        self._beside_lines.write({SPAN_DETAILS: of_spans})
         if self._table is not None:
             batch = pa.RecordBatch.from_arrays(columns, schema=self._schema)
             if problems:
@@ -170,6 +191,7 @@ class ShardWriter:
         rows: Sequence[Row],
         extra: Sequence[Mapping[str, Any]],
         spans: pa.ListArray,
+        details: pa.ListArray,
         problems: dict[int, str],
     ) -> list[pa.Array]:
         own = [name for name in rows[0].record if name != SPANS and name in self._schema.names]
@@ -182,6 +204,9 @@ class ShardWriter:
             name = field.name
             if name == SPANS:
                 columns.append(spans if self._job.form == "full" else minimised(spans))
+                continue
+            if name == SPAN_DETAILS:
+                columns.append(details)
                 continue
             if name not in values:
                 source = extra if name in (MENTIONS, PROVENANCE) else others

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 __all__ = ["register"]
 
+#: The defaults of :mod:`concept_linker.batch.job`, which is not imported here.
+TIMEOUT = 60.0
+MAX_CHARACTERS = 100_000
+
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
@@ -93,6 +97,15 @@ def annotate(
             help="A profile: 'exact', or 'medconcept23m' as published.",
         ),
     ] = "exact",
+    negated: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHAT",
+            autocompletion=one_of("drop", "keep"),
+            help="Mentions that the caption says are absent: 'drop' or 'keep' them in records "
+            "(default the profile's: 'exact' drops, 'medconcept23m' keeps, as published).",
+        ),
+    ] = None,
     tokenizer: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="BiomedBERT's vocab.txt, for the spans' tokens."),
@@ -107,6 +120,10 @@ def annotate(
             metavar="COLUMN", help="The column of images' paths (default found by its name)."
         ),
     ] = None,
+    images: Annotated[
+        bool,
+        typer.Option("--images/--no-images", help="Whether the captions have images."),
+    ] = True,
     other_columns: Annotated[
         bool,
         typer.Option(
@@ -117,7 +134,18 @@ def annotate(
         bool,
         typer.Option("--mentions", help="Add a column with every mention, whatever its id."),
     ] = False,
-    shard_size: Annotated[int, typer.Option(metavar="N", help="Rows a shard.", min=1)] = 5000,
+    timeout: Annotated[
+        float,
+        typer.Option(metavar="SECONDS", help="Set a caption aside that takes longer."),
+    ] = TIMEOUT,
+    max_characters: Annotated[
+        int,
+        typer.Option(metavar="N", help="Set a caption aside that is longer.", min=1),
+    ] = MAX_CHARACTERS,
+    shard_size: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Rows a shard (default from 250 up to 5,000).", min=1),
+    ] = None,
     resume: Annotated[
         bool,
         typer.Option("--resume/--no-resume", help="Go on with what is there, or begin anew."),
@@ -142,9 +170,11 @@ def annotate(
         concept-linker annotate captions.jsonl.gz -o annotated
         concept-linker annotate tables/ -o annotated --caption text --image id --workers 8
         concept-linker annotate records.jsonl -o annotated --format jsonl.zst --like medconcept23m
+        concept-linker annotate reports.csv -o annotated --caption text --no-images
         concept-linker annotate captions/ -o annotated --engine ray --ray-address auto
     """
     from concept_linker.batch.running import annotate as run
+    from concept_linker.triplets.record import PROFILES
 
     # What ends jobs on clusters asks as politely as Ctrl-C does.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -160,11 +190,15 @@ def annotate(
             formats=formats,
             form=form,  # type: ignore[arg-type]
             like=like,
+            negated=negated,  # type: ignore[arg-type]
             tokenizer=tokenizer,
             caption=caption,
             image=image,
+            images=images,
             other_columns=other_columns,
             mentions=mentions,
+            timeout=timeout,
+            max_characters=max_characters,
             shard_size=shard_size,
             resume=resume,
             metrics=metrics,
@@ -179,9 +213,11 @@ def annotate(
     if as_json:
         print_json(summary.to_dict())
     elif not quiet:
-        _print(summary)
+        kept = negated == "keep" or (negated is None and PROFILES[like]["negated"] == "keep")
+        _print(summary, kept=kept)
     if summary.bad:
-        note(f"{counted(summary.bad, 'bad row')} set aside in {output / 'quarantine'}")
+        place = output / "quarantine"
+        note(f"{counted(summary.bad, 'bad row')} set aside in {place}; first {_first_bad(place)}")
         raise typer.Exit(1)
 
 
@@ -191,7 +227,9 @@ def linker_settings(given: list[str]) -> dict[str, Any]:
     for one in given:
         name, equals, value = one.partition("=")
         if not equals or not name:
-            raise SettingsError(f"--setting {one!r}, wanted NAME=VALUE")
+            from concept_linker.linker import LinkerSettings
+
+            raise SettingsError(f"--setting {one!r}, wanted NAME=VALUE of {LinkerSettings.told()}")
         try:
             settings[name] = json.loads(value)
         except ValueError:
@@ -199,7 +237,14 @@ def linker_settings(given: list[str]) -> dict[str, Any]:
     return settings
 
 
-def _print(summary: Summary) -> None:
+def _first_bad(quarantine: Path) -> str:
+    """Place and reason of the first row that is set aside."""
+    with min(quarantine.glob("part-*.jsonl")).open(encoding="utf-8") as file:
+        row = json.loads(next(file))
+    return f"{row['file']}, line {row['line']}: {row['problem'][:200]}"
+
+
+def _print(summary: Summary, *, kept: bool) -> None:
     print(
         f"{summary.output}: {counted(summary.captions, 'caption')} in "
         f"{counted(summary.shards, 'shard')}"
@@ -209,6 +254,9 @@ def _print(summary: Summary) -> None:
         f"{counted(summary.mentions, 'mention')}, {linked:.1%} linked to a concept, "
         f"{summary.spans:,} in records (those with a CUI)"
     )
+    if summary.negated:
+        done = "kept in" if kept else "left out of"
+        print(f"{counted(summary.negated, 'negated mention')} with a CUI {done} records")
     if not summary.here:
         print("nothing was left to do")
         return

@@ -22,7 +22,9 @@ def encode(
     triplets: Annotated[
         Path,
         typer.Argument(
-            metavar="PAIRS", help="The pairs: a held-out set's folder, or a file of records."
+            metavar="PAIRS",
+            help="The pairs: a held-out set's folder; or a file of records, a folder of shards, or "
+            "a pattern in quotes.",
         ),
     ],
     model: Annotated[

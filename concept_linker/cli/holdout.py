@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from concept_linker.cli.console import counted, note, print_json
-from concept_linker.cli.options import KB, JsonFlag, QuietFlag, existing_file
+from concept_linker.cli.options import KB, JsonFlag, QuietFlag, existing_file, existing_records
 from concept_linker.cli.parser import CommandLine
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ def build(
     triplets: Annotated[
         Path,
         typer.Argument(
-            metavar="RECORDS", callback=existing_file, help="Records: JSON Lines or Parquet."
+            metavar="RECORDS",
+            callback=existing_records,
+            help="Records: a file, a folder of shards, or a pattern in quotes.",
         ),
     ],
     output: Annotated[
@@ -124,7 +126,7 @@ def verify(
         Path,
         typer.Argument(
             metavar="RECORDS",
-            callback=existing_file,
+            callback=existing_records,
             help="The records that it was built from.",
         ),
     ],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 import typer
 
 from concept_linker.cli.console import bar, counted, note, print_json
-from concept_linker.cli.options import JsonFlag, QuietFlag, existing_file
+from concept_linker.cli.options import JsonFlag, QuietFlag, existing_file, existing_records
 from concept_linker.cli.parser import CommandLine
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def hash_command(
         Path | None,
         typer.Option(
             metavar="RECORDS",
-            callback=existing_file,
+            callback=existing_records,
             help="Hash the images of these records, by the paths that they give.",
         ),
     ] = None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -16,10 +16,14 @@ __all__ = [
     "ForceFlag",
     "JsonFlag",
     "QuietFlag",
+    "RecordFiles",
     "complete_base",
     "existing_file",
+    "existing_records",
     "one_of",
     "prepare_base",
+    "record_files",
+    "size_of",
 ]
 
 _Path = TypeVar("_Path", Path, Path | None)
@@ -42,6 +46,31 @@ def existing_file(path: _Path) -> _Path:
     if not path.is_file():
         raise InputError(f"{path}: is a pipe or a device, wanted a file: it is read more than once")
     return path
+
+
+def existing_records(path: _Path) -> _Path:
+    """A file of records, a folder of them or a pattern, checked before any work begins.
+
+    Raises:
+        InputError: it is none.
+    """
+    if path is not None:
+        record_files([path])
+    return path
+
+
+def record_files(given: list[Path] | None) -> list[Path]:
+    """The files of records that are meant, found before any work begins.
+
+    Args:
+        given: files, folders of them, and patterns.
+
+    Raises:
+        InputError: there is none, or one of them does not exist.
+    """
+    from concept_linker.triplets.finding import find_records
+
+    return find_records(given) if given else []
 
 
 def one_of(*values: str) -> Callable[[str], list[str]]:
@@ -78,6 +107,22 @@ ForceFlag = Annotated[
 ]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+
+
+#: Files of records: what every command takes that reads them.
+RecordFiles = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="RECORDS...",
+        callback=record_files,
+        help="Records: JSON Lines or Parquet; files, folders of shards, or patterns in quotes.",
+    ),
+]
+
+
+def size_of(files: Iterable[Path]) -> int:
+    """How many bytes files have together."""
+    return sum(path.stat().st_size for path in files)
 
 
 def prepare_base(kb: str, *, quiet: bool) -> None:

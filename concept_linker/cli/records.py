@@ -10,20 +10,22 @@ from typing import Annotated, Any
 import typer
 
 from concept_linker.cli import rewriting
-from concept_linker.cli.console import bar, counted, print_json, printable
+from concept_linker.cli.console import bar, counted, note, print_json, printable
 from concept_linker.cli.options import (
     KB_OR_NONE,
     JsonFlag,
     QuietFlag,
+    RecordFiles,
     one_of,
     prepare_base,
+    size_of,
 )
 from concept_linker.cli.parser import CommandLine
 from concept_linker.cli.rewriting import (
     Like,
     OtherKeys,
-    RecordsFile,
     Tokenizer,
+    hint_other_keys,
     profile_of,
     wordpiece,
 )
@@ -34,7 +36,8 @@ __all__ = ["app"]
 _HELP = """
 Check, mend, convert and describe files of MedConcept-23M records.
 
-A file is JSON Lines (plain, .gz, .zst) or Parquet.
+A file is JSON Lines (plain, .gz, .zst) or Parquet. Instead of a file a folder of shards can be \
+given, or a pattern in quotes: 'run/part-*.parquet'.
 
 A bad row never costs a good one: it is set aside in FILE.quarantine.jsonl, and the exit status \
 is 1.
@@ -42,10 +45,13 @@ is 1.
 
 app = CommandLine(help=_HELP)
 
+#: So many keys are counted apart: a bad file may have any number.
+_MOST_KEYS = 200
+
 
 @app.command()
 def validate(
-    path: RecordsFile,
+    files: RecordFiles,
     offsets: Annotated[
         str | None,
         typer.Option(
@@ -75,9 +81,10 @@ def validate(
         concept-linker records validate figures.jsonl
         concept-linker records validate medconcept.jsonl --like medconcept23m
     """
-    from concept_linker.triplets.checking import Checker, Rules
-    from concept_linker.triplets.lines import BadRow
-    from concept_linker.triplets.streams import read_records
+    from concept_linker.triplets.checking import Checker, Rules, note_unknown
+    from concept_linker.triplets.lines import ENDS, BadRow
+    from concept_linker.triplets.running import form_of_files
+    from concept_linker.triplets.streams import read_all
 
     if offsets not in (None, "caption", "medconcept23m"):
         raise SettingsError(f"--offsets {offsets!r}, wanted 'caption' or 'medconcept23m'")
@@ -85,25 +92,35 @@ def validate(
     if wanted := profile_of(like):
         profile = {**wanted, "offsets": offsets or wanted["offsets"]}
         del profile["negated"]  # a record does not say which of its spans are
-    rules = Rules(other_keys=other_keys, wordpiece=wordpiece(tokenizer), **profile)
+    rules = Rules(
+        form=form_of_files(files),
+        other_keys=other_keys,
+        wordpiece=wordpiece(tokenizer),
+        **profile,
+    )
     checker = Checker(rules)
     rows = bad = breaches = 0
     keys: Counter[str] = Counter()
-    with bar("Validating", path.stat().st_size, "B", quiet=quiet) as progress:
-        for number, row in read_records(path, checker=checker, progress=progress):
+    unknown: dict[str, None] = {}
+    ends = False
+    with bar("Validating", size_of(files), "B", quiet=quiet) as progress:
+        for file, number, row in read_all(files, checker=checker, progress=progress):
             rows += 1
             if not isinstance(row, BadRow):
                 continue
             bad += 1
+            note_unknown(unknown, row.breaches)
             for breach in row.breaches:
                 breaches += 1
-                keys[re.sub(r"\[.*\]", "", breach.key)] += 1
+                key = re.sub(r"\[.*\]", "", breach.key)
+                keys[key if key in keys or len(keys) < _MOST_KEYS else "…"] += 1
+                ends |= breach in ENDS
                 if shown and breaches > shown:
                     continue
                 if as_json:
-                    print_json({"line": number, **breach._asdict()})
+                    print_json({"file": str(file), "line": number, **breach._asdict()})
                 else:
-                    print(printable(f"{path}, line {number}: {breach}"))
+                    print(printable(f"{file}, line {number}: {breach}"))
     if as_json:
         summary = {"rows": rows, "bad": bad, "breaches": breaches}
         print_json({**summary, "keys": keys, "offsets": checker.offsets})
@@ -114,6 +131,9 @@ def validate(
         for key, count in keys.most_common():
             print(printable(f"  {key}: {counted(count, 'breach')}"))
         _print_offsets(checker.offsets)
+    hint_other_keys(unknown)
+    if ends:
+        note("`concept-linker records repair` takes off byte order marks and CRLF")
     if bad:
         raise typer.Exit(1)
 
@@ -123,7 +143,7 @@ rewriting.register(app)
 
 @app.command()
 def stats(
-    path: RecordsFile,
+    files: RecordFiles,
     kb: KB_OR_NONE = "open",
     top: Annotated[int, typer.Option(metavar="N", help="Show so many concepts.", min=0)] = 20,
     plot: Annotated[
@@ -145,8 +165,8 @@ def stats(
     if plot is not None:
         check_plot(plot)
     prepare_base(kb, quiet=quiet)
-    with bar("Counting", path.stat().st_size, "B", quiet=quiet) as progress:
-        statistics = count(path, kb=None if kb == "none" else kb, progress=progress)
+    with bar("Counting", size_of(files), "B", quiet=quiet) as progress:
+        statistics = count(files, kb=None if kb == "none" else kb, progress=progress)
     if plot is not None:
         draw(statistics, plot)
     if as_json:
@@ -159,7 +179,7 @@ def stats(
 
 @app.command()
 def card(
-    path: RecordsFile,
+    files: RecordFiles,
     output: Annotated[
         Path | None,
         typer.Option(
@@ -188,14 +208,19 @@ def card(
         concept-linker records card figures.parquet --title "My figures" --licence cc-by-4.0
     """
     from concept_linker.triplets.card import card as card_of
+    from concept_linker.triplets.finding import label, pattern
     from concept_linker.triplets.placing import beside
     from concept_linker.triplets.statistics import count
 
     prepare_base(kb, quiet=quiet)
-    with bar("Counting", path.stat().st_size, "B", quiet=quiet) as progress:
-        statistics = count(path, kb=None if kb == "none" else kb, progress=progress)
+    with bar("Counting", size_of(files), "B", quiet=quiet) as progress:
+        statistics = count(files, kb=None if kb == "none" else kb, progress=progress)
+    name = label(files)
     text = card_of(
-        statistics, title=title or path.name.split(".")[0], data_file=path.name, licence=licence
+        statistics,
+        title=title or name.split(".")[0],
+        data_file=pattern(files),
+        licence=licence,
     )
     if output is None:
         print(text)

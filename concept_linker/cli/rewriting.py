@@ -1,14 +1,15 @@
-"""``concept-linker records repair``, ``minimise`` and ``convert``: a file in, another out."""
+"""``concept-linker records repair``, ``minimise`` and ``convert``: files in, one out."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from concept_linker.cli.console import bar, counted, note, print_json
-from concept_linker.cli.options import JsonFlag, QuietFlag, existing_file, one_of
+from concept_linker.cli.options import JsonFlag, QuietFlag, RecordFiles, one_of, size_of
 from concept_linker.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -19,16 +20,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Like",
     "OtherKeys",
-    "RecordsFile",
     "Tokenizer",
+    "hint_other_keys",
     "profile_of",
     "register",
     "wordpiece",
 ]
 
-RecordsFile = Annotated[
-    Path, typer.Argument(metavar="RECORDS", callback=existing_file, help="The file of records.")
-]
 _Output = Annotated[
     Path,
     typer.Option(
@@ -66,7 +64,7 @@ def register(app: typer.Typer) -> None:
 
 
 def repair(
-    path: RecordsFile,
+    files: RecordFiles,
     output: _Output,
     tokenizer: Tokenizer = None,
     other_keys: OtherKeys = False,
@@ -87,11 +85,11 @@ def repair(
     from concept_linker.triplets.running import repairing
 
     job = repairing(wordpiece(tokenizer), other_keys=other_keys)
-    _rewrite("Repairing", path, output, job, as_json, quiet)
+    _rewrite("Repairing", files, output, job, as_json, quiet)
 
 
 def minimise(
-    path: RecordsFile,
+    files: RecordFiles,
     output: _Output,
     token_spans: Annotated[
         bool,
@@ -120,11 +118,11 @@ def minimise(
     from concept_linker.triplets.running import minimising
 
     job = minimising(token_spans=token_spans, max_tokens=max_tokens)
-    _rewrite("Minimising", path, output, job, as_json, quiet)
+    _rewrite("Minimising", files, output, job, as_json, quiet)
 
 
 def convert(
-    path: RecordsFile,
+    files: RecordFiles,
     output: _Output,
     like: Like = None,
     tokenizer: Tokenizer = None,
@@ -144,17 +142,18 @@ def convert(
     Examples:
 
         concept-linker records convert figures.jsonl -o figures.parquet --images images
+        concept-linker records convert annotated -o all.jsonl.zst --other-keys
         concept-linker records convert exact.parquet -o medconcept.jsonl --like medconcept23m
     """
     from concept_linker.triplets.running import converting
 
     job = converting(profile_of(like), wordpiece(tokenizer), other_keys=other_keys)
-    _rewrite("Converting", path, output, job, as_json, quiet, images)
+    _rewrite("Converting", files, output, job, as_json, quiet, images)
 
 
 def _rewrite(
     title: str,
-    path: Path,
+    files: list[Path],
     output: Path,
     job: Job,
     as_json: bool,
@@ -165,8 +164,8 @@ def _rewrite(
     from concept_linker.triplets.streams import check_ending
 
     check_ending(output)
-    with bar(title, path.stat().st_size, "B", quiet=quiet) as progress:
-        summary = rewrite(path, output, job, images=images, progress=progress)
+    with bar(title, size_of(files), "B", quiet=quiet) as progress:
+        summary = rewrite(files, output, job, images=images, progress=progress)
     bad_rows = quarantine_of(output)
     set_aside = str(bad_rows) if bad_rows.exists() else None
     if as_json:
@@ -179,7 +178,14 @@ def _rewrite(
             print(f"{counted(summary.spans_left_out, 'span')} left out")
     if set_aside:
         note(f"{counted(summary.bad, 'bad row')} set aside in {set_aside}")
+        hint_other_keys(summary.unknown)
         raise typer.Exit(1)
+
+
+def hint_other_keys(unknown: Iterable[str]) -> None:
+    """Says which option lets keys follow the record's own, where rows are bad for these alone."""
+    if names := ", ".join(unknown):
+        note(f"--other-keys lets keys follow the record's own, here: {names}")
 
 
 def profile_of(like: str | None) -> Profile | None:

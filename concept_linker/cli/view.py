@@ -13,8 +13,10 @@ from concept_linker.cli.options import (
     KB_OR_NONE,
     JsonFlag,
     QuietFlag,
-    existing_file,
+    RecordFiles,
     prepare_base,
+    record_files,
+    size_of,
 )
 from concept_linker.errors import SettingsError
 
@@ -30,10 +32,7 @@ def register(app: typer.Typer) -> None:
 
 
 def view(
-    triplets: Annotated[
-        Path,
-        typer.Argument(metavar="RECORDS", callback=existing_file, help="A file of full records."),
-    ],
+    triplets: RecordFiles,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="PAGE", help="The page to write, .html."),
@@ -49,10 +48,10 @@ def view(
         bool, typer.Option("--embed", help="Put the images into the page; else it refers to them.")
     ] = False,
     against: Annotated[
-        Path | None,
+        list[Path] | None,
         typer.Option(
             metavar="RECORDS",
-            callback=existing_file,
+            callback=record_files,
             help="Another annotation of the same captions, shown side by side.",
         ),
     ] = None,
@@ -81,23 +80,24 @@ def view(
 
         concept-linker view figures.jsonl --images figures -o figures.html
         concept-linker view ours.jsonl --against published.jsonl -o compared.html
-        concept-linker view figures.parquet --serve
+        concept-linker view annotated --serve
     """
     from concept_linker.images.files import check_folder
+    from concept_linker.triplets.finding import label
     from concept_linker.viewing.collection import has_images, read_collection
     from concept_linker.viewing.images import Embedder, beside_page, url_path
     from concept_linker.viewing.page import page
 
     _check(output, serve, images)
-    held = images is None and has_images(triplets)
+    held = images is None and any(map(has_images, triplets))
     if embed and images is None and not held:
-        raise SettingsError(f"--embed: {triplets} holds no images, wanted --images FOLDER")
-    size = sum(path.stat().st_size for path in (triplets, against) if path)
+        raise SettingsError(f"--embed: {label(triplets)} holds no images, wanted --images FOLDER")
+    size = size_of([*triplets, *(against or ())])
     prepare_base(kb, quiet=quiet)
     with bar("Reading", size, "B", quiet=quiet) as progress:
         collection = read_collection(
             triplets,
-            against=against,
+            against=against or None,
             kb=None if kb == "none" else kb,
             limit=limit,
             images=held,

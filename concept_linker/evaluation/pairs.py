@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from concept_linker.triplets.checking import Checker, Rules
+from concept_linker.triplets.finding import Given, find_records
 from concept_linker.triplets.record import SPANS
-from concept_linker.triplets.streams import BadRow, read_records
+from concept_linker.triplets.streams import BadRow, read_all
 
 __all__ = ["Pair", "read_pairs"]
 
@@ -23,7 +23,7 @@ class Pair(NamedTuple):
     """An image and its caption.
 
     Args:
-        row: where it stands in its file, from 1.
+        row: where it stands in its file, or in all of its files together, from 1.
         image: the image's path, as the record has it.
         caption: as the record has it.
         article: what must not be torn apart: ``PMC…``, or ``PMID…`` where that is all there is.
@@ -41,13 +41,14 @@ class Pair(NamedTuple):
     concepts: tuple[str, ...] = ()
 
 
-def read_pairs(path: Path, refuse: Refuse | None = None) -> Iterator[Pair]:
-    """The pairs of a file of records, full or minimised, in constant memory.
+def read_pairs(given: Given, refuse: Refuse | None = None) -> Iterator[Pair]:
+    """The pairs of files of records, full or minimised, in constant memory.
 
     The article is the record's ``pmc``, else its ``pmid``, else the ``PMC…`` in the image's path.
 
     Args:
-        path: JSON Lines (plain, gzip, zstd) or Parquet.
+        given: the files, as for :func:`~concept_linker.triplets.finding.find_records`; rows are
+            numbered through all of them.
         refuse: told of every row that is no record, has no image or caption, or is of no known
             article; such a row is left out.
 
@@ -55,8 +56,9 @@ def read_pairs(path: Path, refuse: Refuse | None = None) -> Iterator[Pair]:
         SourceError: the file is damaged.
         OSError: it cannot be read.
     """
-    checker = Checker(Rules(agreement=False, other_keys=True))
-    for number, record in read_records(path, checker=checker, mend=True):
+    checker = Checker(Rules(agreement=False, other_keys=True, paths=False))
+    rows = read_all(find_records(given), checker=checker, mend=True)
+    for number, (_, _, record) in enumerate(rows, start=1):
         if isinstance(record, BadRow):
             problem = str(record)
         else:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 
 from concept_linker.errors import InputError
-from concept_linker.triplets.statistics import Statistics
+from concept_linker.triplets.statistics import OTHERS, Statistics, one_line
 
 __all__ = ["card"]
 
@@ -20,6 +21,10 @@ _SIZES = (
     (10**9, "100M<n<1B"),
     (10**10, "1B<n<10B"),
 )
+
+_MOST_LICENCES = 100
+#: What Markdown, and the mathematics in it, may take for more than a sign.
+_SIGNS = re.compile(r"([\\`*_{}()\[\]<>!|~&:@$#=]|(?<=www)\.)", re.IGNORECASE)
 
 _USE = """\
 ## Responsible use
@@ -54,7 +59,7 @@ def card(statistics: Statistics, *, title: str, data_file: str, licence: str | N
     return "\n".join(
         [
             _front_matter(statistics, title, data_file, licence),
-            f"# {title}\n",
+            f"# {_plain(title)}\n",
             "Figures of biomedical articles with their captions, and the UMLS concepts that the "
             "captions mention: image-text-concept triplets in the form of MedConcept-23M, made "
             "with concept_linker.\n",
@@ -72,7 +77,7 @@ def _front_matter(statistics: Statistics, title: str, data_file: str, licence: s
     lines = [
         "---",
         f"pretty_name: {_quoted(title)}",
-        f"license: {licence}",
+        f"license: {_quoted(licence)}",
     ]
     if licence == "other":
         lines += [
@@ -115,7 +120,20 @@ def _one_licence(licences: Counter[str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)  # JSON's strings are YAML's
+    return json.dumps(one_line(text), ensure_ascii=False)  # JSON's strings are YAML's
+
+
+def _plain(text: str) -> str:
+    """What a stranger wrote, as text that Markdown shows as it is."""
+    return _SIGNS.sub(r"\\\1", one_line(text))
+
+
+def _code(text: str) -> str:
+    """The same in the letters of code, which nothing in it can end."""
+    text = one_line(text)
+    fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
+    pad = " " * (len(fence) > 1)
+    return f"{fence}{pad}{text}{pad}{fence}"
 
 
 def _counts(statistics: Statistics) -> str:
@@ -138,11 +156,12 @@ def _counts(statistics: Statistics) -> str:
 def _filters(statistics: Statistics) -> str:
     lines = ["## How it was made\n"]
     for (version, kb, checksum, settings), records in statistics.made.most_common():
-        linker = f"concept_linker {version}" if version else "no linker named"
-        base = f", knowledge base {kb} (SHA-256 {checksum or 'unknown'})" if kb else ""
+        linker = f"concept_linker {_plain(version)}" if version else "no linker named"
+        sha256 = _plain(checksum) or "unknown"
+        base = f", knowledge base {_plain(kb)} (SHA-256 {sha256})" if kb else ""
         lines.append(f"- {records:,} records: {linker}{base}")
         if settings:
-            lines.append(f"  - settings and filters: `{settings}`")
+            lines.append(f"  - settings and filters: {_code(settings)}")
     if not statistics.made:
         lines.append("No provenance was given with the records.")
     if statistics.offsets["medconcept23m"]:
@@ -158,7 +177,11 @@ def _filters(statistics: Statistics) -> str:
 
 def _licences(statistics: Statistics) -> str:
     lines = ["## Licences\n", "| licence of the article | records |", "|---|---:|"]
-    lines += [f"| {name} | {number:,} |" for name, number in statistics.licences.most_common()]
+    named = [row for row in statistics.licences.most_common() if row[0] != OTHERS]
+    most = named[:_MOST_LICENCES]
+    lines += [f"| {_plain(name)} | {number:,} |" for name, number in most]
+    if others := statistics.licences.total() - sum(number for _, number in most):
+        lines.append(f"| {OTHERS} | {others:,} |")
     missing = statistics.records - sum(statistics.licences.values())
     if missing:
         lines.append(f"| unknown | {missing:,} |")

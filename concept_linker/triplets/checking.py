@@ -7,7 +7,7 @@ import math
 import re
 import struct
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -25,10 +25,13 @@ from concept_linker.triplets.record import (
 )
 from concept_linker.triplets.wordpiece import WordPiece
 
-__all__ = ["PROVENANCE", "Breach", "Checker", "Rules", "form_of"]
+__all__ = ["PROVENANCE", "Breach", "Checker", "Rules", "form_of", "note_unknown"]
 
 #: The key under which a row carries its provenance inside this library and in Parquet.
 PROVENANCE: Final = "provenance"
+#: Why a key is a breach where no other keys may follow, and how many such are named.
+_NO_KEY = "is no key of the record"
+_MOST_UNKNOWN = 8
 #: The cosine of two equal float32 vectors may come out a step or two above 1.
 _MOST_SIMILAR = 1.0 + 2**-22
 #: What a column of Parquet holds, and far past the end of any caption.
@@ -36,7 +39,14 @@ _MOST = 2**31 - 1
 _LIST_ITEMS = "fig_list-items"
 _TEXTS = tuple(key for key in RECORD_KEYS if key not in (SPANS, _LIST_ITEMS))
 _CUI = re.compile(r"C[0-9]{7}")
-_DIGITS = re.compile(r"[0-9]*")
+#: As many digits as a whole number of 64 bits holds, and twice what any id has.
+_DIGITS = re.compile(r"[0-9]{0,18}")
+#: What tables write where they have nothing, once it has become text.
+_NOTHING = frozenset(("nan", "NaN", "None", "NaT", "<NA>"))
+#: The longest text: no line of JSON Lines may be longer.
+_LONGEST = 1 << 20
+#: The longest path, and the longest name in it, that file systems have.
+_LONGEST_PATH, _LONGEST_NAME = 4096, 255
 _FLOAT32 = struct.Struct("<f")
 
 
@@ -60,6 +70,9 @@ class Rules:
             a record.
         agreement: whether offsets, tokens and caption must say the same.
         other_keys: whether keys may follow the record's own.
+        images: whether a record must have an image.
+        paths: whether its path must be one that file systems can have; who reads images may say so
+            of each.
         min_similarity: the least ``umls_similarity``.
         max_words: a span ends within so many words between white space.
         wordpiece: if given, ``tokens`` and their positions must be as it makes them.
@@ -69,6 +82,8 @@ class Rules:
     offsets: Offsets | None = None
     agreement: bool = True
     other_keys: bool = False
+    images: bool = True
+    paths: bool = True
     min_similarity: float = 0.0
     max_words: int | None = None
     wordpiece: WordPiece | None = None
@@ -77,6 +92,13 @@ class Rules:
 def form_of(record: dict[str, Any]) -> Form:
     """The form that a record is meant to have: the minimised one has three of the eleven keys."""
     return "full" if any(key in record for key in RECORD_KEYS[:8]) else "minimised"
+
+
+def note_unknown(unknown: dict[str, None], breaches: Iterable[Breach]) -> None:
+    """Adds the keys that are breaches only because no other keys may follow; the first few."""
+    for breach in breaches:
+        if breach.reason == _NO_KEY and len(unknown) < _MOST_UNKNOWN:
+            unknown[breach.key] = None
 
 
 class Checker:
@@ -104,12 +126,15 @@ class Checker:
             return [Breach("record", f"is {_kind(record)}, wanted an object")]
         form = form_of(record)
         if self.rules.form not in (None, form):
-            return [Breach("record", f"is in the {form} form, wanted the {self.rules.form} one")]
+            if form == "full" or record.keys() >= set(MINIMISED_KEYS):
+                wrong = f"is in the {form} form, wanted the {self.rules.form} one"
+                return [Breach("record", wrong)]
+            form = "full"  # of which it has next to nothing: every key is told
         found: list[Breach] = []
         wanted = RECORD_KEYS if form == "full" else MINIMISED_KEYS
         if tuple(record) != wanted:
             found += self._keys(record, wanted)
-        found += _values(record, form)
+        found += _values(record, form, self.rules)
         spans = record.get(SPANS)
         if type(spans) is not list:
             if SPANS in record:
@@ -129,7 +154,7 @@ class Checker:
             yield Breach(key, "is missing")
         for key in others:
             if not self.rules.other_keys:
-                yield Breach(_shown(key), "is no key of the record")
+                yield Breach(_shown(key), _NO_KEY)
             else:
                 yield from _no_json(record[key], _shown(key))
         if PROVENANCE in record:
@@ -177,25 +202,29 @@ class Checker:
         return found
 
 
-def _values(record: dict[str, Any], form: Form) -> Iterator[Breach]:
+def _values(record: dict[str, Any], form: Form, rules: Rules) -> Iterator[Breach]:
     """Types and contents of everything but the spans."""
     for key in _TEXTS if form == "full" else ("caption", "image"):
         value = record.get(key)
         if type(value) is not str:
             if key in record:
                 yield Breach(key, f"is {_kind(value)}, wanted str")
+        elif len(value) > _LONGEST:
+            yield Breach(key, f"has {len(value):,} characters, wanted {_LONGEST:,} at most")
+        elif value in _NOTHING:
+            yield Breach(key, f"is {value!r}, wanted nothing where there is nothing")
         elif not value.isascii():
             yield from _no_unicode(value, key)
     for key in ("pmid", "pmc") if form == "full" else ():
         value = record.get(key)
         if type(value) is str and _DIGITS.fullmatch(value) is None:
-            yield Breach(key, f"is {_shown(value)!r}, wanted digits, or nothing where it has none")
+            wanted = "digits (18 at most), or nothing where it has none"
+            yield Breach(key, f"is {_shown(value)!r}, wanted {wanted}")
     if record.get("caption") == "":
         yield Breach("caption", "is empty")
     image = record.get("image")
-    if type(image) is str and (
-        not image or image[0] in "/\\" or ".." in image.replace("\\", "/").split("/")
-    ):
+    inside = type(image) is not str or (not image and not rules.images) or _is_inside(image)
+    if not inside or (rules.paths and type(image) is str and not _is_path(image)):
         yield Breach("image", f"is {_shown(image)!r}, wanted a path inside the folder of images")
     items = record.get(_LIST_ITEMS, [])
     if type(items) is not list:
@@ -206,6 +235,17 @@ def _values(record: dict[str, Any], form: Form) -> Iterator[Breach]:
             yield Breach(f"{_LIST_ITEMS}[{number}]", f"is {_kind(item)}, wanted str")
         else:
             yield from _no_unicode(item, f"{_LIST_ITEMS}[{number}]")
+
+
+def _is_inside(image: str) -> bool:
+    parts = image.replace("\\", "/").split("/")
+    return bool(parts[0]) and ".." not in parts
+
+
+def _is_path(image: str) -> bool:
+    """Whether file systems can have such a path."""
+    longest = max(map(len, image.encode("utf-8", "surrogatepass").split(b"/")))
+    return "\0" not in image and longest <= _LONGEST_NAME and len(image) <= _LONGEST_PATH
 
 
 def _spans(spans: list[Any]) -> list[Breach]:
@@ -246,7 +286,7 @@ def _span(span: Any, last_end: int, last_token: int) -> Iterator[tuple[str, str]
         wrong, value = (".start_char", start) if type(start) is not int else (".end_char", end)
         yield wrong, f"is {_kind(value)}, wanted int"
     elif not 0 <= start < end <= _MOST:
-        yield ".end_char", f"the span is [{start}, {end}), wanted 0 <= start < end"
+        yield ".end_char", f"{_span_is(start, end)}, wanted 0 <= start < end"
     elif start < last_end:
         yield ".start_char", f"is {start}, but the span before ends at {last_end}"
     if type(tokens) is not list or not tokens or not all(type(t) is str and t for t in tokens):
@@ -255,7 +295,7 @@ def _span(span: Any, last_end: int, last_token: int) -> Iterator[tuple[str, str]
         wrong, value = (".start_token", first) if type(first) is not int else (".end_token", last)
         yield wrong, f"is {_kind(value)}, wanted int"
     elif not 0 <= first < last <= _MOST:
-        yield ".end_token", f"the span is [{first}, {last}), wanted 0 <= start < end"
+        yield ".end_token", f"{_span_is(first, last)}, wanted 0 <= start < end"
     elif first < last_token:
         yield ".start_token", f"is {first}, but the span before has {last_token}"
     elif type(tokens) is list and last - first != len(tokens):
@@ -277,13 +317,15 @@ def _pairs(record: dict[str, Any], spans: list[Any]) -> Iterator[Breach]:
             continue
         start, end = pair
         if not 0 <= start < end:
-            yield Breach(key, f"is [{start}, {end}], wanted 0 <= start < end")
+            yield Breach(key, f"{_span_is(start, end)}, wanted 0 <= start < end")
         elif start < last_end:
             yield Breach(key, f"begins at {start}, but the span before ends at {last_end}")
         elif type(caption) is str and end > len(caption):
             length = len(DecodedCaption(caption).text)
             if end > max(length, len(caption)):
-                yield Breach(key, f"ends at {end}, past the caption's {len(caption)} characters")
+                yield Breach(
+                    key, f"ends at {_shown(end)}, past the caption's {len(caption)} characters"
+                )
         last_end = end
 
 
@@ -334,6 +376,10 @@ def _no_unicode(text: str, key: str) -> Iterator[Breach]:
         yield Breach(key, f"has half of a surrogate pair at character {error.start}")
 
 
+def _span_is(start: int, end: int) -> str:
+    return f"the span is [{_shown(start)}, {_shown(end)})"
+
+
 def _kind(value: object) -> str:
     if value is None:
         return "null"
@@ -346,5 +392,8 @@ def _shown(value: Any) -> Any:
     """A value in a message: not longer than a line takes."""
     if isinstance(value, str):
         return value if len(value) <= 60 else value[:60] + "…"
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except ValueError:  # a number of more digits than Python writes
+        shown = type(value).__name__
     return shown if len(shown) <= 60 else shown[:60] + "…"

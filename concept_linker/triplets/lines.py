@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 from concept_linker.triplets.checking import Breach
 
-__all__ = ["MAX_LINE", "BadRow", "Line", "Progress", "lines", "parse"]
+__all__ = ["ENDS", "MAX_LINE", "BadRow", "Line", "Progress", "edges", "head_of", "lines", "parse"]
 
 #: No record is longer; a longer line is not held in memory.
 MAX_LINE: Final = 1 << 20
@@ -20,6 +20,14 @@ MAX_LINE: Final = 1 << 20
 _HEAD: Final = 1000
 _CHUNK: Final = 1 << 18
 _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+
+#: How many breaches of one row are told in one message.
+_MOST_TOLD: Final = 50
+#: What can be wrong with the ends of a line, whatever stands in it.
+ENDS: Final = (
+    Breach("line", "begins with a byte order mark"),
+    Breach("line", "ends with CRLF, wanted LF"),
+)
 
 #: Told how many bytes of the file have been read since it was last told.
 Progress = Callable[[int], None]
@@ -38,7 +46,9 @@ class BadRow:
     text: str = ""
 
     def __str__(self) -> str:
-        return "; ".join(map(str, self.breaches))
+        left = len(self.breaches) - _MOST_TOLD
+        more = [f"… and {left:,} more"] if left > 0 else []
+        return "; ".join([*map(str, self.breaches[:_MOST_TOLD]), *more])
 
 
 class Line(NamedTuple):
@@ -84,6 +94,16 @@ def lines(path: Path, progress: Progress | None = None) -> Iterator[Line]:
             rest = rest[:_HEAD]
     if rest or broken:
         yield Line(rest, omitted, broken or "the file ends here without a line feed")
+
+
+def head_of(path: Path) -> bytes:
+    """The beginning of what a file holds, unpacked: 256 KiB at most.
+
+    Raises:
+        OSError: it cannot be opened or read.
+    """
+    head = next(_chunks(path, None), b"")
+    return head if isinstance(head, bytes) else b""
 
 
 def _chunks(path: Path, progress: Progress | None) -> Iterator[bytes | str]:
@@ -132,12 +152,20 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _decode = json.JSONDecoder(object_pairs_hook=_object).decode
 
 
+def edges(line: Line) -> tuple[Breach, ...]:
+    """Which of :data:`ENDS` a line has."""
+    mark, carriage_return = ENDS
+    found = [mark] if line.data.startswith(b"\xef\xbb\xbf") else []
+    return (*found, carriage_return) if line.data.endswith(b"\r") else tuple(found)
+
+
 def parse(line: Line, *, mend: bool = False) -> Any | BadRow:
     r"""The JSON value of a line.
 
     Args:
         line: the line.
-        mend: take off a byte order mark and a carriage return; else they are breaches.
+        mend: take off a byte order mark and a carriage return; else they are its breaches, and
+            nothing is said of what stands in it.
 
     >>> parse(Line(b'{"a": 1, "a": 2}')).breaches
     (Breach(key='a', reason='comes twice in one object'),)
@@ -151,15 +179,9 @@ def parse(line: Line, *, mend: bool = False) -> Any | BadRow:
     except UnicodeDecodeError as error:
         reason = f"not UTF-8 at byte {error.start} ({error.reason})"
         return _bad(line.data.decode("utf-8", "backslashreplace"), "line", reason)
-    breaches = []
-    if text.startswith("\ufeff"):
-        breaches.append(Breach("line", "begins with a byte order mark"))
-        text = text[1:]
-    if text.endswith("\r"):
-        breaches.append(Breach("line", "ends with CRLF, wanted LF"))
-        text = text[:-1]
-    if breaches and not mend:
-        return BadRow(tuple(breaches), line.data.decode())
+    if not mend and (found := edges(line)):
+        return BadRow(found, text)
+    text = text.removeprefix("\ufeff").removesuffix("\r")
     try:
         return _decode(text)
     except _TwiceError as error:

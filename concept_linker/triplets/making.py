@@ -16,7 +16,7 @@ from concept_linker.triplets.offsets import DecodedCaption, visible_sources
 from concept_linker.triplets.record import ConceptSpan, Negated, Offsets, Record
 from concept_linker.triplets.wordpiece import WordPiece
 
-__all__ = ["how_made", "to_record"]
+__all__ = ["chosen", "how_made", "to_record"]
 
 _FLOAT32 = struct.Struct("<f")
 
@@ -78,7 +78,7 @@ def to_record(
     if negated not in ("drop", "keep"):
         raise SettingsError(f"negated is {negated!r}, wanted 'drop' or 'keep'")
     caption = annotation.text
-    chosen = list(_chosen(annotation, min_similarity, max_words, negated))
+    found = list(chosen(annotation, min_similarity, max_words, negated))
     record = {
         "pmid": pmid,
         "pmc": pmc,
@@ -90,7 +90,7 @@ def to_record(
         "href": href,
         "caption": caption,
         "image": image,
-        "umls_meta_info": _spans(caption, chosen, tokenizer, offsets) if chosen else [],
+        "umls_meta_info": _spans(caption, found, tokenizer, offsets) if found else [],
     }
     # The spans agree with the caption by the way they are made.
     if breaches := Checker(Rules(form="full", agreement=False)).breaches(record):
@@ -123,9 +123,10 @@ def how_made(
     }
 
 
-def _chosen(
+def chosen(
     annotation: Annotation, min_similarity: float, max_words: int | None, negated: Negated
 ) -> Iterator[tuple[Mention, Candidate]]:
+    """The mentions that become spans, in their order, each with its best candidate."""
     caption = annotation.text
     limit = len(caption) if max_words is None else word_limit(caption, max_words)
     end = 0
@@ -145,7 +146,7 @@ def _chosen(
 
 def _spans(
     caption: str,
-    chosen: list[tuple[Mention, Candidate]],
+    found: list[tuple[Mention, Candidate]],
     tokenizer: WordPiece | None,
     offsets: Offsets,
 ) -> list[ConceptSpan]:
@@ -153,7 +154,7 @@ def _spans(
     sources = visible_sources(caption)
     decoded = DecodedCaption(caption, tokenizer) if offsets == "medconcept23m" else None
     spans: list[ConceptSpan] = []
-    for mention, best in chosen:
+    for mention, best in found:
         start, end = _without_blanks(caption, mention.start, mention.end)
         first, last = bisect_left(sources, start), bisect_left(sources, end)
         if first == last:

@@ -17,6 +17,7 @@ from concept_linker.triplets.lines import BadRow, Progress
 from concept_linker.triplets.record import (
     MINIMISED_KEYS,
     RECORD_KEYS,
+    SPAN_DETAILS,
     SPANS,
     Form,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "has_images",
     "has_provenance",
     "inferred_columns",
+    "joined_columns",
     "metadata_of",
     "open_parquet",
     "other_columns",
@@ -196,9 +198,9 @@ class ParquetWriter:
 
 
 def other_columns(path: Path) -> pa.Schema:
-    """The columns of a Parquet file that are neither the record's nor its provenance."""
+    """The columns of a Parquet file that neither are the record's nor tell of it."""
     with open_parquet(path) as file:
-        own = {*RECORD_KEYS, PROVENANCE}
+        own = {*RECORD_KEYS, PROVENANCE, SPAN_DETAILS}
         return pa.schema([field for field in file.schema_arrow if field.name not in own])
 
 
@@ -212,16 +214,46 @@ def inferred_columns(rows: Iterable[dict[str, Any]]) -> pa.Schema:
     for row in rows:
         for key in row.keys() - {*RECORD_KEYS, PROVENANCE}:
             values.setdefault(key, []).append(row[key])
+    return pa.schema([(key, _inferred(key, values[key])) for key in sorted(values)])
+
+
+def joined_columns(columns: Iterable[pa.Schema]) -> pa.Schema:
+    """The columns of several files together.
+
+    Raises:
+        InputError: one of a name has another type elsewhere.
+    """
     try:
-        return pa.schema([(key, pa.array(values[key]).type) for key in sorted(values)])
+        return pa.unify_schemas(list(columns))
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        raise InputError(f"the values of another key are of several types: {error}") from error
+        raise InputError(f"the files differ in the type of a column: {error}") from error
+
+
+def _inferred(key: str, values: list[Any]) -> pa.DataType:
+    """The type of values; those that Arrow has none for do not count, for no file can hold them."""
+    try:
+        return pa.array(values).type
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        pass
+    try:
+        return pa.array([value for value in values if _fits_arrow(value)]).type
+    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
+        raise InputError(f"values of the key {key!r} are of several types: {error}") from error
+
+
+def _fits_arrow(value: Any) -> bool:
+    try:
+        pa.array([value])
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError):
+        return False
+    return True
 
 
 def has_images(path: Path) -> bool:
     """Whether the images' bytes are in a Parquet file."""
     with open_parquet(path) as file:
-        return bool(file.schema_arrow.field("image").type == _IMAGE)
+        made = file.schema_arrow
+        return "image" in made.names and bool(made.field("image").type == _IMAGE)
 
 
 def has_provenance(path: Path) -> bool:
@@ -242,13 +274,18 @@ def metadata_of(path: Path) -> dict[str, Any]:
 
 
 def read_rows(
-    path: Path, *, images: bool = False, progress: Progress | None = None
+    path: Path,
+    *,
+    images: bool = False,
+    details: bool = False,
+    progress: Progress | None = None,
 ) -> Iterator[dict[str, Any] | BadRow]:
     """The rows of a Parquet file, the record's keys first and in their order.
 
     Args:
         path: the file.
         images: rows carry their image's bytes, under :data:`IMAGE_BYTES`.
+        details: rows carry what the file tells of their spans, under ``span_details``.
         progress: told how many bytes have been read, by the share of rows.
 
     Raises:
@@ -262,7 +299,8 @@ def read_rows(
         if missing:
             raise SourceError(path, f"has no column {missing[0]!r}, wanted {', '.join(form)}")
         bundled = pa.types.is_struct(file.schema_arrow.field("image").type)
-        order = [*form, *(name for name in names if name not in form)]
+        left_out = {*form} if details else {*form, SPAN_DETAILS}
+        order = [*form, *(name for name in names if name not in left_out)]
         size = path.stat().st_size / max(1, file.metadata.num_rows)
         columns = order
         if bundled and not images:
@@ -321,14 +359,33 @@ def open_parquet(path: Path) -> pq.ParquetFile:
     """Opens a file to read it in constant memory.
 
     Raises:
-        SourceError: it is no whole Parquet file.
+        SourceError: it is no whole Parquet file, or two of its columns have one name.
         OSError: it cannot be opened.
     """
     try:
-        return pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
+        file = pq.ParquetFile(path, pre_buffer=False, buffer_size=1 << 20)
     except (OSError, pa.ArrowException) as error:
         _raise_if_of_the_system(error)
         raise SourceError(path, f"no whole Parquet file: {error}") from error
+    if twice := _twice(file.schema_arrow, ""):
+        file.close()
+        raise SourceError(path, f"has two columns named {twice!r}, wanted each name once")
+    return file
+
+
+def _twice(fields: Iterable[pa.Field], place: str) -> str | None:
+    """A name that stands twice beside itself, of columns or inside one."""
+    seen: set[str] = set()
+    for field in fields:
+        if field.name in seen:
+            return f"{place}{field.name}"
+        seen.add(field.name)
+        kind = field.type
+        while pa.types.is_list(kind) or pa.types.is_large_list(kind):
+            kind = kind.value_type
+        if pa.types.is_struct(kind) and (inside := _twice(kind, f"{place}{field.name}.")):
+            return inside
+    return None
 
 
 def _raise_if_of_the_system(error: Exception) -> None:

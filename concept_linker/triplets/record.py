@@ -12,9 +12,11 @@ from typing import Any, Final, Literal, TypedDict
 
 __all__ = [
     "MINIMISED_KEYS",
+    "OTHER_KEYS",
     "PROFILES",
     "RECORD_KEYS",
     "SPANS",
+    "SPAN_DETAILS",
     "SPAN_KEYS",
     "ConceptSpan",
     "Form",
@@ -77,6 +79,12 @@ class MinimisedRecord(TypedDict):
 
 #: The key of the spans, in both forms.
 SPANS: Final = "umls_meta_info"
+#: The column of Parquet beside the record that tells more of its spans, item by item: ``score``,
+#: ``label`` and ``negated`` of the mention.
+SPAN_DETAILS: Final = "span_details"
+#: The column of Parquet that holds, as JSON, what no other column has a place for; null where that
+#: is nothing, and then it is no key of the row.
+OTHER_KEYS: Final = "other_keys"
 RECORD_KEYS: Final = tuple(Record.__annotations__)
 SPAN_KEYS: Final = tuple(ConceptSpan.__annotations__)
 MINIMISED_KEYS: Final = tuple(MinimisedRecord.__annotations__)

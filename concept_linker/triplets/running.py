@@ -1,11 +1,11 @@
-"""A file of records in, another out: good rows go through a step, bad rows are set aside."""
+"""Files of records in, one out: good rows go through a step, bad rows are set aside."""
 
 from __future__ import annotations
 
 import itertools
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -13,19 +13,42 @@ from typing import TYPE_CHECKING, Any, cast
 from concept_linker.errors import InputError
 from concept_linker.images.files import check_folder
 from concept_linker.quarantine import Quarantine
-from concept_linker.triplets.checking import PROVENANCE, Breach, Checker, Rules, form_of
+from concept_linker.triplets.checking import (
+    PROVENANCE,
+    Breach,
+    Checker,
+    Rules,
+    form_of,
+    note_unknown,
+)
+from concept_linker.triplets.finding import Given, find_records
 from concept_linker.triplets.lines import BadRow, Progress
 from concept_linker.triplets.making import how_made
 from concept_linker.triplets.provenance import Provenance
 from concept_linker.triplets.record import Form, Profile, minimise
 from concept_linker.triplets.repairing import as_published, repair
-from concept_linker.triplets.streams import is_parquet, open_writer, read_records, side_car
+from concept_linker.triplets.streams import (
+    has_images,
+    is_parquet,
+    open_writer,
+    read_all,
+    side_car,
+)
 from concept_linker.triplets.wordpiece import WordPiece
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["Job", "Summary", "converting", "minimising", "quarantine_of", "repairing", "rewrite"]
+__all__ = [
+    "Job",
+    "Summary",
+    "converting",
+    "form_of_files",
+    "minimising",
+    "quarantine_of",
+    "repairing",
+    "rewrite",
+]
 
 #: How much of a bad row the quarantine keeps.
 _SHOWN = 100_000
@@ -46,6 +69,8 @@ class Summary:
         bad: how many were set aside.
         spans_left_out: how many spans the written records have lost.
         offsets: which text the offsets of the input index (see :class:`Checker`).
+        unknown: keys of rows that were set aside because no other keys may follow the record's
+            own; a few of them.
     """
 
     rows: int = 0
@@ -53,6 +78,7 @@ class Summary:
     bad: int = 0
     spans_left_out: int = 0
     offsets: Counter[str] = field(default_factory=Counter)
+    unknown: dict[str, None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,39 +156,43 @@ def quarantine_of(output: Path) -> Path:
 
 
 def rewrite(
-    path: Path,
+    given: Given,
     output: Path,
     job: Job,
     *,
     images: Path | None = None,
     progress: Progress | None = None,
 ) -> Summary:
-    """Reads a file of records and writes another, whole or not at all, in constant memory.
+    """Reads files of records and writes another, whole or not at all, in constant memory.
 
     Bad rows go into :func:`quarantine_of` the output: ``file``, ``line``, ``problem`` and ``row``.
     Provenance, other columns and images go along where the output has a place for them.
 
     Args:
-        path: the input.
+        given: the input, as for :func:`~concept_linker.triplets.finding.find_records`.
         output: the output; its ending says what it is.
         job: what is done.
         images: a folder of images whose bytes go into a Parquet output.
         progress: told how many bytes of the input have been read.
 
     Raises:
+        InputError: there is no input, or the output is one of several files of it.
         SourceError: the input is damaged as a whole.
         SettingsError: the output's ending is none that is known, or the folder has none of the
             images.
         OSError: something cannot be read or written; what was there before still is.
     """
+    files = find_records(given)
+    if len(files) > 1 and output.resolve() in (file.resolve() for file in files):
+        raise InputError(f"{output}: is one of the {len(files)} files to read; wanted another")
     if images is not None:
-        check_folder(images, (row["image"] for row in _good_rows(path)))
-    form = _form_of_file(path)
+        check_folder(images, (row["image"] for row in _good_rows(files)))
+    form = form_of_files(files) or "full"
     rules = job.rules if job.rules.form else replace(job.rules, form=form)
     checker = Checker(rules)
-    carried = images is None and _carries_images(path, output)
-    has_provenance = _has_provenance(path)
-    metadata = {**_metadata_of(path), **job.metadata}
+    carried = images is None and _carry_images(files, output)
+    has_provenance = any(map(_has_provenance, files))
+    metadata = {**_metadata_of(files), **job.metadata}
     bad_rows = quarantine_of(output)
     summary = Summary(offsets=checker.offsets)
     with open_writer(
@@ -170,17 +200,18 @@ def rewrite(
         form=job.form or form,
         provenance=has_provenance,
         images=images or carried,
-        columns=_columns(path, output, job),
+        columns=_columns(files, output, job),
         metadata=metadata,
     ) as writer:
         bad_rows.unlink(missing_ok=True)
         quarantine = Quarantine(bad_rows)
-        for number, row in read_records(
-            path, checker=checker, images=carried, mend=job.mend, progress=progress
+        for file, number, row in read_all(
+            files, checker=checker, images=carried, mend=job.mend, progress=progress
         ):
             summary.rows += 1
             if isinstance(row, BadRow):
-                quarantine.bad(path, number, str(row), row=row.text[:_SHOWN])
+                note_unknown(summary.unknown, row.breaches)
+                quarantine.bad(file, number, str(row), row=row.text[:_SHOWN])
                 continue
             made, left_out = job.step(row) if job.step else (row, [])
             if has_provenance and PROVENANCE not in made:
@@ -188,14 +219,14 @@ def rewrite(
             try:
                 writer.write(made)
             except InputError as error:
-                quarantine.bad(path, number, str(error), row=_shown(row))
+                quarantine.bad(file, number, str(error), row=_shown(row))
                 continue
             summary.written += 1
             if left_out:
                 summary.spans_left_out += len(left_out)
                 if job.report:
                     problem = "; ".join(map(str, left_out))
-                    quarantine.bad(path, number, f"spans left out: {problem}", row=_shown(row))
+                    quarantine.bad(file, number, f"spans left out: {problem}", row=_shown(row))
     summary.bad = summary.rows - summary.written
     return summary
 
@@ -205,16 +236,14 @@ def _shown(row: dict[str, Any]) -> str:
     return json.dumps(plain, default=repr)[:_SHOWN]
 
 
-def _form_of_file(path: Path) -> Form:
-    """The form of its first good row."""
-    for row in _good_rows(path):
-        return form_of(row)
-    return "full"
+def form_of_files(files: Sequence[Path]) -> Form | None:
+    """The form of the first good row, or ``None`` where there is none."""
+    return next((form_of(row) for row in _good_rows(files)), None)
 
 
-def _good_rows(path: Path) -> Iterator[dict[str, Any]]:
+def _good_rows(files: Sequence[Path]) -> Iterator[dict[str, Any]]:
     checker = Checker(Rules(agreement=False, other_keys=True))
-    for _, row in read_records(path, checker=checker, mend=True):
+    for _, _, row in read_all(files, checker=checker, mend=True):
         if isinstance(row, dict):
             yield row
 
@@ -227,28 +256,30 @@ def _has_provenance(path: Path) -> bool:
     return parquet.has_provenance(path)
 
 
-def _carries_images(path: Path, output: Path) -> bool:
-    if not is_parquet(path) or output.suffix != ".parquet":
-        return False
+def _carry_images(files: Sequence[Path], output: Path) -> bool:
+    return output.suffix == ".parquet" and any(map(has_images, files))
+
+
+def _metadata_of(files: Sequence[Path]) -> dict[str, Any]:
+    """What all the files say alike of how they were made."""
     from concept_linker.triplets import parquet
 
-    return parquet.has_images(path)
+    said = [parquet.metadata_of(path) if is_parquet(path) else {} for path in files]
+    first, *others = said
+    return {
+        key: value
+        for key, value in first.items()
+        if all(key in other and other[key] == value for other in others)
+    }
 
 
-def _metadata_of(path: Path) -> dict[str, Any]:
-    if not is_parquet(path):
-        return {}
-    from concept_linker.triplets import parquet
-
-    return parquet.metadata_of(path)
-
-
-def _columns(path: Path, output: Path, job: Job) -> pa.Schema | None:
+def _columns(files: Sequence[Path], output: Path, job: Job) -> pa.Schema | None:
     """The other columns of a Parquet output: the input's, or told from its first rows."""
     if output.suffix != ".parquet" or not job.rules.other_keys or job.form == "minimised":
         return None
     from concept_linker.triplets import parquet
 
-    if is_parquet(path):
-        return parquet.other_columns(path)
-    return parquet.inferred_columns(itertools.islice(_good_rows(path), _PEEKED))
+    tables = [path for path in files if is_parquet(path)]
+    lines = [path for path in files if path not in tables]
+    told = parquet.inferred_columns(itertools.islice(_good_rows(lines), _PEEKED))
+    return parquet.joined_columns([*map(parquet.other_columns, tables), told])

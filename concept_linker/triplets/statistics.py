@@ -1,4 +1,4 @@
-"""What is in a file of records: counts, as text, as JSON, and drawn."""
+"""What is in files of records: counts, as text, as JSON, and drawn."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from typing import Any, Final
 
 from concept_linker.errors import SettingsError
 from concept_linker.triplets.checking import PROVENANCE, Checker, Rules
+from concept_linker.triplets.finding import Given, find_records
 from concept_linker.triplets.lines import BadRow, Progress
 from concept_linker.triplets.record import SPANS
-from concept_linker.triplets.streams import read_records
+from concept_linker.triplets.streams import read_all
 
-__all__ = ["CONTEXT_TOKENS", "Statistics", "check_plot", "count", "draw"]
+__all__ = ["CONTEXT_TOKENS", "OTHERS", "Statistics", "check_plot", "count", "draw", "one_line"]
 
 #: The tokens of a caption that CLIP's context of 77 holds between its two marks.
 CONTEXT_TOKENS: Final = 75
@@ -23,7 +24,12 @@ _EQUAL = 1.0 - 2**-23
 _EDGES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, _EQUAL)
 _RANGES = ("below 0.5", "0.5", "0.6", "0.7", "0.8", "0.85", "0.9", "0.95", "equal")
 _PLOTS = (".png", ".svg", ".pdf")
-_MOST_SETTINGS = 20
+#: How many ways to make records, and licences, are told apart: a bad file may have any number.
+_MOST_SETTINGS, _MOST_LICENCES = 20, 1000
+#: What the rest is counted under.
+OTHERS: Final = "others"
+#: How much of a text by strangers is shown.
+_SHOWN = 4000
 
 
 @dataclass(slots=True)
@@ -97,7 +103,7 @@ class Statistics:
             _many(len(self.concepts), "concept"),
         ]
         for cui, spans in _ordered(self.concepts)[:top]:
-            parts.append(f"  {spans:>9,}  {cui}  {self.names.get(cui, '')}".rstrip())
+            parts.append(f"  {spans:>9,}  {cui}  {one_line(self.names.get(cui, ''))}".rstrip())
         tables = (
             ("semantic group", _ordered(self.groups)),
             ("similarity from", [(name, self.similarity[name]) for name in _RANGES]),
@@ -108,8 +114,18 @@ class Statistics:
             filled = [(name, number) for name, number in rows if number]
             if filled:
                 parts.append(title)
-                parts += [f"  {number:>9,}  {name}" for name, number in filled]
+                parts += [f"  {number:>9,}  {one_line(name)}" for name, number in filled]
         return "\n".join(parts)
+
+
+def one_line(text: str) -> str:
+    """A text by strangers: no line breaks, nothing that commands a terminal, not too long.
+
+    >>> one_line("CC BY  and   more")
+    'CC BY and more'
+    """
+    shown = "".join(sign if sign.isprintable() else " " for sign in text[:_SHOWN])
+    return " ".join(shown.split()) + "…" * (len(text) > _SHOWN)
 
 
 def _many(number: int, noun: str) -> str:
@@ -120,19 +136,19 @@ def _ordered(counter: Counter[str]) -> list[tuple[str, int]]:
     return sorted(counter.items(), key=lambda item: (-item[1], item[0]))
 
 
-def count(path: Path, *, kb: str | None = "open", progress: Progress | None = None) -> Statistics:
-    """Counts what is in a file of records.
+def count(given: Given, *, kb: str | None = "open", progress: Progress | None = None) -> Statistics:
+    """Counts what is in files of records.
 
     Args:
-        path: the file.
+        given: the files, as for :func:`~concept_linker.triplets.finding.find_records`.
         kb: the knowledge base that knows the concepts' names and groups, or ``None``.
         progress: told how many bytes have been read.
     """
-    checker = Checker(Rules(other_keys=True))
+    checker = Checker(Rules(other_keys=True, images=False))
     found = Statistics(offsets=checker.offsets)
     # A set of whole numbers: six million articles take 500 MB as strings.
     articles: set[int] = set()
-    for _, row in read_records(path, checker=checker, progress=progress):
+    for _, _, row in read_all(find_records(given), checker=checker, progress=progress):
         found.rows += 1
         if isinstance(row, BadRow):
             found.bad += 1
@@ -149,7 +165,9 @@ def count(path: Path, *, kb: str | None = "open", progress: Progress | None = No
                 found.similarity[_RANGES[bisect_right(_EDGES, span["umls_similarity"])]] += 1
         if PROVENANCE in row:
             about = row[PROVENANCE]
-            found.licences[about["licence"] or "unknown"] += 1
+            licence = about["licence"] or "unknown"
+            few = licence in found.licences or len(found.licences) < _MOST_LICENCES
+            found.licences[licence if few else OTHERS] += 1
             made = tuple(about[key] for key in ("linker_version", "kb", "kb_sha256", "settings"))
             if made in found.made or len(found.made) < _MOST_SETTINGS:
                 found.made[made] += 1
@@ -195,7 +213,7 @@ def draw(statistics: Statistics, path: Path) -> None:
     from concept_linker.triplets.placing import beside
 
     concepts = [
-        (f"{statistics.names.get(cui, cui)[:40]}", spans)
+        (one_line(statistics.names.get(cui, cui))[:40].replace("$", r"\$"), spans)
         for cui, spans in _ordered(statistics.concepts)[:20]
     ]
     most = min(20, max(statistics.spans_a_record, default=0))

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from concept_linker.errors import InputError, SettingsError, SourceError
 from concept_linker.triplets.checking import PROVENANCE, Breach, Checker
-from concept_linker.triplets.lines import BadRow, Progress, lines, parse
+from concept_linker.triplets.containers import no_lines_of_json
+from concept_linker.triplets.lines import BadRow, Progress, edges, head_of, lines, parse
 from concept_linker.triplets.placing import beside
 from concept_linker.triplets.provenance import Provenance
-from concept_linker.triplets.record import Form, dump
+from concept_linker.triplets.record import OTHER_KEYS, SPAN_DETAILS, Form, dump
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -27,8 +28,10 @@ __all__ = [
     "BadRow",
     "RecordWriter",
     "check_ending",
+    "has_images",
     "is_parquet",
     "open_writer",
+    "read_all",
     "read_records",
     "side_car",
 ]
@@ -71,6 +74,20 @@ def is_parquet(path: Path) -> bool:
         return file.read(4) == b"PAR1"
 
 
+def has_images(path: Path) -> bool:
+    """Whether a file of records holds the bytes of its images.
+
+    Raises:
+        SourceError: it is a damaged Parquet file.
+        OSError: it cannot be opened.
+    """
+    if not is_parquet(path):
+        return False
+    from concept_linker.triplets import parquet
+
+    return parquet.has_images(path)
+
+
 def side_car(path: Path) -> Path:
     """Where the provenance of a JSON Lines file is; packed as that is.
 
@@ -86,6 +103,7 @@ def read_records(
     *,
     checker: Checker | None = None,
     images: bool = False,
+    details: bool = False,
     mend: bool = False,
     progress: Progress | None = None,
 ) -> Iterator[tuple[int, dict[str, Any] | BadRow]]:
@@ -95,6 +113,8 @@ def read_records(
         path: JSON Lines (plain, gzip, zstd) or Parquet, told by its first bytes.
         checker: what checks them; without one, by the rules that hold for every record.
         images: rows of Parquet carry their image's bytes too, under ``image_bytes``.
+        details: rows of Parquet carry what it tells of their spans, under ``span_details``: an item
+            a span.
         mend: take off byte order marks and carriage returns; else they are breaches.
         progress: told how many bytes have been read.
 
@@ -102,7 +122,8 @@ def read_records(
         the number of the row, from 1, and its record, or what is wrong with it.
 
     Raises:
-        SourceError: a Parquet file is damaged, or a side-car has not as many rows as its file.
+        SourceError: a Parquet file is damaged, a side-car has not as many rows as its file, or the
+            file is something else altogether, such as a JSON list.
         OSError: the file cannot be read.
     """
     path = Path(path)
@@ -110,27 +131,58 @@ def read_records(
     if is_parquet(path):
         from concept_linker.triplets.parquet import IMAGE_BYTES, read_rows
 
-        for number, row in enumerate(read_rows(path, images=images, progress=progress), start=1):
+        rows = read_rows(path, images=images, details=details, progress=progress)
+        for number, row in enumerate(rows, start=1):
             if isinstance(row, dict):
-                data = row.pop(IMAGE_BYTES, None)
-                if row.get(PROVENANCE, 0) is None:
-                    del row[PROVENANCE]
+                data, told = row.pop(IMAGE_BYTES, None), row.pop(SPAN_DETAILS, None)
+                for name in (PROVENANCE, OTHER_KEYS):
+                    if row.get(name, 0) is None:
+                        del row[name]
                 row = _checked(row, checker, None)
                 if images and isinstance(row, dict):
                     row[IMAGE_BYTES] = data
+                if told is not None and isinstance(row, dict):
+                    row[SPAN_DETAILS] = told
             yield number, row
         return
+    if told := no_lines_of_json(head_of(path)):
+        raise SourceError(path, told)
     beside = _side_car_rows(side_car(path)) if side_car(path).is_file() else None
     number = 0
     for number, line in enumerate(lines(path, progress), start=1):
-        row = parse(line, mend=mend)
+        row = parse(line, mend=True)
         if not isinstance(row, BadRow):
             row = _checked(row, checker, line.data)
+        if not mend and (ends := edges(line)):
+            more = row.breaches if isinstance(row, BadRow) else ()
+            row = BadRow((*ends, *more), line.data.decode("utf-8", "backslashreplace"))
         if beside is not None:
             row = _joined(row, next(beside, None), path, number)
         yield number, row
     if beside is not None and next(beside, None) is not None:
         raise SourceError(side_car(path), f"has more rows than the {number} of {path}")
+
+
+def read_all(
+    files: Iterable[Path],
+    *,
+    checker: Checker | None = None,
+    images: bool = False,
+    details: bool = False,
+    mend: bool = False,
+    progress: Progress | None = None,
+) -> Iterator[tuple[Path, int, dict[str, Any] | BadRow]]:
+    """The rows of several files, one after the other: which file, and as :func:`read_records`.
+
+    Raises:
+        SourceError: as :func:`read_records`.
+        OSError: a file cannot be read.
+    """
+    for file in files:
+        for number, row in read_records(
+            file, checker=checker, images=images, details=details, mend=mend, progress=progress
+        ):
+            yield file, number, row
 
 
 def _checked(row: Any, checker: Checker, text: bytes | None) -> dict[str, Any] | BadRow:
@@ -143,7 +195,7 @@ def _checked(row: Any, checker: Checker, text: bytes | None) -> dict[str, Any] |
 
 def _side_car_rows(path: Path) -> Iterator[Provenance | BadRow]:
     for line in lines(path):
-        value = parse(line)
+        value = parse(line, mend=True)  # nobody asks that its bytes be those of the format
         if isinstance(value, BadRow):
             yield BadRow((Breach(PROVENANCE, f"in {path.name}: {value}"),))
             continue

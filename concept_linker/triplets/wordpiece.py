@@ -69,6 +69,8 @@ class WordPiece:
                 raise SettingsError(f"{path}: wanted a folder with vocab.txt or tokenizer.json")
             _refuse_cased(path / "tokenizer_config.json")
             path = found
+        if path.exists() and not path.is_file():
+            raise SettingsError(f"{path}: is a pipe or a device, wanted a file")
         try:
             text = path.read_text(encoding="utf-8")
             vocabulary = _from_json(text) if path.suffix == ".json" else _from_lines(text)

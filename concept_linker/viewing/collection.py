@@ -12,16 +12,19 @@ from typing import Any, NamedTuple, cast
 from concept_linker.errors import SettingsError
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.triplets.checking import PROVENANCE, Checker, Rules
+from concept_linker.triplets.finding import Given, find_records, label
 from concept_linker.triplets.lines import BadRow, Progress
-from concept_linker.triplets.record import SPANS, Record
+from concept_linker.triplets.record import SPAN_DETAILS, SPANS, Record
 from concept_linker.triplets.repairing import repair
-from concept_linker.triplets.streams import is_parquet, read_records
+from concept_linker.triplets.streams import has_images, read_all
 from concept_linker.viewing.concepts import semantic_group
 
 __all__ = ["Collection", "Seen", "Span", "Standing", "compare", "has_images", "read_collection"]
 
 #: Published similarities that stand for equal are up to two float32 steps below 1.
 _EQUAL = 1.0 - 2**-22
+#: The key of the score beside a span.
+_SCORE = "score"
 
 
 class Standing(IntEnum):
@@ -34,13 +37,14 @@ class Standing(IntEnum):
 
 
 class Span(NamedTuple):
-    """A mention in a caption, in code points."""
+    """A mention in a caption, in code points; ``score`` is ``None`` where the file has none."""
 
     start: int
     end: int
     cui: str
     similarity: float
     standing: Standing = Standing.SAME
+    score: float | None = None
 
 
 @dataclass(slots=True)
@@ -91,19 +95,10 @@ class Collection:
     more: bool = False
 
 
-def has_images(path: Path) -> bool:
-    """Whether the file holds the bytes of the images."""
-    if not is_parquet(path):
-        return False
-    from concept_linker.triplets import parquet
-
-    return parquet.has_images(path)
-
-
 def read_collection(
-    path: Path,
+    given: Given,
     *,
-    against: Path | None = None,
+    against: Given | None = None,
     kb: str | None = "open",
     limit: int,
     images: bool = False,
@@ -112,7 +107,7 @@ def read_collection(
     """Reads records to be shown.
 
     Args:
-        path: full records.
+        given: full records, as for :func:`~concept_linker.triplets.finding.find_records`.
         against: another annotation of the same captions; records pair by image and caption.
         kb: the knowledge base that knows the concepts' names and groups, or ``None``.
         limit: no more than so many records.
@@ -126,12 +121,14 @@ def read_collection(
     """
     if limit < 1:
         raise SettingsError(f"limit is {limit}, wanted at least 1")
-    found = Collection([path.name] if against is None else [path.name, against.name])
+    files = find_records(given)
+    theirs = [] if against is None else find_records(against)
+    found = Collection([label(one) for one in (files, theirs) if one])
     others: dict[tuple[str, str], deque[list[Span]]] = defaultdict(deque)
     if against is not None:
-        for one in _read(against, found, images=False, progress=progress):
+        for one in _read(theirs, found, images=False, progress=progress):
             others[one.image, one.caption].append(one.spans)
-    for one in _read(path, found, images=images, progress=progress):
+    for one in _read(files, found, images=images, progress=progress):
         if against is not None:
             same = others.get((one.image, one.caption))
             if not same:
@@ -150,10 +147,12 @@ def read_collection(
 
 
 def _read(
-    path: Path, found: Collection, *, images: bool, progress: Progress | None
+    files: list[Path], found: Collection, *, images: bool, progress: Progress | None
 ) -> Iterator[Seen]:
-    checker = Checker(Rules(form="full", other_keys=True))
-    for _, row in read_records(path, checker=checker, images=images, progress=progress):
+    checker = Checker(Rules(form="full", other_keys=True, images=False))
+    for _, _, row in read_all(
+        files, checker=checker, images=images, details=True, mend=True, progress=progress
+    ):
         if isinstance(row, BadRow):
             found.bad += 1
         else:
@@ -161,6 +160,9 @@ def _read(
 
 
 def _seen(row: dict[str, Any]) -> Seen:
+    scores = _scores(row)
+    for span, score in zip(row[SPANS], scores, strict=True):
+        span[_SCORE] = score  # so that it goes with its span, wherever that is placed
     record, _ = repair(cast(Record, row))
     about = row.get(PROVENANCE) or {}
     return Seen(
@@ -172,14 +174,25 @@ def _seen(row: dict[str, Any]) -> Seen:
                 span["end_char"],
                 span["umls_cui"],
                 1.0 if span["umls_similarity"] >= _EQUAL else span["umls_similarity"],
+                score=span[_SCORE],
             )
-            for span in record[SPANS]
+            for span in cast(list[dict[str, Any]], record[SPANS])
         ],
         label=record["fig_label"],
         pmc=record["pmc"],
         licence=about.get("licence") or "",
         image_bytes=row.get("image_bytes"),
     )
+
+
+def _scores(row: dict[str, Any]) -> list[float | None]:
+    """What the column beside the record says of each span, if it says so of all."""
+    spans, details = row[SPANS], row.get(SPAN_DETAILS)
+    if type(details) is list and len(details) == len(spans):
+        scores = [one.get(_SCORE) if type(one) is dict else None for one in details]
+        if all(type(score) is float and 0.0 <= score <= 1.0 for score in scores):
+            return scores
+    return [None] * len(spans)
 
 
 def compare(ours: list[Span], theirs: list[Span]) -> tuple[list[Span], list[Span]]:

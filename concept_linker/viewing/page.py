@@ -107,6 +107,12 @@ def _data(
         "sources": collection.sources,
         "compared": len(collection.sources) == 2,
         "images": image_of is not None,
+        "scored": any(
+            span.score is not None
+            for one in collection.records
+            for spans in (one.spans, one.others)
+            for span in spans or ()
+        ),
         "page": CUI_PAGE,
         "groups": [[name, GROUP_NAMES.get(name, "No group")] for name in groups],
         "concepts": [
@@ -123,13 +129,21 @@ def _data(
 
 
 def _flat(spans: Iterable[Span], number_of: dict[str, int], places: _Utf16) -> list[int]:
-    """Five whole numbers a span: start, end, concept, thousandths of similarity, standing."""
+    """Six whole numbers a span: start, end, concept, similarity, standing, score.
+
+    Similarity and score are in thousandths; the score is -1 where there is none.
+    """
     flat: list[int] = []
-    for start, end, cui, similarity, standing in spans:
-        # Cut, not rounded: only what is equal reads 1.000.
-        thousandths = int(similarity * 1000 + 1e-6)
-        flat += (places[start], places[end], number_of[cui], thousandths, standing)
+    for start, end, cui, similarity, standing, score in spans:
+        told = -1 if score is None else _thousandths(score)
+        place = (places[start], places[end], number_of[cui])
+        flat += (*place, _thousandths(similarity), standing, told)
     return flat
+
+
+def _thousandths(share: float) -> int:
+    """Cut, not rounded: only what is equal reads 1.000."""
+    return int(share * 1000 + 1e-6)
 
 
 class _Utf16:

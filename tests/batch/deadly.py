@@ -8,10 +8,12 @@ As a program, ``concept-linker`` with this linker:
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import signal
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,7 +28,11 @@ LESION = Candidate("C0221198", "Lesion", "lesion", 0.875, 0.75, ("T033",))
 
 
 class Deadly:
-    """Knows lesions.  Kills at POISON, at UNLUCKY only the first time; raises at WRONG."""
+    """Knows lesions.  Kills at POISON, at UNLUCKY only the first time; raises at WRONG.
+
+    Never comes back from ENDLESS: in a regular expression, in compiled code that nothing
+    interrupts, or asleep.  A lesion after "no" is negated.
+    """
 
     def __init__(self, choice: DeadlyChoice) -> None:
         self.kb = SimpleNamespace(path=Path(choice.kb))
@@ -52,8 +58,25 @@ class Deadly:
             if "POISON" in text or "UNLUCKY" in text:
                 os.kill(os.getpid(), signal.SIGKILL)
         for text in texts:
+            if "ENDLESS REGEX" in text:
+                re.match("(a+)+$", "a" * 60 + "b")
+            if "ENDLESS LOOP" in text:
+                deque(itertools.repeat(0), maxlen=0)
+            if "ENDLESS SLEEP" in text:
+                time.sleep(10_000)
+        for text in texts:
             found = re.finditer("lesion", text)
-            mentions = (Mention(m.start(), m.end(), m[0], best=LESION) for m in found)
+            mentions = (
+                Mention(
+                    m.start(),
+                    m.end(),
+                    m[0],
+                    "DISO",
+                    negated=text[: m.start()].endswith("no "),
+                    best=LESION,
+                )
+                for m in found
+            )
             yield Annotation(text, tuple(mentions))
 
 

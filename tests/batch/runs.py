@@ -98,6 +98,6 @@ def records_in(folder: Path, ending: str = ".jsonl") -> list[dict[str, Any]]:
             import pyarrow.parquet as pq
 
             found += pq.read_table(path).to_pylist()
-        elif ".provenance." not in path.name:
+        elif path.name.count(".") == ending.count("."):
             found += [json.loads(line) for line in path.read_text().splitlines()]
     return found

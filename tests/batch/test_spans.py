@@ -13,7 +13,7 @@ from concept_linker.annotation import Annotation, Candidate, Mention
 from concept_linker.batch import spans
 from concept_linker.batch.spans import minimised, spans_of
 from concept_linker.errors import InputError
-from concept_linker.triplets.making import to_record
+from concept_linker.triplets.making import chosen, to_record
 from concept_linker.triplets.offsets import basic_words, visible
 from concept_linker.triplets.record import PROFILES, SPANS, minimise
 
@@ -39,7 +39,15 @@ def annotations(draw: st.DrawFn) -> Annotation:
         pairs = [*pairs, (0, len(text)), (len(text), len(text) + 2)][::-1]
     best = st.one_of(st.none(), CANDIDATES)
     mentions = (
-        Mention(a, b, text[a:b], negated=draw(st.booleans()), best=draw(best)) for a, b in pairs
+        Mention(
+            a,
+            b,
+            text[a:b],
+            draw(st.sampled_from(["", "ANAT"])),
+            negated=draw(st.booleans()),
+            best=draw(best),
+        )
+        for a, b in pairs
     )
     return Annotation(text, tuple(mentions))
 
@@ -60,13 +68,20 @@ def test_they_are_those_of_single_records(
     given_: list[Annotation], profile: str, negated: Any
 ) -> None:
     how: Any = {**PROFILES[profile], "negated": negated}
-    found, problems = spans_of(given_, how, None)
+    found, details, problems = spans_of(given_, how, None)
     wanted = [twin(one, **how) for one in given_]
     assert problems == {n: one for n, one in enumerate(wanted) if isinstance(one, str)}
     good = [[] if isinstance(one, str) else one for one in wanted]
     assert found.to_pylist() == good
     small = [minimise({"caption": "", "image": "", SPANS: one})[0][SPANS] for one in good]  # type: ignore[typeddict-item]
     assert minimised(found).to_pylist() == small
+    wanted_by = [how[name] for name in ("min_similarity", "max_words", "negated")]
+    for annotation, made, told in zip(given_, found.to_pylist(), details.to_pylist(), strict=True):
+        mentions = [one for one, _ in chosen(annotation, *wanted_by)] if made else []
+        assert [(one["label"], one["negated"]) for one in told] == [
+            (one.label, one.negated) for one in mentions
+        ]
+        assert len(told) == len(made)
 
 
 def test_ordinary_captions_are_done_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -79,7 +94,8 @@ def test_ordinary_captions_are_done_at_once(monkeypatch: pytest.MonkeyPatch) -> 
         given_.append(Annotation(text, (mention,) if place > 0 else ()))
     wanted = [twin(one) for one in given_]
     monkeypatch.delattr(spans, "_one_by_one")
-    found, problems = spans_of(given_, PROFILES["exact"], None)
+    found, details, problems = spans_of(given_, PROFILES["exact"], None)
+    assert details.to_pylist()[0] == [{"score": pytest.approx(0.9), "label": "", "negated": False}]
     assert (found.to_pylist(), problems) == (wanted, {})
 
 

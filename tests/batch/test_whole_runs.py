@@ -25,13 +25,15 @@ from deadly import DeadlyChoice, StillbornChoice
 from runs import captions, records_in, set_aside, shards_in, write_lines
 
 import concept_linker
-from concept_linker.batch import local, running
+from concept_linker.batch import local, reading, running
 from concept_linker.batch.annotating import ShardReport
 from concept_linker.batch.inputs import identify
 from concept_linker.batch.job import Job
 from concept_linker.batch.local import run_locally
+from concept_linker.batch.monitor import Monitor
 from concept_linker.batch.reading import ShardSource, cut
 from concept_linker.errors import BatchError, InputError, SettingsError
+from concept_linker.triplets.streams import read_records
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
@@ -145,6 +147,10 @@ def test_what_cannot_begin_says_why_in_one_line(linked: Any, many: Path, tmp_pat
     out = tmp_path / "out"
     for options, error in (
         ({"workers": 0}, SettingsError),
+        ({"timeout": 0}, SettingsError),
+        ({"timeout": float("nan")}, SettingsError),
+        ({"max_characters": 0}, SettingsError),
+        ({"negated": "mark"}, SettingsError),
         ({"shard_size": 0}, SettingsError),
         ({"engine": "spark"}, SettingsError),
         ({"ray_address": "auto"}, SettingsError),
@@ -198,6 +204,178 @@ def test_a_culprit_is_found_and_the_unlucky_are_not_blamed(
     assert [row["image"] for row in records_in(tmp_path / "out")] == [
         f"{n}.jpg" for n in range(150) if n != 70
     ]
+
+
+def test_a_caption_that_never_ends_costs_itself_alone(annotate: Any, tmp_path: Path) -> None:
+    rows = captions(150)
+    endless = {20: "REGEX", 70: "LOOP", 149: "SLEEP"}
+    for place, where in endless.items():
+        rows[place]["caption"] = f"ENDLESS {where}"
+    path = write_lines(tmp_path / "a.jsonl", rows)
+    began = time.monotonic()
+    summary = annotate(path, tmp_path / "out", workers=2, shard_size=100, timeout=0.5)
+    assert time.monotonic() - began < 60
+    assert (summary.captions, summary.bad) == (147, 3)
+    assert [(row["line"], row["problem"]) for row in set_aside(tmp_path / "out")] == [
+        (place + 1, "caption: takes more than 0.5 s (timeout)") for place in endless
+    ]
+    assert [row["image"] for row in records_in(tmp_path / "out")] == [
+        f"{n}.jpg" for n in range(150) if n not in endless
+    ]
+    again = annotate(path, tmp_path / "again", workers=1, shard_size=100, timeout=0.5)
+    assert (again.captions, again.bad) == (147, 3)
+    assert shards_in(tmp_path / "again") == shards_in(tmp_path / "out")
+
+
+def test_many_captions_together_have_more_time_than_one(annotate: Any, tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "a.jsonl", captions(400))
+    slow = partial(DeadlyChoice, seconds=4e-3)  # 256 of them take a second
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running, "LinkerChoice", slow)
+        summary = annotate(path, tmp_path / "out", workers=1, shard_size=400, timeout=0.5)
+    assert (summary.captions, summary.bad, summary.died) == (400, 0, 1)
+
+
+def test_a_caption_that_is_too_long_is_not_linked(annotate: Any, tmp_path: Path) -> None:
+    rows = [*captions(2), {"caption": "POISON" + "x" * 2000, "image": "a"}]
+    path = write_lines(tmp_path / "a.jsonl", rows)
+    summary = annotate(path, tmp_path / "out", workers=1, max_characters=2000)
+    assert (summary.captions, summary.bad, summary.died) == (2, 1, 0)
+    [bad] = set_aside(tmp_path / "out")
+    assert bad["problem"] == (
+        "caption: has 2,006 characters, wanted 2,000 at most (max_characters)"
+    )
+    rows[2]["caption"] = "POISON" + "x" * 100_000
+    summary = annotate(write_lines(path, rows), tmp_path / "other", workers=1)
+    assert (summary.captions, summary.bad, summary.died) == (2, 1, 0)
+
+
+def test_shards_of_what_was_there_only_for_a_while_are_made_anew(
+    annotate: Any, tmp_path: Path
+) -> None:
+    path, out = write_lines(tmp_path / "a.jsonl", captions(2000)), tmp_path / "out"
+    annotate(path, tmp_path / "whole", shard_size=100)
+
+    def foreign() -> int:
+        return sum("lesion 9" in row["caption"] for row in records_in(out))
+
+    with other_while_read(path), pytest.raises(BatchError, match="20 of its shards, the first"):
+        annotate(path, out, shard_size=100, workers=2)
+    assert not records_in(out)
+    with pytest.MonkeyPatch.context() as patch, other_while_read(path):
+        patch.setattr(running, "_check_what_was_read", killed)
+        with pytest.raises(KeyboardInterrupt):
+            annotate(path, out, shard_size=100, workers=2)
+    assert foreign()
+    summary = annotate(path, out, shard_size=100, workers=2)
+    assert (summary.captions, summary.here) == (2000, 2000)
+    assert shards_in(out) == shards_in(tmp_path / "whole")
+
+
+def killed(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def other_while_read(path: Path) -> Iterator[None]:
+    """While a run reads a file first, it is another one, of the same size and the same times."""
+    cut, right, times = reading.cut, path.read_bytes(), path.stat()
+
+    def put(data: bytes) -> None:
+        path.write_bytes(data)
+        os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+    def cut_other(files: Any, rows: Any) -> Iterator[Any]:
+        patch.setattr(reading, "cut", cut)
+        put(right.replace(b"Figure ", b"lesion "))
+        yield from cut(files, rows)
+        put(right)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reading, "cut", cut_other)
+        yield
+    assert path.read_bytes() == right
+
+
+def test_no_shard_is_left_that_is_not_of_the_run(annotate: Any, many: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    annotate(many, out, workers=1)
+    whole = shards_in(out)
+    for name in ("part-00099.parquet", "part-00099.provenance.jsonl", "part-of-mine.txt"):
+        (out / name).touch()
+    annotate(many, out, workers=1)
+    (out / "part-of-mine.txt").unlink()
+    assert shards_in(out) == whole
+
+
+def test_a_small_input_has_small_shards(annotate: Any, tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "a.jsonl", captions(2600))
+    annotate(path, tmp_path / "out", workers=1, shard_size=None)
+    progress = (tmp_path / "out/progress.jsonl").read_text().splitlines()
+    assert [json.loads(line)["rows"] for line in progress] == [250] * 8 + [500, 100]
+
+
+def test_the_bar_moves_within_a_shard(
+    annotate: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[float] = []
+    show = Monitor._show
+
+    def seen(monitor: Monitor) -> None:
+        show(monitor)
+        shown.append(monitor._bar.n / monitor._bar.total)
+
+    monkeypatch.setattr(Monitor, "_show", seen)
+    path = write_lines(tmp_path / "a.jsonl", captions(2000))
+    annotate(path, tmp_path / "out", workers=1, shard_size=2000, quiet=False)
+    assert shown == sorted(shown)
+    assert len(set(shown)) == 9  # 256 captions at a time
+    assert (shown[0], shown[-1]) == (0, 1)
+
+
+def test_negated_mentions_are_counted_and_told_beside_the_record(
+    annotate: Any, tmp_path: Path
+) -> None:
+    rows = [
+        {"caption": "There is no lesion.", "image": "1"},
+        {"caption": "A lesion, no lesion.", "image": "2"},
+    ]
+    path = write_lines(tmp_path / "a.jsonl", rows)
+    told = {"score": 0.75, "label": "DISO"}
+    absent, there = {**told, "negated": True}, {**told, "negated": False}
+    for options, starts, details in (
+        ({}, [[], [2]], [[], [there]]),
+        ({"negated": "keep"}, [[12], [2, 13]], [[absent], [there, absent]]),
+    ):
+        out = tmp_path / f"out{len(options)}"
+        summary = annotate(path, out, workers=1, other_columns=False, **options)
+        assert (summary.mentions, summary.negated, summary.spans) == (3, 2, sum(map(len, starts)))
+        records = records_in(out)
+        found = [[span["start_char"] for span in one["umls_meta_info"]] for one in records]
+        assert found == starts
+        assert [row["span_details"] for row in records_in(out, ".parquet")] == details
+        side_car = out / "part-00000.span_details.jsonl"
+        assert side_car.exists() == bool(options)
+        if options:
+            lines = [json.loads(line) for line in side_car.read_text().splitlines()]
+            assert [line["span_details"] for line in lines] == details
+        for ending in ("jsonl", "parquet"):
+            for _, row in read_records(out / f"part-00000.{ending}"):
+                assert isinstance(row, dict), row
+        annotated = out / "part-00000.parquet"
+        assert [row["span_details"] for _, row in read_records(annotated, details=True)] == details  # type: ignore[index]
+    # A run over annotated records is not led astray by what stands beside them.
+    annotate(tmp_path / "out1", tmp_path / "third", workers=1, formats="parquet")
+    assert len(records_in(tmp_path / "third", ".parquet")) == 4
+
+
+def test_text_without_images_is_annotated(annotate: Any, tmp_path: Path) -> None:
+    path = write_lines(tmp_path / "a.jsonl", [{"text": "A lesion.", "id": 7}])
+    summary = annotate(path, tmp_path / "out", workers=1, images=False)
+    [record] = records_in(tmp_path / "out")
+    assert (summary.spans, record["image"], record["id"]) == (1, "", 7)
+    with pytest.raises(SettingsError, match="image is given, and that there are no images"):
+        annotate(path, tmp_path / "out", images=False, image="id")
 
 
 def test_where_every_row_is_a_culprit_it_is_no_matter_of_rows(tmp_path: Path) -> None:
@@ -273,16 +451,25 @@ def test_killed_at_random_moments_it_ends_as_if_nothing_had_been(
     assert not list(out.glob(".*.part"))
 
 
-def test_ctrl_c_stops_cleanly_and_workers_end(small_base: Path, tmp_path: Path) -> None:
+def noted(out: Path) -> list[str]:
+    """The shards that a run has noted as finished."""
+    path = out / "progress.jsonl"
+    return path.read_text().splitlines() if path.is_file() else []
+
+
+@pytest.mark.parametrize("asked", [signal.SIGINT, signal.SIGTERM])
+def test_when_asked_it_stops_cleanly_and_workers_end(
+    small_base: Path, tmp_path: Path, asked: signal.Signals
+) -> None:
     path = write_lines(tmp_path / "a.jsonl", captions(10_000))
     out = tmp_path / "out"
     # Where the tests run in the background, a shell has told them to ignore it.
     heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
     process = start(small_base, path, out, stderr=subprocess.PIPE, preexec_fn=heard)
-    while process.poll() is None and len(shards_in(out)) < 2:
+    while process.poll() is None and len(noted(out)) < 2:
         time.sleep(0.01)
     workers = psutil.Process(process.pid).children()
-    process.send_signal(signal.SIGINT)
+    process.send_signal(asked)
     _, told = process.communicate(timeout=20)
     assert process.returncode == 130
     assert told.decode().splitlines() == [
@@ -290,6 +477,11 @@ def test_ctrl_c_stops_cleanly_and_workers_end(small_base: Path, tmp_path: Path) 
     ]
     assert not psutil.wait_procs(workers, timeout=10)[1]
     assert not list(out.glob(".*.part"))
+    there = 100 * len(noted(out))
+    assert there >= 200
+    assert start(small_base, path, out).wait() == 0
+    last_run = json.loads((out / "manifest.json").read_bytes())["result"]["last_run"]
+    assert last_run["captions"] == 10_000 - there
 
 
 def test_two_runs_do_not_share_a_folder(annotate: Any, small_base: Path, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,8 @@ def test_it_says_what_it_did(run: Run, base: Path, captions: Path, tmp_path: Pat
     assert second == "3 mentions, 100.0% linked to a concept, 3 in records (those with a CUI)"
     assert "captions/s with 1 worker, " in third
     assert "Annotating: 100%" in done.err
-    assert done.err.endswith(f"1 bad row set aside in {out / 'quarantine'}\n")
+    aside = f"1 bad row set aside in {out / 'quarantine'}; first {captions}, line 4: text: is empty"
+    assert done.err.endswith(f"{aside}\n")
     again = run(*arguments, "--image", "id", "--format", "jsonl", "--quiet")
     assert (again.status, again.out) == (1, "")
     last = run(*arguments, "--image", "id", "--format", "jsonl", "--json", "--quiet")
@@ -46,7 +48,18 @@ def test_it_says_what_it_did(run: Run, base: Path, captions: Path, tmp_path: Pat
     ("options", "message"),
     [
         (["--setting", "k"], "--setting 'k', wanted NAME=VALUE"),
-        (["--setting", "nonsense=1"], "nonsense"),
+        (["--setting", "k"], "of k (10), threshold (0.0), min_score (0.38)"),
+        (
+            ["--setting", "nonsense=1"],
+            "setting 'nonsense' does not exist; there are k (10), ",
+        ),
+        (
+            ["--setting", "k=0"],
+            "setting 'k' is 0: Input should be greater than or equal to 1; ",
+        ),
+        (["--timeout", "0"], "timeout is 0.0, wanted a number of seconds above 0"),
+        (["--negated", "mark"], "negated is 'mark', wanted 'drop' or 'keep'"),
+        (["--no-images", "--image", "id"], "image is given, and that there are no images; wanted"),
         (["--format", "xml"], "format is 'xml', wanted parquet"),
         ([], "no column is called image, image_path, file_name; it has id, text; name the one"),
         (["--engine", "spark"], "engine is 'spark', wanted 'local' or 'ray'"),
@@ -60,7 +73,32 @@ def test_a_wrong_call_is_told_in_one_line(
     assert message in done.error
 
 
+def test_what_captions_say_is_absent_is_counted(run: Run, base: Path, tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("text\nNo lesion of the hippocampus.\n")
+    arguments = ["annotate", path, "--no-images", "--kb", base, "--detector", "dictionary"]
+    arguments += ["--workers", "1", "--quiet"]
+    for options, done in (([], "left out of"), (["--negated", "keep"], "kept in")):
+        out = tmp_path / done
+        told = run(*[one for one in arguments if one != "--quiet"], "-o", out, *options)
+        assert f"1 negated mention with a CUI {done} records" in told.out.splitlines()
+    as_published = ["--like", "medconcept23m", "--json"]
+    summary = json.loads(run(*arguments, "-o", tmp_path / "out", *as_published).out)
+    assert (summary["spans"], summary["negated"]) == (2, 1)
+
+
+def test_a_pipe_is_no_input(run: Run, captions: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.jsonl"
+    os.mkfifo(pipe)
+    told = f"concept-linker: {pipe}: is a pipe or a device, wanted a file"
+    done = run("annotate", pipe, "-o", tmp_path / "out")
+    assert done.error.startswith(told)
+    assert done.error.endswith("'-' reads standard input")
+    done = run("annotate", captions, "--image", "id", "-o", tmp_path / "out", "--tokenizer", pipe)
+    assert done.error == told
+
+
 def test_what_does_not_exist_is_told(run: Run, tmp_path: Path) -> None:
     done = run("annotate", tmp_path / "none.jsonl", "-o", tmp_path / "out")
-    assert done.error == f"concept-linker: {tmp_path / 'none.jsonl'}: does not exist"
+    assert done.error == f"concept-linker: {tmp_path / 'none.jsonl'}: no such file or folder"
     assert not (tmp_path / "out").exists()

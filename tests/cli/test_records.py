@@ -153,7 +153,7 @@ def test_a_progress_bar_where_it_takes_long(
     ("arguments", "wanted"),
     [
         (["validate", "none.jsonl"], "none.jsonl: no such file"),
-        (["stats", "."], ".: is a folder, wanted a file"),
+        (["stats", "empty"], "empty: no file in this folder ends in"),
         (["card", "-"], "-: standard input is not read here, wanted the path of a file"),
         (["validate", "IN", "--offsets", "bytes"], "wanted 'caption' or 'medconcept23m'"),
         (["validate", "IN", "--like", "mine"], "wanted one of exact, medconcept23m"),
@@ -172,6 +172,7 @@ def test_one_line_says_what_is_wrong(
     wanted: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty").mkdir()
     before = sorted(tmp_path.iterdir())
     called = [str(exact) if one == "IN" else one for one in arguments]
     done = run("records", *called, "-q")
@@ -186,3 +187,102 @@ def test_another_vocabulary_is_told(run: Run, exact: Path, tmp_path: Path) -> No
     done = run("records", "validate", "-q", exact, "--tokenizer", vocabulary)
     assert done.status == 0
     assert done.err == f"{vocabulary}: not the vocabulary of MedConcept-23M\n"
+
+
+def test_every_breach_of_a_row_with_bad_ends_is_told(run: Run, exact: Path, tmp_path: Path) -> None:
+    """Byte order mark and CRLF hide nothing of what else is wrong."""
+    row = json.loads(exact.read_text())
+    wrong: dict[str, Any] = {
+        "fig_label": None,
+        "fig_list-items": None,
+        "pmc": "PMC2",
+        "umls_meta_info": str(row["umls_meta_info"]),
+        "graphic_ref": "nan",
+    }
+    spans = [row["umls_meta_info"][0] | {"umls_similarity": "0.875", "start_token": 2.0}]
+    rows = [row, row | wrong, row | {"umls_meta_info": spans}, {"caption": "A.", "image": "b.jpg"}]
+    text = "".join(f"{json.dumps(one)}\r\n" for one in rows)
+    path = tmp_path / "windows.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    done = run("records", "validate", "-q", path, "--json")
+    *breaches, summary = map(json.loads, done.out.splitlines())
+    told: dict[int, list[str]] = {}
+    for one in breaches:
+        assert one["file"] == str(path)
+        told.setdefault(one["line"], []).append(one["key"])
+    span = "umls_meta_info[0]"
+    assert told[1] == ["line", "line"]
+    assert sorted(told[2]) == sorted(["line", *wrong])
+    assert told[3] == ["line", f"{span}.umls_similarity", f"{span}.start_token"]
+    missing = [key for key in row if key not in ("caption", "image")]
+    assert told[4] == ["line", *missing]
+    assert summary["bad"] == 4
+    assert "`concept-linker records repair` takes off byte order marks and CRLF" in done.err
+    output = tmp_path / "out.jsonl"
+    done = run("records", "repair", "-q", path, "-o", output)
+    assert (done.status, output.read_bytes()) == (1, exact.read_bytes())
+    aside = (tmp_path / "out.jsonl.quarantine.jsonl").read_text().splitlines()
+    problems = {one["line"]: one["problem"] for one in map(json.loads, aside)}
+    assert list(problems) == [2, 3, 4]
+    for line, problem in problems.items():
+        assert [part.split(": ")[0] for part in problem.split("; ")] == told[line][1:]
+
+
+def test_a_file_of_one_form_has_no_row_of_the_other(run: Run, exact: Path, tmp_path: Path) -> None:
+    full = json.loads(exact.read_text())
+    small = {"caption": "A.", "image": "a.jpg", "umls_meta_info": []}
+    for rows, told in (([full, small], "is in the minimised form"), ([small, full], "in the full")):
+        path = write(tmp_path / "mixed.jsonl", rows)
+        done = run("records", "validate", "-q", path)
+        assert done.status == 1
+        [line] = [line for line in done.out.splitlines() if "line 2:" in line]
+        assert told in line
+
+
+def test_other_keys_are_named_with_the_option_that_lets_them_follow(
+    run: Run, exact: Path, tmp_path: Path
+) -> None:
+    row = json.loads(exact.read_text()) | {"mentions": [], "licence": "CC BY"}
+    path = write(tmp_path / "more.jsonl", [row] * 3)
+    done = run("records", "validate", "-q", path)
+    assert done.status == 1
+    hint = "--other-keys lets keys follow the record's own, here: mentions, licence\n"
+    assert done.err == hint
+    output = tmp_path / "out.jsonl"
+    done = run("records", "convert", "-q", path, "-o", output)
+    assert done.err == f"3 bad rows set aside in {output}.quarantine.jsonl\n{hint}"
+    assert run("records", "convert", "-q", path, "-o", output, "--other-keys").status == 0
+    assert [json.loads(line) for line in output.read_text().splitlines()] == [row] * 3
+    assert run("records", "validate", "-q", path, "--other-keys").status == 0
+
+
+def test_any_number_of_other_keys_costs_no_memory(run: Run, exact: Path, tmp_path: Path) -> None:
+    row = json.loads(exact.read_text())
+    rows = [row | {f"key {n} {k}": 0 for k in range(100)} for n in range(20)]
+    done = run("records", "validate", "-q", write(tmp_path / "a.jsonl", rows), "--shown", "1")
+    assert len(done.out.splitlines()) < 300
+    assert "  …: 1,800 breaches" in done.out
+    assert len(done.err) < 300
+
+
+def test_what_annotate_writes_is_valid_as_it_is(
+    run: Run, tmp_path: Path, open_base: KnowledgeBase
+) -> None:
+    """Columns beside the record that say nothing, or tell of its spans, are no other keys."""
+    captions = tmp_path / "captions.csv"
+    captions.write_text("caption,image\nA lesion of the lung.,a.jpg\nA liver.,b.jpg\n")
+    annotate = ("annotate", captions, "--workers", "1", "-q", "--detector", "dictionary")
+    assert run(*annotate, "-o", tmp_path / "plain").status == 0
+    assert run(*annotate, "-o", tmp_path / "more", "--mentions").status == 0
+    for folder, options, status in (("plain", (), 0), ("more", (), 1), ("more", OTHERS, 0)):
+        done = run("records", "validate", tmp_path / folder, "-q", *options)
+        assert (done.status, "2 rows" in done.out) == (status, True), done.out + done.err
+        output = tmp_path / "out.parquet"
+        done = run("records", "convert", tmp_path / folder, "-o", output, "-q", *options)
+        assert done.status == status
+        assert ("--other-keys lets keys follow the record's own, here: mentions" in done.err) == (
+            status == 1
+        )
+
+
+OTHERS = ("--other-keys",)

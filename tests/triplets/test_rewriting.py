@@ -6,12 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from made_records import record, write
 
 from concept_linker.errors import InputError
 from concept_linker.triplets.agreement import said
 from concept_linker.triplets.offsets import visible
+from concept_linker.triplets.parquet import metadata_of
 from concept_linker.triplets.provenance import Provenance
 from concept_linker.triplets.record import PROFILES
 from concept_linker.triplets.running import (
@@ -21,7 +24,7 @@ from concept_linker.triplets.running import (
     repairing,
     rewrite,
 )
-from concept_linker.triplets.streams import read_records, side_car
+from concept_linker.triplets.streams import open_writer, read_records, side_car
 from concept_linker.triplets.wordpiece import WordPiece
 
 
@@ -113,6 +116,57 @@ def test_repair_mends_bom_and_crlf(records: list[dict[str, Any]], tmp_path: Path
     assert rewrite(path, output, repairing()).bad == 0
     assert [row["umls_meta_info"][0]["start_char"] for row in load(output)[:2]] == [15, 0]
     assert b"\r" not in output.read_bytes()
+
+
+def test_repair_mends_a_file_whose_side_car_has_crlf_too(
+    records: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    path, output = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
+    about = [Provenance(licence="CC BY").to_dict()] * len(records)
+    for file, rows in ((path, records), (side_car(path), about)):
+        file.write_bytes(b"\xef\xbb\xbf" + "".join(f"{json.dumps(r)}\r\n" for r in rows).encode())
+    assert rewrite(path, output, repairing()).bad == 0
+    assert [row["provenance"] for row in load(output)] == about
+
+
+def test_a_row_of_many_breaches_is_one_short_line(
+    records: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    many = {f"key {number}": 0 for number in range(20_000)}
+    path = write(tmp_path / "a.jsonl", [records[0] | many, records[1]])
+    assert rewrite(path, tmp_path / "b.jsonl", converting()).written == 1
+    [aside] = set_aside(tmp_path / "b.jsonl")
+    assert aside["problem"].endswith("; … and 19,950 more")
+    assert len(aside["problem"]) < 3000
+
+
+def test_files_of_several_kinds_become_one(records: list[dict[str, Any]], tmp_path: Path) -> None:
+    """Columns of all of them, and only what all say of how they were made."""
+    first, second = tmp_path / "a.parquet", tmp_path / "b.parquet"
+    about = {"offsets": "caption", "min_similarity": 0.5}
+    for path, name, minimum in ((first, "age", 0.5), (second, "sex", 0.8)):
+        kinds = {"age": pa.int8(), "sex": pa.string()}
+        columns = pa.schema([(name, kinds[name])])
+        with open_writer(
+            path, columns=columns, metadata=about | {"min_similarity": minimum}
+        ) as out:
+            out.write(records[1] | {name: 7 if name == "age" else "f"})
+    third = write(tmp_path / "c.jsonl", [records[2] | {"year": 2020}])
+    output = tmp_path / "all.parquet"
+    assert rewrite([first, second], output, converting(other_keys=True)).written == 2
+    assert metadata_of(output) == {"offsets": "caption"}
+    assert rewrite([first, second, third], output, converting(other_keys=True)).written == 3
+    assert metadata_of(output) == {}
+    rows = pq.read_table(output).select(["age", "sex", "year"]).to_pylist()
+    assert rows == [
+        {"age": 7, "sex": None, "year": None},
+        {"age": None, "sex": "f", "year": None},
+        {"age": None, "sex": None, "year": 2020},
+    ]
+    with open_writer(second, columns=pa.schema([("age", pa.string())])) as out:
+        out.write(records[1] | {"age": "old"})
+    with pytest.raises(InputError, match="differ in the type of a column"):
+        rewrite([first, second], output, converting(other_keys=True))
 
 
 def test_repair_reports_what_it_cannot_map(

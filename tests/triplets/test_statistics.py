@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from made_records import write
+from markdown_it import MarkdownIt
 
 from concept_linker import KnowledgeBase
 from concept_linker.errors import InputError, SettingsError
-from concept_linker.triplets.card import card
+from concept_linker.triplets.card import _code, card
 from concept_linker.triplets.provenance import Provenance
-from concept_linker.triplets.statistics import Statistics, check_plot, count, draw
+from concept_linker.triplets.statistics import Statistics, check_plot, count, draw, one_line
 from concept_linker.triplets.streams import side_car
 
 
@@ -128,6 +132,75 @@ def test_the_card_is_what_hugging_face_takes(file: Path) -> None:
     made = hub.DatasetCard(text)
     assert made.data.to_dict()["language"] == ["en"]
     assert json.dumps(made.data.to_dict())
+
+
+MARKS = r"""| ` `` ``` < > <b> [x](http://e.vil) ![i](//e.vil) # ## *a* __b__ ~~c~~ \ \| \` \* $x$
+\( &lt; <!-- --> www.e.vil https://e.vil a@e.vil - 1. --- ... : {{x}} @u >quote"""
+BREAKS = ["\n", "\r\n", "\n\n", "\n- ", "\n# ", "\t", "   ", "\0", "\x1b[2J", "\u2028", "\u202e"]
+SIGNS = st.sampled_from([*MARKS.split(), *BREAKS])
+HOSTILE = st.lists(SIGNS | st.text(max_size=5), max_size=8).map("".join)
+
+
+def read(page: str) -> tuple[list[str], str]:
+    """The kinds of everything in a page of Markdown, and its words."""
+    parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+    blocks = parser.parse(page)
+    inside = [token for block in blocks for token in (block, *(block.children or ()))]
+    lines = ("".join(token.content for token in block.children or ()) for block in blocks)
+    return [token.type for token in inside], "\n".join(lines)
+
+
+@settings(max_examples=50)
+@given(values=st.lists(HOSTILE, min_size=6, max_size=6))
+def test_what_strangers_wrote_is_text_in_the_card(values: list[str]) -> None:
+    """Whatever provenance and title say, the card is built as it is with plain words."""
+
+    def made(title: str, version: str, kb: str, checksum: str, settings: str, licence: str) -> str:
+        statistics = Statistics(rows=1)
+        statistics.made[version, kb, checksum, settings] += 1
+        statistics.licences[licence] += 1
+        return card(statistics, title=title, data_file=title, licence=licence)
+
+    values = [f"x{value}x" for value in values]
+    text = made(*values)
+    front, body = text.split("---\n", 2)[1:]
+    kinds, words = read(body)
+    assert kinds == read(made(*["plain"] * 6).split("---\n", 2)[2])[0]
+    for value in values:
+        assert one_line(value) in words
+    head = yaml.safe_load(front)
+    assert (head["pretty_name"], head["license"]) == (one_line(values[0]), one_line(values[5]))
+    assert all(sign.isprintable() or sign == "\n" for sign in text)
+    # Of these some make a link though no brackets say so.
+    strange = body.partition("## Responsible")[0].replace(_code(values[4]), "")
+    assert not re.search(r"(?<!\\)(://|@)|www\.", strange)
+
+
+@given(licence=HOSTILE)
+def test_counts_are_safe_on_a_terminal(licence: str) -> None:
+    statistics = Statistics(rows=1)
+    statistics.licences[licence] += 1
+    text = statistics.to_text()
+    assert len(text.split("\n")) == 5
+    assert all(sign.isprintable() or sign == "\n" for sign in text)
+
+
+def test_any_number_of_licences_is_a_short_card(tmp_path: Path, records: list[Any]) -> None:
+    rows = [records[2]] * 1500
+    path = write(tmp_path / "a.jsonl", rows)
+    write(side_car(path), [Provenance(licence=f"L{n}").to_dict() for n in range(len(rows))])
+    found = count(path, kb=None)
+    assert len(found.licences) == 1001
+    assert found.licences["others"] == 500
+    text = card(found, title="a", data_file="b")
+    assert text.count("| others |") == text.count("| others | 1,400 |") == 1
+    assert len(text.splitlines()) < 250
+
+
+def test_a_number_of_many_digits_ends_nothing(tmp_path: Path, records: list[Any]) -> None:
+    path = write(tmp_path / "a.jsonl", [records[2] | {"pmc": "9" * 5000}, records[2]])
+    found = count(path, kb=None)
+    assert (found.bad, found.records) == (1, 1)
 
 
 def test_no_record_no_card() -> None:

@@ -27,14 +27,18 @@ HOSTILE = [
 ]
 
 
-def collection(number: int, *, compared: bool = False, seed: int = 0) -> Collection:
-    """Records with words and spans drawn at random."""
+def collection(
+    number: int, *, compared: bool = False, scored: bool = False, seed: int = 0
+) -> Collection:
+    """Records with words and spans drawn at random; where they are scored, the first of two are."""
     draw = random.Random(seed)
     cuis = list(CONCEPTS)
     records = []
     for i in range(number):
         words = draw.choices(WORDS, k=draw.randint(5, 60))
         one = Seen(" ".join(words), f"{i}.jpg", _spans(words, cuis, draw), f"Figure {i}", str(i))
+        if scored:
+            one.spans = [span._replace(score=draw.randint(0, 1000) / 1000) for span in one.spans]
         if compared:
             one.spans, one.others = compare(one.spans, _spans(words, cuis[:40], draw))
         records.append(one)

@@ -6,11 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from concept_linker import Annotation, Candidate, Mention, SettingsError, SourceError
+from concept_linker.triplets.record import SPAN_DETAILS
 from concept_linker.triplets.streams import open_writer
 from concept_linker.viewing.assets import asset
 from concept_linker.viewing.collection import Seen, Span, Standing, compare, read_collection
@@ -50,6 +53,59 @@ def test_records_are_read(tmp_path: Path, name: str) -> None:
     assert (found.sources, found.bad, found.more) == ([name], 0, False)
     assert found.groups["C0024109"] == "ANAT"
     assert found.names["C0024109"].lower().startswith("lung")
+
+
+def scored(path: Path, rows: list[dict[str, Any]], details: Any) -> Path:
+    """Records in Parquet with what is told of their spans beside them."""
+    write(path, *rows)
+    table = pq.read_table(path)
+    pq.write_table(table.append_column(SPAN_DETAILS, details), path)
+    return path
+
+
+DETAILS = pa.list_(
+    pa.struct([("score", pa.float32()), ("label", pa.string()), ("negated", pa.bool_())])
+)
+
+
+def test_scores_stand_beside_the_spans(tmp_path: Path) -> None:
+    """Also where the offsets are the published ones."""
+    mentions = ("big", "C0000001", 1.0), ("lung", "C0024109", 0.75)
+    row = record("A (big) lesion of lung.", *mentions)
+    for span, start in zip(row["umls_meta_info"], (4, 20), strict=True):  # "a ( big ) lesion …"
+        span["end_char"] += start - span["start_char"]
+        span["start_char"] = start
+    told = [{"score": score, "label": "ANAT", "negated": False} for score in (0.25, 0.75)]
+    path = scored(tmp_path / "a.parquet", [row], pa.array([told], DETAILS))
+    [one] = read_collection(path, kb=None, limit=9).records
+    assert [(one.caption[s.start : s.end], s.score) for s in one.spans] == [
+        ("big", 0.25),
+        ("lung", 0.75),
+    ]
+    data = page(read_collection(path, kb=None, limit=9), title="a")
+    assert '"scored":true' in data
+    [alone] = read_collection(write(tmp_path / "b.parquet", row), kb=None, limit=9).records
+    assert [span.score for span in alone.spans] == [None, None]
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        pa.array([[{"score": 0.5}]]),  # too few
+        pa.array([[{"score": 0.5}, {"score": None}]]),
+        pa.array([[{"score": 0.5}, {"score": float("nan")}]]),
+        pa.array([[{"score": 0.5}, {"score": 2.0}]]),
+        pa.array([[{"other": 0.5}, {"other": 0.5}]]),
+        pa.array([[0.5, 0.5]]),
+        pa.array([None], pa.list_(pa.float32())),
+        pa.array(["0.5, 0.5"]),
+    ],
+)
+def test_what_are_no_scores_is_not_taken_for_some(tmp_path: Path, details: Any) -> None:
+    row = record("A lesion of the lung.", ("lesion", "C0221198", 1.0), ("lung", "C0024109", 0.75))
+    found = read_collection(scored(tmp_path / "a.parquet", [row], details), kb=None, limit=9)
+    assert (found.bad, [span.score for span in found.records[0].spans]) == (0, [None, None])
+    assert '"scored":false' in page(found, title="a")
 
 
 def test_published_offsets_are_mapped(shared_data: Path) -> None:

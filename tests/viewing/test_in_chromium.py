@@ -45,9 +45,12 @@ def test_it_shows_the_records(browser: Any) -> None:
     assert browser.complaints() == []
 
 
+@pytest.mark.parametrize("scored", [False, True])
 @pytest.mark.parametrize("compared", [False, True])
-def test_filters_choose_what_a_plain_loop_chooses(browser: Any, compared: bool) -> None:
-    made = collection(400, compared=compared, seed=3)
+def test_filters_choose_what_a_plain_loop_chooses(
+    browser: Any, compared: bool, scored: bool
+) -> None:
+    made = collection(400, compared=compared, scored=scored, seed=3)
     browser.open(page(made, title="Filters"))
     data = browser.run("return [data.groups.map(g => g[0]), data.concepts.map(c => c[0])]")
     draw = random.Random(5)
@@ -55,12 +58,15 @@ def test_filters_choose_what_a_plain_loop_chooses(browser: Any, compared: bool) 
         browser.run("reset()")
         text = draw.choice(["", "", "lesion in", "µM", "nothing"])
         least, most = draw.choice([(0, 1), (0.5, 1), (0, 0.3), (0.2, 0.8)])
+        low, high = draw.choice([(0, 1), (0.5, 1), (0, 0.9)]) if scored else (0, 1)
         groups = set(draw.sample(["ANAT", "DISO", "none"], draw.choice([0, 0, 1, 2])))
         concepts = set(draw.sample(data[1][:8], draw.choice([0, 0, 1, 2])))
         standing = draw.choice(["all", "any", 1, 2, 3]) if compared else "all"
         browser.run(SET, "text", text)
         browser.run(SET, "least", least)
         browser.run(SET, "most", most)
+        browser.run(SET, "score-least", low)
+        browser.run(SET, "score-most", high)
         if compared:
             press(browser, "standing", standing)
         for group in groups:
@@ -70,8 +76,15 @@ def test_filters_choose_what_a_plain_loop_chooses(browser: Any, compared: bool) 
         browser.settle()
 
         def fits(
-            span: Span, least: float = least, most: float = most, kind: Any = standing
+            span: Span,
+            least: float = least,
+            most: float = most,
+            scores: tuple[float, float] = (low, high),
+            kind: Any = standing,
         ) -> bool:
+            score = -1.0 if span.score is None else span.score
+            if scores != (0, 1) and not scores[0] <= score <= scores[1]:
+                return False
             right = kind == "all" or (
                 span.standing != Standing.SAME if kind == "any" else span.standing == kind
             )
@@ -81,7 +94,7 @@ def test_filters_choose_what_a_plain_loop_chooses(browser: Any, compared: bool) 
         for one in made.records:
             spans = [span for span in [*one.spans, *(one.others or [])] if fits(span)]
             chosen = [s for s in spans if not groups or (CONCEPTS[s.cui] or "none") in groups]
-            wants_spans = bool(groups) or (least, most, standing) != (0, 1, "all")
+            wants_spans = bool(groups) or (least, most, low, high, standing) != (0, 1, 0, 1, "all")
             if (
                 text.lower() in one.caption.lower()
                 and concepts <= {span.cui for span in spans}
@@ -89,8 +102,24 @@ def test_filters_choose_what_a_plain_loop_chooses(browser: Any, compared: bool) 
             ):
                 records += 1
                 mentions += len(chosen)
-        case = (text, least, most, groups, concepts, standing)
+        case = (text, least, most, low, high, groups, concepts, standing)
         assert counts(browser) == (records, mentions), case
+    assert browser.complaints() == []
+
+
+@pytest.mark.parametrize("scored", [False, True])
+def test_scores_have_a_slider_or_the_page_says_that_there_are_none(
+    browser: Any, scored: bool
+) -> None:
+    browser.open(page(collection(20, scored=scored), title="Scores"))
+    for name, shown in (("scores", scored), ("no-scores", not scored)):
+        hidden = browser.run("return document.getElementById(arguments[0]).hidden", name)
+        assert hidden is not shown
+    browser.hover(".m")
+    tips = browser.run(
+        "return [...document.querySelectorAll('#tip span')].map((s) => s.textContent)"
+    )
+    assert any(text.startswith("score ") for text in tips) is scored
     assert browser.complaints() == []
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
+from time import monotonic, sleep
 
 import pytest
 
@@ -78,3 +80,114 @@ def test_a_foreign_name_is_refused(server: PageServer, host: str) -> None:
 
 def test_nothing_can_be_sent(server: PageServer) -> None:
     assert ask(server, "/", method="POST")[0].status == 501
+
+
+def connected(server: PageServer) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", server.server_port), timeout=10)
+
+
+def ended(client: socket.socket) -> bool:
+    """Whether the server has ended a connection, read to its end."""
+    try:
+        while client.recv(1 << 20):
+            pass
+    except ConnectionError:
+        return True
+    except TimeoutError:
+        return False
+    return True
+
+
+@pytest.fixture
+def limited(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half a second instead of half a minute."""
+    monkeypatch.setattr(PageServer, "most_seconds", 0.5)
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: 127", b"POST / "])
+def test_a_client_that_sends_nothing_more_is_left(
+    server: PageServer, limited: None, sent: bytes
+) -> None:
+    with connected(server) as client:
+        client.sendall(sent)
+        assert ask(server, "/")[0].status == 200
+        assert ended(client)
+
+
+def test_a_client_that_trickles_is_left(server: PageServer, limited: None) -> None:
+    begun = monotonic()
+
+    def trickle() -> None:
+        with connected(server) as client:
+            while monotonic() - begun < 10:
+                client.sendall(b"G")
+                sleep(0.02)
+
+    with pytest.raises(ConnectionError):
+        trickle()
+    assert monotonic() - begun < 5
+    assert ask(server, "/")[0].status == 200
+
+
+def test_a_client_that_never_reads_is_left(server: PageServer, limited: None) -> None:
+    server.page = b"x" * 50_000_000  # more than a system keeps for a connection
+    before = threading.active_count()
+    clients = [connected(server) for _ in range(5)]
+    for client in clients:
+        client.sendall(f"GET / HTTP/1.1\r\nHost: {server.url[7:-1]}\r\n\r\n".encode())
+    until = monotonic() + 10
+    while len(server._begun) < len(clients):
+        sleep(0.01)
+    while server._begun or threading.active_count() > before:
+        assert monotonic() < until, "threads wait for clients that do not read"
+        sleep(0.05)
+    for client in clients:
+        client.close()
+    assert len(ask(server, "/")[1]) == len(server.page)
+
+
+def test_of_too_many_connections_the_oldest_ends(
+    server: PageServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PageServer, "most_connections", 8)
+    before = threading.active_count()
+    clients = [connected(server) for _ in range(60)]
+    assert ask(server, "/")[0].status == 200
+    assert all(map(ended, clients[:52]))
+    assert threading.active_count() <= before + 9
+    for client in clients:
+        client.close()
+
+
+@pytest.mark.parametrize(
+    ("headers", "length", "status"), [(8, 500, 200), (60, 4000, 431), (99, 1500, 431)]
+)
+def test_a_request_has_a_greatest_size(
+    server: PageServer, headers: int, length: int, status: int
+) -> None:
+    connection = HTTPConnection("127.0.0.1", server.server_port, timeout=5)
+    connection.putrequest("GET", "/")
+    for number in range(headers):
+        connection.putheader(f"X-{number}", "y" * length)
+    connection.endheaders()
+    assert connection.getresponse().status == status
+    connection.close()
+
+
+def test_a_request_line_without_end_is_refused(server: PageServer) -> None:
+    assert ask(server, "/" + "y" * 65_000)[0].status == 404
+    assert ask(server, "/" + "y" * 70_000)[0].status == 414
+
+
+def test_clients_that_go_away_leave_no_trace(
+    server: PageServer, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server.page = b"x" * 50_000_000
+    for _ in range(5):
+        with connected(server) as client:
+            client.sendall(f"GET / HTTP/1.1\r\nHost: {server.url[7:-1]}\r\n\r\n".encode())
+            client.recv(10)
+    until = monotonic() + 10
+    while server._begun and monotonic() < until:
+        sleep(0.02)
+    assert capfd.readouterr().err == ""

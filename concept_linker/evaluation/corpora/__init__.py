@@ -27,6 +27,7 @@ from pathlib import Path
 from concept_linker.errors import SettingsError, SourceError
 from concept_linker.evaluation.gold import GoldCorpus, GoldDocument
 from concept_linker.quarantine import Quarantine
+from concept_linker.triplets.finding import find_files, is_pattern
 
 __all__ = ["FORMATS", "corpus_format", "read_corpus"]
 
@@ -54,23 +55,25 @@ def read_corpus(
     """Reads a gold corpus.
 
     Args:
-        path: the file, or the folder of files.
+        path: the file, the folder of files, or a pattern such as ``dev-*.jsonl``.
         format: one of :data:`FORMATS`; ``None`` goes by what the file holds.
         quarantine: takes the mentions, lines and documents that are bad, so that they cost no
             others; by default the first of them is an error.
 
     Raises:
+        InputError: no file fits the pattern.
         SettingsError: there is no such format.
         SourceError: the corpus cannot be read as what it should be; with the line.
     """
     path = Path(path)
     if format is not None and format not in FORMATS:
         raise SettingsError(f"no corpus format {format!r}, wanted one of {', '.join(FORMATS)}")
-    if not path.exists():
+    places = find_files([path], ("",)) if is_pattern(path) else [path]
+    if not places[0].exists():
         raise SourceError(path, "no such file or folder")
     quarantine = quarantine or Quarantine()
     before = quarantine.count
-    documents = tuple(_documents(path, format, quarantine))
+    documents = tuple(one for place in places for one in _documents(place, format, quarantine))
     bad = quarantine.count - before
     if not documents:
         left = f" but {bad:,} bad ones" if bad else ""

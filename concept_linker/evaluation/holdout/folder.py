@@ -34,6 +34,7 @@ from concept_linker.evaluation.modality import modality_of
 from concept_linker.evaluation.near_duplicates.captions import plain_words
 from concept_linker.evaluation.pairs import Pair, read_pairs
 from concept_linker.knowledge_base.checksum import sha256_of
+from concept_linker.triplets.finding import checksum
 
 __all__ = [
     "MANIFEST",
@@ -77,7 +78,7 @@ def write(
     Args:
         built: the set.
         folder: where.
-        triplets: the file that it was built from.
+        triplets: the file that it was built from, a folder of such, or a pattern.
         main_group: the main semantic group of a pair's concepts.
         hashes: of the images: equal ones make images equal in ``groups.csv``; without, and for
             flat images, equal paths.
@@ -172,7 +173,7 @@ def _fill(
         "images": "compared by hash" if built.hashed else "compared by path only",
         "collection": {
             "file": triplets.name,
-            "sha256": sha256_of(triplets),
+            "sha256": checksum(triplets),
             "pairs": built.survey.pairs,
             "articles": len(built.survey.articles),
             "refused_rows": len(built.refused),
@@ -257,13 +258,13 @@ def read_holdout(folder: Path) -> list[Pair]:
 
 
 def load_pairs(path: Path) -> list[Pair]:
-    """The pairs of a held-out set's folder, or of a file of records.
+    """The pairs of a held-out set's folder, or of files of records.
 
     Raises:
         InputError: a row of the file is no pair: rows of embeddings would no longer fit.
         SourceError: it is damaged.
     """
-    if path.is_dir():
+    if (path / MANIFEST).is_file():
         return read_holdout(path)
 
     def refuse(row: int, why: str) -> None:

@@ -6,14 +6,19 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const { records, concepts, groups } = data;
 const SAME = 0, STANDINGS = ["same in both", "other boundary", "other concept", "only here"];
-const WIDTH = 5, START = 0, END = 1, CONCEPT = 2, SIMILARITY = 3, STANDING = 4; // of a span
+const WIDTH = 6, START = 0, END = 1, CONCEPT = 2, SIMILARITY = 3, STANDING = 4, SCORE = 5; // of a span
 const CAPTION = 0, IMAGE = 2, LABEL = 3, PMC = 4, LICENCE = 5; // of a record
 const SPANS = data.compared ? [1, 6] : [1];
 const GAP = 12, MARGIN = 700, SHOWN_CONCEPTS = 100;
 const byId = (id) => document.getElementById(id);
 const number = new Intl.NumberFormat("en").format;
 
-const wanted = { text: "", least: 0, most: 1000, standing: "all", groups: new Set(), concepts: new Set() };
+// The sliders: where in a span their number is, and the least and most that are wanted.
+const ranges = [
+  { least: 0, most: 1000, of: SIMILARITY, ids: ["least", "most"] },
+  { least: 0, most: 1000, of: SCORE, ids: ["score-least", "score-most"] },
+];
+const wanted = { text: "", standing: "all", groups: new Set(), concepts: new Set() };
 const counts = {
   groups: new Int32Array(groups.length),
   concepts: new Int32Array(concepts.length),

@@ -1,8 +1,12 @@
 // Which records are shown, and the counts beside what can be chosen.
 
+const limits = (range) => range.least > 0 || range.most < 1000;
+
 function fits(spans, at) {
-  const similarity = spans[at + SIMILARITY];
-  if (similarity < wanted.least || similarity > wanted.most) return false;
+  for (const range of ranges) { // what has no score fits no limit of it
+    const value = spans[at + range.of];
+    if (limits(range) && (value < range.least || value > range.most)) return false;
+  }
   if (wanted.standing === "all") return true;
   const standing = spans[at + STANDING];
   return wanted.standing === "any" ? standing !== SAME : standing === wanted.standing;
@@ -10,7 +14,7 @@ function fits(spans, at) {
 
 const groupOf = (spans, at) => concepts[spans[at + CONCEPT]][2];
 const inGroups = (spans, at) => !wanted.groups.size || wanted.groups.has(groupOf(spans, at));
-const bySpans = () => wanted.least > 0 || wanted.most < 1000 || wanted.standing !== "all";
+const bySpans = () => ranges.some(limits) || wanted.standing !== "all";
 
 function filter() {
   const text = wanted.text.trim().toLowerCase();

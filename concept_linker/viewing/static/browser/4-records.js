@@ -150,6 +150,7 @@ function showTip(mention) {
     make("span", "", `${cui} · ${groups[group][1]}`),
     make("span", "", `similarity ${(spans[at + SIMILARITY] / 1000).toFixed(3)}`),
   );
+  if (spans[at + SCORE] >= 0) tip.append(make("span", "", `score ${(spans[at + SCORE] / 1000).toFixed(3)}`));
   if (data.compared) tip.append(make("span", "", STANDINGS[spans[at + STANDING]]));
   tip.hidden = false;
   mention.setAttribute("aria-describedby", "tip");

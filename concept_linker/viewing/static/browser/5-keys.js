@@ -43,12 +43,14 @@ document.addEventListener("keydown", (event) => {
 });
 
 function reset() {
-  Object.assign(wanted, { text: "", least: 0, most: 1000, standing: "all" });
+  Object.assign(wanted, { text: "", standing: "all" });
   wanted.groups.clear();
   wanted.concepts.clear();
-  for (const [id, value] of [["text", ""], ["concept-text", ""], ["least", "0"], ["most", "1"]]) byId(id).value = value;
-  byId("least-out").textContent = "0.00";
-  byId("most-out").textContent = "1.00";
+  for (const id of ["text", "concept-text"]) byId(id).value = "";
+  for (const range of ranges) {
+    Object.assign(range, { least: 0, most: 1000 });
+    range.ids.forEach((id, end) => { byId(id).value = String(end); byId(`${id}-out`).textContent = `${end}.00`; });
+  }
   const [all, ...others] = byId("standing-list").children;
   all?.setAttribute("aria-pressed", "true");
   others.forEach((other) => other.setAttribute("aria-pressed", "false"));
@@ -62,13 +64,15 @@ byId("key").replaceChildren(...groups.flatMap(([name, title], group) =>
   used[group] ? [make("span", `chip g g-${name}`, title)] : []));
 byId("text").addEventListener("input", (event) => { wanted.text = event.target.value; applySoon(); });
 byId("concept-text").addEventListener("input", showConcepts);
-for (const id of ["least", "most"]) {
-  byId(id).addEventListener("input", (event) => {
-    wanted[id] = Math.round(event.target.value * 1000);
+for (const range of ranges) {
+  range.ids.forEach((id, end) => byId(id).addEventListener("input", (event) => {
+    range[end ? "most" : "least"] = Math.round(event.target.value * 1000);
     byId(`${id}-out`).textContent = Number(event.target.value).toFixed(2);
     applySoon();
-  });
+  }));
 }
+byId("scores").hidden = !data.scored;
+byId("no-scores").hidden = data.scored;
 byId("reset").addEventListener("click", reset);
 byId("help-button").addEventListener("click", keys["?"]);
 byId("filters-button").addEventListener("click", () => openFilters(!byId("filters").classList.contains("open")));
