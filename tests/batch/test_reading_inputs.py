@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from runs import captions, write_lines
 
@@ -291,6 +291,7 @@ values = st.recursive(
 objects = st.lists(st.dictionaries(st.sampled_from("pqrs"), values, max_size=3), max_size=6)
 
 
+@example(seen=[{"p": [None, None]}], later=[])
 @given(seen=objects, later=objects)
 def test_no_value_of_another_column_is_lost_or_changed(
     tmp_path_factory: pytest.TempPathFactory, seen: list[Any], later: list[Any]
