@@ -40,9 +40,11 @@ class Lock:
         self._lock.release()
 
     def _after_fork(self) -> None:
-        if self._lock.locked() and self._holder != threading.get_ident():
+        if self._holder != threading.get_ident():
+            # Even where nobody holds it: who had just got it would have said so in a moment.
             self._lock = threading.Lock()
-            self._is_torn = True
+            self._is_torn |= self._holder != 0
+            self._holder = 0
 
 
 _LOCKS: weakref.WeakSet[Lock] = weakref.WeakSet()

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import random
+import signal
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -12,8 +18,11 @@ import pytest
 import concept_linker
 import concept_linker.linker as linker_module
 from concept_linker import Annotation, ConceptLinker, KnowledgeBase
+from concept_linker.garbage import no_collection
+from concept_linker.locks import Lock
 
 DETECTORS = ["hybrid", "ner", "dictionary"]
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 
 
 def captions(kb: KnowledgeBase, count: int, seed: int) -> list[str]:
@@ -90,3 +99,101 @@ def test_the_short_way_in_loads_once(monkeypatch: pytest.MonkeyPatch) -> None:
         assert len(set(pool.map(concept_linker.link, ["a lesion"] * 8))) == 1
     assert len(loaded) == 1
     linker_module._loaded.cache_clear()
+
+
+def forked(work: Callable[[], bool], seconds: float) -> int | None:
+    """What a forked child ends with: 0 where the work tells ``True``; ``None`` if it hangs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of threads
+        child = os.fork()
+    if child == 0:
+        good = False
+        try:
+            good = work()
+        finally:
+            os._exit(not good)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
+
+
+@needs_fork
+@pytest.mark.usefixtures("restless")
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_a_process_is_forked_while_threads_link(open_base: KnowledgeBase, detector: str) -> None:
+    asked = captions(open_base, 5, seed=1)
+    alone = list(ConceptLinker.load(open_base, detector=detector).link_many(asked))
+    shared = ConceptLinker.load(open_base, detector=detector)
+    enough = threading.Event()
+
+    def keep_linking(seed: int) -> None:
+        while not enough.is_set():
+            list(shared.link_many(captions(open_base, 10, seed)))
+            seed += 4
+
+    def link_what_is_asked() -> bool:
+        return list(shared.link_many(asked)) == alone and gc.isenabled()
+
+    with ThreadPoolExecutor(4) as pool:
+        busy = [pool.submit(keep_linking, seed) for seed in range(4)]
+        try:
+            ends = []
+            for pause in range(8):
+                time.sleep(0.013 * pause)
+                ends.append(forked(link_what_is_asked, seconds=60))
+        finally:
+            enough.set()
+        assert ends == [0] * 8
+        assert [one.result() for one in busy] == [None] * 4
+
+
+@needs_fork
+def test_what_a_lock_guards_is_told_to_be_torn_after_a_fork() -> None:
+    lock, taken, enough = Lock(), threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with lock, no_collection():
+            taken.set()
+            enough.wait()
+
+    def take() -> bool:
+        assert gc.isenabled()
+        with lock as is_torn:
+            assert is_torn
+        with lock as is_torn:
+            return not is_torn
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    taken.wait()
+    assert not gc.isenabled()
+    try:
+        assert forked(take, seconds=20) == 0
+    finally:
+        enough.set()
+        holder.join()
+    assert gc.isenabled()
+    with lock as is_torn:
+        assert not is_torn
+
+
+def test_the_collector_is_paused_by_one_thread_for_itself() -> None:
+    with no_collection():
+        assert not gc.isenabled()
+        with no_collection():
+            pass
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with no_collection():
+            pass
+        assert not gc.isenabled()  # whose wish that was
+    finally:
+        gc.enable()
