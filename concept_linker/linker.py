@@ -10,6 +10,8 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+# Not when the first text is linked: a process that is forked meanwhile could never import it.
+import concept_linker.candidates.searching  # noqa: F401
 from concept_linker.annotation import Annotation, Candidate, Mention
 from concept_linker.errors import InputError, SettingsError
 from concept_linker.garbage import no_collection

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +24,24 @@ from concept_linker import Annotation, ConceptLinker, KnowledgeBase
 from concept_linker.garbage import no_collection
 from concept_linker.locks import Lock
 
+ROOT = Path(__file__).resolve().parents[1]
+#: Prints how long the thread that links works, and how long all others do meanwhile.
+TIME_OF_THREADS = """
+import json, os, sys
+from pathlib import Path
+from concept_linker import ConceptLinker
+def ticks():
+    tasks = Path("/proc/self/task").iterdir()
+    stats = {task.name: (task / "stat").read_text().rsplit(")")[-1].split() for task in tasks}
+    return {name: int(stat[11]) + int(stat[12]) for name, stat in stats.items()}
+linker, texts = ConceptLinker.load(), json.load(sys.stdin)
+linker.link(texts[0])
+before = ticks()
+for text in texts:
+    linker.link(text)
+spent = {name: now - before.get(name, 0) for name, now in ticks().items()}
+print(spent.pop(str(os.getpid())), sum(spent.values()))
+"""
 DETECTORS = ["hybrid", "ner", "dictionary"]
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 
@@ -121,6 +142,25 @@ def forked(work: Callable[[], bool], seconds: float) -> int | None:
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     return None
+
+
+def test_one_caption_at_a_time_keeps_to_its_own_thread(open_base: KnowledgeBase) -> None:
+    """Threads of a BLAS that wait for each other made it ten times slower on a busy machine."""
+    if not Path("/proc/self/task").is_dir():
+        pytest.skip("the time that a thread took is read from /proc")
+    variables = {name: value for name, value in os.environ.items() if "THREADS" not in name}
+    done = subprocess.run(
+        [sys.executable, "-c", TIME_OF_THREADS],
+        env={**variables, "PYTHONPATH": str(ROOT)},
+        input=json.dumps([", ".join(captions(open_base, 4, seed)) for seed in range(60)]),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    own, others = map(int, done.stdout.split())
+    assert own > 0
+    assert others == 0
 
 
 @needs_fork
