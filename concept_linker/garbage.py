@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import gc
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from concept_linker.locks import Lock
+from concept_linker.forking import renew_when_forked
 
 __all__ = ["no_collection"]
 
-_lock = Lock()
-#: The thread that has paused the collector, or 0.
-_pausing = 0
+
+class _Pause:
+    """Whether one of our threads has paused the collector, and which."""
+
+    def __init__(self) -> None:
+        self.thread = 0
+        self.lock = threading.Lock()
+        renew_when_forked(self)
+
+    def renew(self) -> None:
+        self.lock = threading.Lock()
+        if self.thread not in (0, threading.get_ident()):  # who would wake it is no more
+            self.thread = 0
+            gc.enable()
+
+
+_pause = _Pause()
 
 
 @contextmanager
@@ -24,28 +37,15 @@ def no_collection() -> Iterator[None]:
     The collector is the process's.  Of several threads the first one pauses it, for itself: were
     the last one to wake it, it might never wake where many threads are busy.
     """
-    global _pausing
-    with _lock:
+    with _pause.lock:
         is_ours = gc.isenabled()
         if is_ours:
-            _pausing = threading.get_ident()
+            _pause.thread = threading.get_ident()
             gc.disable()
     try:
         yield
     finally:
         if is_ours:
-            with _lock:
-                _pausing = 0
+            with _pause.lock:
+                _pause.thread = 0
                 gc.enable()
-
-
-def _wake() -> None:
-    """In a forked child: the thread that would wake the collector may be no more."""
-    global _pausing
-    if _pausing not in (0, threading.get_ident()):
-        _pausing = 0
-        gc.enable()
-
-
-if hasattr(os, "register_at_fork"):  # Windows does not fork
-    os.register_at_fork(after_in_child=_wake)
