@@ -76,7 +76,7 @@ def start(
     given = ["--workers", str(workers), "--json", "--quiet", "--detector", detector, *more]
     return subprocess.Popen(
         [sys.executable, "-m", "concept_linker", "annotate", str(path), "-o", str(out), *given],
-        env={"PYTHONPATH": str(ROOT), **os.environ, "OMP_NUM_THREADS": "1"},
+        env={"PYTHONPATH": str(ROOT), **os.environ},
         stdout=subprocess.PIPE,
         text=True,
         **options,
@@ -210,7 +210,7 @@ def scispacy(python: str, place: Path, count: int) -> tuple[dict[str, Any], bool
     )
     done = subprocess.run(
         [python, f"{ROOT}/benchmarks/peers/pipe_scispacy.py", str(place)],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": ""},
+        env={**os.environ, "PYTHONPATH": ""},
         stdout=subprocess.PIPE,
         text=True,
         check=True,

@@ -54,10 +54,9 @@ def unpack(folder: Path) -> None:
 
 def measure(python: str, runner: str, folder: Path) -> dict[str, Any] | str:
     """The figures of one runner in a process of its own, or why there are none."""
-    one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
     done = subprocess.run(
         ["taskset", "-c", "0", python, f"{ROOT}/benchmarks/peers/{runner}.py", str(folder)],
-        env={**os.environ, **one, "PYTHONPATH": str(ROOT) if runner == "ours" else ""},
+        env={**os.environ, "PYTHONPATH": str(ROOT) if runner == "ours" else ""},
         capture_output=True,
         text=True,
     )

@@ -79,10 +79,9 @@ def write(path: Path, values: list[Any]) -> None:
 
 def measure(python: str, runner: str, folder: Path, documents: list[Any]) -> dict[str, Any] | str:
     """The figures of one runner in a process of its own, or why there are none."""
-    one = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
     done = subprocess.run(
         ["taskset", "-c", "0", python, f"{ROOT}/benchmarks/peers/{runner}.py", str(folder)],
-        env={**os.environ, **one, "PYTHONPATH": str(ROOT) if runner == "find_ours" else ""},
+        env={**os.environ, "PYTHONPATH": str(ROOT) if runner == "find_ours" else ""},
         capture_output=True,
         text=True,
     )

@@ -274,10 +274,9 @@ ROCO = "captions/roco_cc_by.jsonl.gz"
 
 def in_own_process(name: str) -> dict[str, Any] | str:
     """The figures of one detector on one core, or why there are none."""
-    one = {f"{part}_NUM_THREADS": "1" for part in ("OMP", "OPENBLAS", "MKL", "NUMBA")}
     done = subprocess.run(
         ["taskset", "-c", "0", sys.executable, __file__, "--measure", name],
-        env={**os.environ, **one, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )

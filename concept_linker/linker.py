@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -12,13 +13,15 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+# Not when the first text is linked: a process that is forked meanwhile could never import it.
+import concept_linker.candidates.searching  # noqa: F401
 from concept_linker.annotation import Annotation, Candidate, Mention
 from concept_linker.errors import InputError, SettingsError
 from concept_linker.finding import Found, MentionFinder
+from concept_linker.forking import renew_when_forked
 from concept_linker.garbage import no_collection
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
-from concept_linker.locks import Lock
 from concept_linker.mentions.choosing import open_detector
 from concept_linker.mentions.detector import READ_TOGETHER, GroupsOf, MentionDetector, Span
 from concept_linker.mentions.negation import negated
@@ -403,17 +406,25 @@ def _checked_span(span: Any, text: str) -> Span:
     return Span(int(start), int(end))
 
 
-_loading = Lock()
+class _Default:
+    """The linker of :func:`link`, loaded once, though several threads ask."""
+
+    def __init__(self) -> None:
+        self._linker: ConceptLinker | None = None
+        self.renew()
+        renew_when_forked(self)
+
+    def renew(self) -> None:
+        self._lock = threading.Lock()
+
+    def linker(self) -> ConceptLinker:
+        with self._lock:
+            if self._linker is None:
+                self._linker = ConceptLinker.load()
+            return self._linker
 
 
-@lru_cache(maxsize=1)
-def _loaded() -> ConceptLinker:
-    return ConceptLinker.load()
-
-
-def _default() -> ConceptLinker:
-    with _loading:  # once, though several threads ask
-        return _loaded()
+_default = _Default()
 
 
 def link(text: str) -> Annotation:
@@ -424,4 +435,4 @@ def link(text: str) -> Annotation:
     Raises:
         InputError: ``text`` is no string.
     """
-    return _default().link(text)
+    return _default.linker().link(text)

@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
+import gc
+import json
+import os
 import random
+import signal
+import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 import concept_linker
 import concept_linker.linker as linker_module
 from concept_linker import Annotation, ConceptLinker, KnowledgeBase
+from concept_linker.garbage import no_collection
 
+ROOT = Path(__file__).resolve().parents[1]
+#: Prints how long the thread that links works, and how long all others do meanwhile.
+TIME_OF_THREADS = """
+import json, os, sys
+from pathlib import Path
+from concept_linker import ConceptLinker
+def ticks():
+    tasks = Path("/proc/self/task").iterdir()
+    stats = {task.name: (task / "stat").read_text().rsplit(")")[-1].split() for task in tasks}
+    return {name: int(stat[11]) + int(stat[12]) for name, stat in stats.items()}
+linker, texts = ConceptLinker.load(), json.load(sys.stdin)
+linker.link(texts[0])
+before = ticks()
+for text in texts:
+    linker.link(text)
+spent = {name: now - before.get(name, 0) for name, now in ticks().items()}
+print(spent.pop(str(os.getpid())), sum(spent.values()))
+"""
 DETECTORS = ["hybrid", "ner", "dictionary"]
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 
 
 def captions(kb: KnowledgeBase, count: int, seed: int) -> list[str]:
@@ -85,8 +114,122 @@ def test_the_short_way_in_loads_once(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = []
     load = ConceptLinker.load
     monkeypatch.setattr(ConceptLinker, "load", lambda: loaded.append(load()) or loaded[-1])
-    linker_module._loaded.cache_clear()
+    monkeypatch.setattr(linker_module, "_default", linker_module._Default())
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(concept_linker.link, ["a lesion"] * 8))) == 1
     assert len(loaded) == 1
-    linker_module._loaded.cache_clear()
+
+
+def forked(work: Callable[[], bool], seconds: float) -> int | None:
+    """What a forked child ends with: 0 where the work tells ``True``; ``None`` if it hangs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # newer Pythons warn of threads
+        child = os.fork()
+    if child == 0:
+        good = False
+        try:
+            good = work()
+        finally:
+            os._exit(not good)
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return status
+        time.sleep(0.01)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
+
+
+def test_one_caption_at_a_time_keeps_to_its_own_thread(open_base: KnowledgeBase) -> None:
+    """Threads of a BLAS that wait for each other made it ten times slower on a busy machine."""
+    if not Path("/proc/self/task").is_dir():
+        pytest.skip("the time that a thread took is read from /proc")
+    variables = {name: value for name, value in os.environ.items() if "THREADS" not in name}
+    done = subprocess.run(
+        [sys.executable, "-c", TIME_OF_THREADS],
+        env={**variables, "PYTHONPATH": str(ROOT)},
+        input=json.dumps([", ".join(captions(open_base, 4, seed)) for seed in range(60)]),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    own, others = map(int, done.stdout.split())
+    assert own > 0
+    assert others == 0
+
+
+@needs_fork
+@pytest.mark.usefixtures("restless")
+@pytest.mark.parametrize("detector", DETECTORS)
+def test_a_process_is_forked_while_threads_link(open_base: KnowledgeBase, detector: str) -> None:
+    asked = captions(open_base, 5, seed=1)
+    alone = list(ConceptLinker.load(open_base, detector=detector).link_many(asked))
+    shared = ConceptLinker.load(open_base, detector=detector)
+    enough = threading.Event()
+
+    def keep_linking(seed: int) -> None:
+        while not enough.is_set():
+            list(shared.link_many(captions(open_base, 10, seed)))
+            seed += 4
+
+    def link_what_is_asked() -> bool:
+        return list(shared.link_many(asked)) == alone and gc.isenabled()
+
+    with ThreadPoolExecutor(4) as pool:
+        busy = [pool.submit(keep_linking, seed) for seed in range(4)]
+        try:
+            ends = []
+            for pause in range(8):
+                time.sleep(0.013 * pause)
+                ends.append(forked(link_what_is_asked, seconds=60))
+        finally:
+            enough.set()
+        assert ends == [0] * 8
+        assert [one.result() for one in busy] == [None] * 4
+
+
+@needs_fork
+def test_a_process_is_forked_while_a_thread_holds_everything(open_base: KnowledgeBase) -> None:
+    linker = ConceptLinker.load(open_base)
+    expected = linker.link("a lesion")
+    ranker = linker._ranker
+    locks = [ranker._lock, ranker._pooling._lock, linker._detector._reader.network._lock]
+    taken, enough = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with locks[0], locks[1], locks[2], no_collection():
+            taken.set()
+            enough.wait()
+
+    def work() -> bool:
+        return gc.isenabled() and linker.link("a lesion") == expected and bool(linker.link("zyxw"))
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    taken.wait()
+    assert not gc.isenabled()
+    try:
+        assert forked(work, seconds=20) == 0
+    finally:
+        enough.set()
+        holder.join()
+    assert gc.isenabled()
+
+
+def test_the_collector_is_paused_by_one_thread_for_itself() -> None:
+    with no_collection():
+        assert not gc.isenabled()
+        with no_collection():
+            pass
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        with no_collection():
+            pass
+        assert not gc.isenabled()  # whose wish that was
+    finally:
+        gc.enable()

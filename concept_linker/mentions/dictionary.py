@@ -28,6 +28,8 @@ from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.identity import NameKind
 from concept_linker.mentions.detector import Span
 from concept_linker.mentions.guards import everyday_words, is_shouted, is_worded
+from concept_linker.mentions.matching import closed, find_runs, select_longest
+from concept_linker.mentions.tokens import cut
 
 __all__ = ["DictionaryDetector"]
 
@@ -62,9 +64,6 @@ class DictionaryDetector:
         return self._detect([text])[0]
 
     def _detect(self, texts: list[str]) -> list[list[Span]]:
-        from concept_linker.mentions.matching import closed, find_runs, select_longest
-        from concept_linker.mentions.tokens import cut
-
         tokens = cut(texts)
         found, ends = closed(tokens, find_runs(tokens, self._kb.index.table))
         starts = tokens.starts[found[:, 0]]

@@ -11,6 +11,7 @@ exact in single precision.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from concept_linker.compiling import njit
 from concept_linker.errors import ConceptLinkerError
-from concept_linker.locks import Lock
+from concept_linker.forking import renew_when_forked
 from concept_linker.mentions.gazetteer import Features
 from concept_linker.mentions.ner_words import SLOTS, word_rows
 from concept_linker.mentions.products import packed, product, room
@@ -116,7 +117,12 @@ class Network:
         self.width = self._p["gain"].size
         self.tags = self._p["out_bias"].size
         self._known = _Known(PIECES * self.width)
-        self._lock = Lock()
+        self.renew()
+        renew_when_forked(self)
+
+    def renew(self) -> None:
+        """In a forked child: a lock of its own; what is known is whole."""
+        self._lock = threading.Lock()
 
     @classmethod
     def open(cls, folder: Path) -> Network:

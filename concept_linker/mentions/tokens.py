@@ -107,7 +107,10 @@ def cut(texts: Sequence[str]) -> Tokens:
 
 
 class _Classes:
-    """The classes of all code points, filled in blocks as texts need them."""
+    """The classes of all code points, filled in blocks as texts need them.
+
+    Of threads that need one block each fills it with the same, and none reads it before.
+    """
 
     def __init__(self) -> None:
         self._table = np.zeros(0x110000, np.uint8)

@@ -7,6 +7,7 @@ Where they come from is in :mod:`~concept_linker.ranking.gathering`, what is sai
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -15,9 +16,9 @@ from numpy.typing import NDArray
 
 from concept_linker.candidates.normalise import case_agrees, key
 from concept_linker.compiling import njit
+from concept_linker.forking import renew_when_forked
 from concept_linker.knowledge_base.base import KnowledgeBase, Nearest
 from concept_linker.knowledge_base.identity import NameKind
-from concept_linker.locks import Lock
 from concept_linker.ranking.describing import FEATURES, describe
 from concept_linker.ranking.encoder import Encoder, Meanings
 from concept_linker.ranking.gathering import (
@@ -85,11 +86,12 @@ class Pooling:
         self.base, self.learned = columns(kb, priors, common=None if self.far else _COMMON)
         self._more = MOST_MORE + self.learned.commonest.size
         self._encoder = Encoder._make(map(_plain, encoder))
-        self._lock = Lock()
-        self._begin()
+        self.renew()
+        renew_when_forked(self)
 
-    def _begin(self) -> None:
-        """What compiled code writes into, which is for one thread at a time."""
+    def renew(self) -> None:
+        """Makes what compiled code writes into, and the lock that lets one thread do so."""
+        self._lock = threading.Lock()
         self._meanings = Meanings.empty(len(self.base.key_begins) - 1)
         self._counts = np.zeros(self.learned.totals.size, np.uint32)
 
@@ -117,9 +119,7 @@ class Pooling:
         data, begins = np.frombuffer(b"".join(keyed), np.uint8), np.cumsum([0, *map(len, keyed)])
         word_hashes(data, begins, pools.words)
         agreeing = self._agreeing(strings, near)
-        with self._lock as is_torn:
-            if is_torn:
-                self._begin()
+        with self._lock:
             count = _pool_many(
                 data,
                 begins,

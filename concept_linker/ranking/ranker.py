@@ -12,6 +12,7 @@ right, a logistic function tells by its share and by what speaks for it.
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -22,8 +23,8 @@ from numpy.typing import NDArray
 
 from concept_linker.annotation import Candidate
 from concept_linker.errors import InputError
+from concept_linker.forking import renew_when_forked
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.locks import Lock
 from concept_linker.mentions.detector import GROUPS
 from concept_linker.ranking.company import gathered, passages, seen
 from concept_linker.ranking.context import (
@@ -133,8 +134,13 @@ class Ranker:
         self._kept = 2 * most if self._pooling.far else most
         self._opened: tuple[Any, ...] | None = None
         self._group_of = group_numbers(priors.type_ids, GROUPS)
-        self._lock = Lock()
         self._known = Remembered(0, self._kept)
+        self.renew()
+        renew_when_forked(self)
+
+    def renew(self) -> None:
+        """In a forked child: a lock of its own; what is known is whole."""
+        self._lock = threading.Lock()
 
     @classmethod
     def open(cls, kb: KnowledgeBase, folder: Path, priors: Path, *, most: int) -> Ranker:

@@ -419,7 +419,7 @@ def command(base: Path, source: Path | str, out: Path) -> list[str]:
     ]
 
 
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def start(base: Path, source: Path | str, out: Path, **options: Any) -> subprocess.Popen[bytes]:
