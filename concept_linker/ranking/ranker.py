@@ -42,7 +42,13 @@ from concept_linker.ranking.explaining import Reason, parts, reasons
 from concept_linker.ranking.pool import Pooling
 from concept_linker.ranking.priors import Priors
 from concept_linker.ranking.remembering import Ranked, Remembered
-from concept_linker.ranking.short_forms import EVIDENCE, known_sense, short_form_evidence
+from concept_linker.ranking.short_forms import (
+    EVIDENCE,
+    OF_CONCEPT,
+    is_its_sense,
+    short_form_evidence,
+    told_by_concept,
+)
 from concept_linker.trees import Trees
 
 __all__ = ["BY_STRING", "ENCODER", "IN_ITS_PLACE", "SHORT_FORMS", "Query", "Ranker"]
@@ -253,8 +259,8 @@ class Ranker:
         odds = self._in_its_place.odds(features)
         sure = np.full(len(sizes), np.nan)
         if short_forms:
-            evidence, _ = self._evidence(odds, placed, short_forms)
-            sure[list(short_forms)] = 1.0 / (1.0 + np.exp(-self._short_forms.odds(evidence)))
+            mentions, _, evidence = self._judged(odds, placed, short_forms)
+            sure[mentions] = 1.0 / (1.0 + np.exp(-self._short_forms.odds(evidence)))
         order, scores = np.empty(len(odds), np.int64), np.empty(len(odds))
         conclude(odds, features, sizes, *self._calibration, sure, concepts, order, scores)
         kept = np.minimum(sizes, self._most)
@@ -269,22 +275,23 @@ class Ranker:
         ends = list(itertools.accumulate(kept.tolist(), initial=0))
         return [tuple(found[begin:end]) for begin, end in itertools.pairwise(ends)]
 
-    def _evidence(
+    def _judged(
         self, odds: NDArray[np.float64], placed: _Placed, short_forms: Mapping[int, str]
-    ) -> tuple[NDArray[np.float32], list[str | None]]:
-        """What is known of the best candidate of each short form, and its id, if it has one."""
+    ) -> tuple[list[int], list[str], NDArray[np.float32]]:
+        """Of the short forms whose best candidate is to be judged: mention, concept, evidence."""
         evidence = np.zeros((len(placed.sizes), len(EVIDENCE)), np.float32)
         best = np.empty(len(placed.sizes), np.int64)
         temperature = self._calibration.temperature
         short_form_evidence(odds, placed.features, placed.sizes, temperature, best, evidence)
-        ids: list[str | None] = []
+        mentions, ids = [], []
         for mention, string in short_forms.items():
-            concept_id = None
             if best[mention] >= 0:
-                concept_id, name, _ = self._kb.head(int(placed.concepts[best[mention]]))
-                evidence[mention, -1] = known_sense(string, name)
-            ids.append(concept_id)
-        return evidence[list(short_forms)], ids
+                head = self._kb.head(int(placed.concepts[best[mention]]))
+                if not is_its_sense(string, head[1]):
+                    evidence[mention, -OF_CONCEPT:] = told_by_concept(string, *head)
+                    mentions.append(mention)
+                    ids.append(head[0])
+        return mentions, ids, evidence[mentions]
 
     def short_form_cases(
         self, queries: Sequence[Query]
@@ -292,18 +299,18 @@ class Ranker:
         """For each query that is a short form its best concept and what is known of it.
 
         That is what the trees that judge short forms learn from; ``None`` for other queries, and
-        for those without candidates.
+        for those that need no judge.
         """
         known, numbers = self._learn([query.string for query in queries])
         asked = known.is_short[numbers]
         placed = self._placed(known, queries, numbers, asked)
-        strings = [query.string for query in itertools.compress(queries, asked.tolist())]
+        short_forms = itertools.compress((query.string for query in queries), asked.tolist())
         odds = self._in_its_place.odds(placed.features)
-        judged = zip(*self._evidence(odds, placed, dict(enumerate(strings))), strict=True)
         found: list[tuple[str, NDArray[np.float32]] | None] = [None] * len(queries)
-        for at, (row, concept_id) in zip(np.flatnonzero(asked).tolist(), judged, strict=True):
-            if concept_id is not None:
-                found[at] = concept_id, row
+        places = np.flatnonzero(asked).tolist()
+        judged = self._judged(odds, placed, dict(enumerate(short_forms)))
+        for mention, concept_id, row in zip(*judged, strict=True):
+            found[places[mention]] = concept_id, row
         return found
 
     def _placed(

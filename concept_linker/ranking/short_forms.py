@@ -10,49 +10,82 @@ semantic groups the place allows.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
-from concept_linker.candidates.normalise import is_symbol
 from concept_linker.compiling import njit
+from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
 from concept_linker.mentions.short_forms import disagrees, is_known
 from concept_linker.ranking.context import IN_PLACE
 
-__all__ = ["EVIDENCE", "is_short_form", "known_sense", "short_form_evidence"]
+__all__ = [
+    "EVIDENCE",
+    "OF_CONCEPT",
+    "is_its_sense",
+    "is_short_form",
+    "short_form_evidence",
+    "told_by_concept",
+]
 
-#: What is known of the best candidate: what the second stage sees of it and says of it, and whether
-#: it is what the short form is known to stand for (1), or is not (-1).
-EVIDENCE = (*IN_PLACE, "place_number", "place_share", "candidates_in_place", "known_sense")
+#: What is known of the best candidate: what the second stage sees of it and says of it, whether it
+#: is not what the short form is known to stand for, and what kind of concept it is.
+EVIDENCE = (
+    *IN_PLACE, "place_number", "place_share", "candidates_in_place",
+    "other_sense", "has_cui", "of_mesh", "is_gene", "is_disorder",
+)  # fmt: skip
+#: How many of these, the last, its concept tells.
+OF_CONCEPT = 5
 
-_WRITTEN = re.compile(r"\w[\w/-]{1,5}")
+# Capitals, with a small letter of a plural or a name ("LCx"); a vertebra or lead; "3D".  Other
+# symbols with small letters or digits in them (mRNA, p53) mean what they say.
+_WRITTEN = re.compile(r"[A-Z][A-Z/-]{0,4}[A-Z][a-z]?|[A-Z][-–]?\d{1,2}|\d-?D")
 _SEEN = len(IN_PLACE)
 
 
 def is_short_form(string: str) -> bool:
     """Whether a string looks like a short form, so that its letters say little.
 
-    >>> [is_short_form(string) for string in ("CTPA", "LCx", "SNPs", "lesion", "Ca(2+)", "L")]
-    [True, True, True, False, False, False]
+    >>> [is_short_form(string) for string in ("CTPA", "LCx", "SNPs", "L3", "lesion", "p53", "IL-6")]
+    [True, True, True, True, False, False, False]
     """
-    return _WRITTEN.fullmatch(string) is not None and is_symbol(string)
+    return _WRITTEN.fullmatch(string) is not None
 
 
-def known_sense(string: str, name: str) -> float:
-    """Whether a concept is what a short form is known to stand for: 1 if so, -1 if not, else 0.
+def is_its_sense(string: str, name: str) -> bool:
+    """Whether a concept is what a short form nearly always stands for: it needs no other judge.
 
-    >>> known_sense("CTPA", "cataract 6 multiple types"), known_sense("TEE", "Echocardiography")
-    (-1.0, 1.0)
-    >>> known_sense("ABC", "anything")
-    0.0
+    >>> is_its_sense("TEE", "Transesophageal Echocardiography"), is_its_sense("CTPA", "cataract 6")
+    (True, False)
     """
-    if not is_known(string):
-        return 0.0
-    return -1.0 if disagrees(string, name) else 1.0
+    return is_known(string) and not _means_other(string, name)
+
+
+def _means_other(string: str, name: str) -> bool:
+    return disagrees(string, name) and name.casefold() != string.casefold()
+
+
+def told_by_concept(
+    string: str, concept_id: str, name: str, semantic_types: Sequence[str]
+) -> tuple[float, ...]:
+    """The last :data:`OF_CONCEPT` columns of the evidence: what the concept itself tells.
+
+    >>> told_by_concept("CTPA", "MONDO:0007288", "cataract 6 multiple types", ["T047"])
+    (1.0, 0.0, 0.0, 0.0, 1.0)
+    """
+    groups = {SEMANTIC_TYPES[one].group for one in semantic_types if one in SEMANTIC_TYPES}
+    return (
+        float(_means_other(string, name)),
+        float(":" not in concept_id),
+        float(concept_id.startswith("MESH:")),
+        float(concept_id.startswith("HGNC:") or "GENE" in groups),
+        float("DISO" in groups),
+    )
 
 
 @njit(cache=True, nogil=True)
 def short_form_evidence(numbers, features, sizes, temperature, best, out):  # type: ignore[no-untyped-def]
-    """Fills in :data:`EVIDENCE` of the best candidate of each mention, but for the last column.
+    """Fills in :data:`EVIDENCE` of the best candidate of each mention, but for the last columns.
 
     Args:
         numbers: what the trees of the second stage say, one mention after the other.
