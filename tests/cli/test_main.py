@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -163,28 +163,21 @@ def test_a_full_disk_and_a_reader_that_is_gone(base: Path) -> None:
         assert (done.stdout.strip(), done.stderr) == (status, error)
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
 def test_interrupted(tmp_path: Path) -> None:
-    pipe = tmp_path / "source.jsonl"
-    os.mkfifo(pipe)
-    command = [
-        *COMMAND,
-        "kb",
-        "build",
-        "-q",
-        "--source",
-        f"jsonl={pipe}",
-        "-o",
-        str(tmp_path / "kb"),
-    ]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-    with process, pipe.open("wb"):  # the pipe opens as soon as the command reads from it
+    source, bad = tmp_path / "source.jsonl", tmp_path / "kb.quarantine.jsonl"
+    concept = '{{"concept_id": "X:{}", "canonical_name": "lesion"}}\n'
+    source.write_text("bad\n" + "".join(map(concept.format, range(300_000))))
+    options = ["-q", "--skip-bad", "--source", f"jsonl={source}", "-o", str(tmp_path / "kb")]
+    command = [*COMMAND, "kb", "build", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while not bad.exists() and process.poll() is None:  # it is there once the build reads
+            time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         out, errors = process.communicate()
     assert process.returncode == 130
     assert out == b""
     assert errors == b"concept-linker: interrupted\n"
-    assert list(tmp_path.iterdir()) == [pipe]
+    assert sorted(tmp_path.iterdir()) == [bad, source]
 
 
 def test_no_socket_is_opened(tmp_path: Path, jsonl: Path) -> None:
