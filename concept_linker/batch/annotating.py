@@ -39,6 +39,12 @@ QUARANTINE: Final = "quarantine"
 #: Where they begin depends on their places alone.
 _BATCH: Final = 256
 _CHARACTERS: Final = 1 << 17
+#: What is linked before the first caption.  Code is compiled at its first use, which on a busy
+#: machine takes minutes that shall count against no caption.
+_WARMING: Final = (
+    "MRI of squamous cell carcinoma (SCC) in the left lung, 5 mm; no effusion. SCC is large.",
+    "A lesion of the βλ hippocampus, " * 50,
+)
 #: Where the linker raises for each of so many captions that are linked together, it is no matter of
 #: captions.
 _ALL_FAIL: Final = 10
@@ -132,6 +138,7 @@ class Shards:
         self._tokenizer = WordPiece.load(job.tokenizer) if job.tokenizer else None
         self._files = ShardFiles(job, self._tokenizer)
         self._watch = Watch(job.timeout)
+        _linked(self._linker, _WARMING)
 
     def annotate(
         self,

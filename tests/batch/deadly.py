@@ -37,6 +37,7 @@ class Deadly:
     def __init__(self, choice: DeadlyChoice) -> None:
         self.kb = SimpleNamespace(path=Path(choice.kb))
         self._choice = choice
+        self._compiling = choice.compiling
 
     @property
     def settings(self) -> Any:
@@ -46,6 +47,8 @@ class Deadly:
 
     def link_many(self, texts: Iterable[str], **_: Any) -> Iterator[Annotation]:
         texts = list(texts)
+        time.sleep(self._compiling)
+        self._compiling = 0.0
         time.sleep(self._choice.seconds * len(texts))
         for text in texts:
             if "WRONG" in text:
@@ -86,6 +89,7 @@ class DeadlyChoice(LinkerChoice):
 
     scratch: Path = Path()
     seconds: float = 5e-4
+    compiling: float = 0.0
 
     def load(self, *, quiet: bool = True) -> Any:
         return Deadly(self)

@@ -98,14 +98,15 @@ def test_actors_that_are_killed_lose_nothing(
     assert shards_in(tmp_path / "ray") == shards_in(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("text", ["POISON", "ENDLESS LOOP"])
 def test_a_row_that_kills_actors_is_found(
-    cluster: None, annotate: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cluster: None, annotate: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     monkeypatch.setattr(running, "LinkerChoice", DeadlyChoice)
     rows = captions(200)
-    rows[120]["caption"] = "POISON"
+    rows[120]["caption"] = text
     path = write_lines(tmp_path / "a.jsonl", rows)
-    summary = annotate(path, tmp_path / "out", engine="ray", workers=2)
+    summary = annotate(path, tmp_path / "out", engine="ray", workers=2, timeout=1)
     assert (summary.captions, summary.bad) == (199, 1)
     assert [row["line"] for row in set_aside(tmp_path / "out")] == [121]
 

@@ -212,17 +212,15 @@ def test_a_caption_that_never_ends_costs_itself_alone(annotate: Any, tmp_path: P
     for place, where in endless.items():
         rows[place]["caption"] = f"ENDLESS {where}"
     path = write_lines(tmp_path / "a.jsonl", rows)
-    began = time.monotonic()
-    summary = annotate(path, tmp_path / "out", workers=2, shard_size=100, timeout=0.5)
-    assert time.monotonic() - began < 60
+    summary = annotate(path, tmp_path / "out", workers=2, shard_size=100, timeout=1)
     assert (summary.captions, summary.bad) == (147, 3)
     assert [(row["line"], row["problem"]) for row in set_aside(tmp_path / "out")] == [
-        (place + 1, "caption: takes more than 0.5 s (timeout)") for place in endless
+        (place + 1, "caption: takes more than 1 s (timeout)") for place in endless
     ]
     assert [row["image"] for row in records_in(tmp_path / "out")] == [
         f"{n}.jpg" for n in range(150) if n not in endless
     ]
-    again = annotate(path, tmp_path / "again", workers=1, shard_size=100, timeout=0.5)
+    again = annotate(path, tmp_path / "again", workers=1, shard_size=100, timeout=1)
     assert (again.captions, again.bad) == (147, 3)
     assert shards_in(tmp_path / "again") == shards_in(tmp_path / "out")
 
@@ -234,6 +232,15 @@ def test_many_captions_together_have_more_time_than_one(annotate: Any, tmp_path:
         patch.setattr(running, "LinkerChoice", slow)
         summary = annotate(path, tmp_path / "out", workers=1, shard_size=400, timeout=0.5)
     assert (summary.captions, summary.bad, summary.died) == (400, 0, 1)
+
+
+def test_what_is_done_only_once_counts_against_no_caption(
+    annotate: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "LinkerChoice", partial(DeadlyChoice, compiling=1.5))
+    path = write_lines(tmp_path / "a.jsonl", captions(10))
+    summary = annotate(path, tmp_path / "out", workers=1, timeout=1)
+    assert (summary.captions, summary.died) == (10, 0)
 
 
 def test_a_caption_that_is_too_long_is_not_linked(annotate: Any, tmp_path: Path) -> None:

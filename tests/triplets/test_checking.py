@@ -143,6 +143,14 @@ def test_the_profile_s_limits(records: list[dict[str, Any]]) -> None:
     assert [breach.key for breach in found] == [f"{S}.umls_similarity", f"{S}.end_char"]
 
 
+def test_an_empty_image_is_right_only_where_there_are_none(records: list[dict[str, Any]]) -> None:
+    without = {**records[0], "image": ""}
+    assert [breach.key for breach in Checker().breaches(without)] == ["image"]
+    assert Checker(Rules(images=False)).breaches(without) == []
+    outside = {**records[0], "image": "../a.jpg"}
+    assert [one.key for one in Checker(Rules(images=False)).breaches(outside)] == ["image"]
+
+
 def test_tokens_by_the_vocabulary(records: list[dict[str, Any]], wordpiece: WordPiece) -> None:
     rules = Rules(wordpiece=wordpiece)
     record = records[1]
