@@ -8,7 +8,9 @@ the right atrium.
 
 from __future__ import annotations
 
+import itertools
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
@@ -148,17 +150,17 @@ def _with_long_forms(passage: Passage, spans: Sequence[Span]) -> list[Found]:
 
 def _short_forms(passage: Passage, spans: Sequence[Span]) -> list[Span]:
     """The short forms that no span touches, where the long form was found to be a mention."""
-    taken = bytearray(len(passage.text))
-    for span in spans:
-        taken[span.start : span.end] = b"\1" * (span.end - span.start)
+    ordered = sorted(spans)
+    ends = list(itertools.accumulate((span.end for span in ordered), max))
+
+    def touching(begin: int, stop: int) -> Span | None:
+        number = bisect_right(ends, begin)
+        return ordered[number] if number < len(ends) and ordered[number].start < stop else None
+
     found = []
     for definition in passage.definitions:
-        begin, stop = definition.long_start, definition.long_end
-        meant = next((one for one in spans if one.start < stop and one.end > begin), None)
-        if meant is None:
-            continue
-        for first, last in definition.occurrences:
-            if not any(taken[first:last]):
-                found.append(meant._replace(start=first, end=last))
-                taken[first:last] = b"\1" * (last - first)
+        long = touching(definition.long_start, definition.long_end)
+        if long is not None:
+            free = (place for place in definition.occurrences if touching(*place) is None)
+            found += [long._replace(start=first, end=last) for first, last in free]
     return found
