@@ -23,6 +23,8 @@ MUST_HAVE = (
     "concept_linker/models/ranker/weights/by_string/trees_roots.npy",
     "concept_linker/models/mention_ner/weights/network.npy",
     "concept_linker/models/dictionary/everyday.txt",
+    "concept_linker/models/dictionary/words.txt",
+    "concept_linker/models/ranker/weights/short_forms/trees_roots.npy",
     "concept_linker/viewing/static/browser/page.html",
 )
 #: The vocabularies that names may come from; all are open.
