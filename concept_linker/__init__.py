@@ -24,7 +24,8 @@ from concept_linker.errors import (
 if TYPE_CHECKING:
     from concept_linker.batch.running import annotate
     from concept_linker.knowledge_base.base import Concept, KnowledgeBase
-    from concept_linker.linker import ConceptLinker, LinkerSettings, link
+    from concept_linker.linker import ConceptLinker, link
+    from concept_linker.settings import LinkerSettings
 
 __version__ = "0.1.0"
 
@@ -49,7 +50,7 @@ _HOMES = {
     "Concept": "concept_linker.knowledge_base.base",
     "ConceptLinker": "concept_linker.linker",
     "KnowledgeBase": "concept_linker.knowledge_base.base",
-    "LinkerSettings": "concept_linker.linker",
+    "LinkerSettings": "concept_linker.settings",
     "annotate": "concept_linker.batch.running",
     "link": "concept_linker.linker",
 }

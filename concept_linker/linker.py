@@ -9,9 +9,7 @@ from dataclasses import replace
 from functools import lru_cache
 from operator import itemgetter
 from os import PathLike
-from typing import Annotated, Any
-
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from typing import Any
 
 # Not when the first text is linked: a process that is forked meanwhile could never import it.
 import concept_linker.candidates.searching  # noqa: F401
@@ -23,46 +21,29 @@ from concept_linker.garbage import no_collection
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
 from concept_linker.mentions.choosing import open_detector
-from concept_linker.mentions.detector import READ_TOGETHER, GroupsOf, MentionDetector, Span
+from concept_linker.mentions.detector import READ_TOGETHER, GroupsOf, MentionDetector
 from concept_linker.mentions.negation import negated
 from concept_linker.mentions.numerals import other_numerals
-from concept_linker.passages import Caption, Passage, read_caption, together
+from concept_linker.passages import (
+    Caption,
+    Passage,
+    not_a_text,
+    read_caption,
+    read_given,
+    together,
+)
 from concept_linker.ranking.explaining import Explanation
 from concept_linker.ranking.priors import PRIORS
 from concept_linker.ranking.ranker import Query, Ranker
 from concept_linker.ranking.surroundings import beside
 from concept_linker.resources import model_path
+from concept_linker.settings import LinkerSettings, checked_settings
 
-__all__ = ["ConceptLinker", "LinkerSettings", "link"]
+__all__ = ["ConceptLinker", "link"]
 
 
 # A name inside a mention that has no concept is taken from this score on.
 _SURE_INSIDE = 0.5
-
-
-class LinkerSettings(BaseModel):
-    """What can be set.
-
-    Args:
-        k: how many candidates a mention keeps.
-        threshold: the least similarity of a candidate.
-        min_score: the least score of ``best``; below it a mention has none (NIL).
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    k: Annotated[int, Field(ge=1, le=1000)] = 10
-    threshold: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
-    min_score: Annotated[float, Field(ge=0.0, le=1.0)] = 0.38
-
-    @classmethod
-    def told(cls) -> str:
-        """What can be set, with the defaults.
-
-        >>> LinkerSettings.told()
-        'k (10), threshold (0.0), min_score (0.38)'
-        """
-        return ", ".join(f"{name} ({one.default})" for name, one in cls.model_fields.items())
 
 
 class ConceptLinker:
@@ -109,21 +90,13 @@ class ConceptLinker:
                 model, a spaCy ``Language``, or anything that keeps to
                 :class:`~concept_linker.mentions.detector.MentionDetector`.
             quiet: no progress bar where the open base's index must first be derived.
-            settings: see :class:`LinkerSettings`.
+            settings: see :class:`~concept_linker.settings.LinkerSettings`.
 
         Raises:
             KnowledgeBaseError: the base cannot be opened.
             SettingsError: a setting or detector that does not exist.
         """
-        try:
-            checked = LinkerSettings(**settings)
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = ".".join(map(str, first["loc"]))
-            problem = f"setting {name!r} is {first['input']!r}: {first['msg']}"
-            if first["type"] == "extra_forbidden":
-                problem = f"setting {name!r} does not exist"
-            raise SettingsError(f"{problem}; there are {LinkerSettings.told()}") from None
+        checked = checked_settings(settings)
         if not isinstance(kb, KnowledgeBase):
             kb = KnowledgeBase.open(kb, quiet=quiet)
         taught = kb.path / PRIORS
@@ -166,7 +139,7 @@ class ConceptLinker:
         def good() -> Iterator[str]:
             for number, text in enumerate(texts):
                 if not isinstance(text, str):
-                    bad.append(_no_text(text, number))
+                    bad.append(not_a_text(text, number))
                     return
                 yield text
 
@@ -202,7 +175,7 @@ class ConceptLinker:
         """
         stream = iter(documents)
         while batch := list(itertools.islice(stream, 64)):
-            yield from self._link([_given(text, spans) for text, spans in batch])
+            yield from self._link([read_given(text, spans) for text, spans in batch])
 
     def explain(self, text: str) -> list[Explanation]:
         """Why each mention of a text has its concept: what puts the best candidate before the next.
@@ -212,8 +185,6 @@ class ConceptLinker:
         Raises:
             InputError: ``text`` is no string.
         """
-        if not isinstance(text, str):
-            raise InputError(_no_text(text))
         passages = read_caption(text).passages
         found, groups = self._finder.find(passages)
         queries = self._queries(passages, found, groups)
@@ -361,15 +332,6 @@ def _with_inner(mentions: Sequence[Mention], retried: Sequence[Mention]) -> list
     return kept
 
 
-def _given(text: Any, spans: Any) -> Caption:
-    if not isinstance(text, str):
-        raise InputError(_no_text(text))
-    if not isinstance(spans, Iterable):
-        raise InputError(f"spans are {type(spans).__name__}, wanted (start, end) pairs")
-    checked = [_checked_span(span, text) for span in spans]
-    return read_caption(text, tuple((span.start, span.end) for span in checked))
-
-
 def _as_found(candidate: Candidate, chance: float) -> Candidate:
     """A candidate of a mention that is one with some probability: both must be right."""
     concept_id, name, alias, similarity, score, types = candidate
@@ -382,28 +344,6 @@ def _group(best: Candidate | None) -> str:
         if type_id in SEMANTIC_TYPES:
             return SEMANTIC_TYPES[type_id].group
     return ""
-
-
-def _no_text(given: object, number: int | None = None) -> str:
-    which = "text" if number is None else f"text number {number}"
-    shown = repr(given)
-    if len(shown) > 40:
-        shown = shown[:40] + "…"
-    hint = "; decode bytes first" if isinstance(given, bytes | bytearray) else ""
-    return f"{which} is {shown} ({type(given).__name__}), wanted str{hint}"
-
-
-def _checked_span(span: Any, text: str) -> Span:
-    try:
-        start, end = span
-        inside = 0 <= start < end <= len(text)
-    except (TypeError, ValueError):
-        raise InputError(f"span {span!r}, wanted (start, end)") from None
-    if not inside or isinstance(start, float) or isinstance(end, float):
-        raise InputError(
-            f"span {span!r}: wanted 0 <= start < end <= {len(text)}, the text's length"
-        )
-    return Span(int(start), int(end))
 
 
 class _Default:

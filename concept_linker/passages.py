@@ -10,13 +10,14 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
+from concept_linker.errors import InputError
 from concept_linker.mentions.abbreviations import Definition, find_abbreviations
 from concept_linker.mentions.detector import READ_TOGETHER
 from concept_linker.mentions.plain_text import PlainText, plain_text
 
-__all__ = ["Caption", "Passage", "read_caption", "together"]
+__all__ = ["Caption", "Passage", "not_a_text", "read_caption", "read_given", "together"]
 
 #: The most characters of a passage, but for given spans that are longer.
 LONGEST_PASSAGE = 8_000
@@ -77,7 +78,12 @@ def read_caption(text: str, given: tuple[tuple[int, int], ...] | None = None) ->
     Args:
         text: the text.
         given: the spans that are to be linked, if they are known; they may overlap.
+
+    Raises:
+        InputError: ``text`` is no string.
     """
+    if not isinstance(text, str):
+        raise InputError(not_a_text(text))
     plain = plain_text(text)
     spans = [plain.from_given(*span) for span in given or ()]
     definitions = tuple(
@@ -110,6 +116,51 @@ def read_caption(text: str, given: tuple[tuple[int, int], ...] | None = None) ->
         for (begin, end), some in zip(pairwise(cuts), own, strict=True)
     )
     return Caption(text, tuple(passages), given)
+
+
+def read_given(text: str, spans: Iterable[tuple[int, int]]) -> Caption:
+    """Reads a text whose mentions are given.
+
+    Args:
+        text: the text.
+        spans: start and end of each mention.
+
+    Raises:
+        InputError: ``text`` is no string, or a span is empty or not inside it.
+    """
+    if not isinstance(text, str):
+        raise InputError(not_a_text(text))
+    if not isinstance(spans, Iterable):
+        raise InputError(f"spans are {type(spans).__name__}, wanted (start, end) pairs")
+    return read_caption(text, tuple(_checked_span(span, text) for span in spans))
+
+
+def not_a_text(given: object, number: int | None = None) -> str:
+    """What is wrong with something that is no text.
+
+    Args:
+        given: what was given.
+        number: which of many it is.
+    """
+    which = "text" if number is None else f"text number {number}"
+    shown = repr(given)
+    if len(shown) > 40:
+        shown = shown[:40] + "…"
+    hint = "; decode bytes first" if isinstance(given, bytes | bytearray) else ""
+    return f"{which} is {shown} ({type(given).__name__}), wanted str{hint}"
+
+
+def _checked_span(span: Any, text: str) -> tuple[int, int]:
+    try:
+        start, end = span
+        inside = 0 <= start < end <= len(text)
+    except (TypeError, ValueError):
+        raise InputError(f"span {span!r}, wanted (start, end)") from None
+    if not inside or isinstance(start, float) or isinstance(end, float):
+        raise InputError(
+            f"span {span!r}: wanted 0 <= start < end <= {len(text)}, the text's length"
+        )
+    return int(start), int(end)
 
 
 class _Own(NamedTuple):

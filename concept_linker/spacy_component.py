@@ -104,7 +104,7 @@ def make_component(
         suffix: is hung on the names of all that is written, so that a second component does not
             write over the first: ``"hpo"`` makes ``ent._.kb_ents_hpo`` and
             ``doc.spans["concepts_hpo"]``.  With a suffix, entities are left as they are.
-        settings: see :class:`~concept_linker.linker.LinkerSettings`.
+        settings: see :class:`~concept_linker.settings.LinkerSettings`.
         scorer: what ``nlp.evaluate`` calls.
 
     Raises:

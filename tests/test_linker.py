@@ -19,9 +19,9 @@ from concept_linker import (
     KnowledgeBase,
     SettingsError,
 )
-from concept_linker.linker import LinkerSettings
 from concept_linker.mentions.choosing import open_detector
 from concept_linker.mentions.detector import Span
+from concept_linker.settings import LinkerSettings
 
 CAPTION = "Axial T2-weighted MRI shows a hyperintense lesion in the left hippocampus."
 

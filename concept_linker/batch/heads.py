@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from concept_linker.errors import SourceError
+from concept_linker.triplets.containers import foreign
 from concept_linker.triplets.lines import Line, lines
 
 __all__ = ["TO_UTF8", "Kind", "kind_of_head", "separator_of"]
@@ -23,38 +24,7 @@ _LOOKED_AT: Final = 10
 _BOM: Final = b"\xef\xbb\xbf"
 _SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _QUOTED: Final = re.compile(r'"[^"]*"')
-_UNPACK: Final = "unpack it, or pack it with gzip or zstd"
-_SAVE: Final = "save it as CSV in UTF-8"
 _ONE_A_LINE: Final = "wanted JSON Lines, an object a line; convert it with: jq -c"
-#: First bytes, what they are of, and what to do.
-_FOREIGN: Final = (
-    (b"PK\x03\x04", "a zip archive or an Excel workbook", f"unpack it, or {_SAVE}"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", _SAVE),
-    (b"BZh", "bzip2", _UNPACK),
-    (b"\xfd7zXZ", "xz", _UNPACK),
-    (b"7z\xbc\xaf", "a 7-Zip archive", _UNPACK),
-    (b"Rar!", "a RAR archive", _UNPACK),
-    (b"\x1f\x8b", "a file packed twice", "unpack it once"),
-    (b"\x28\xb5\x2f\xfd", "a file packed twice", "unpack it once"),
-    (b"PAR1", "a packed Parquet file", "unpack it"),
-    (b"ARROW1", "an Arrow file", "write it as Parquet"),
-    (b"ORC", "an ORC file", "write it as Parquet"),
-    (b"SQLite format 3", "an SQLite database", _SAVE),
-    (b"\x89HDF", "an HDF5 file", "write it as Parquet"),
-    (b"\x93NUMPY", "a NumPy array", "write it as Parquet"),
-    (b"\x80\x03", "a pickle, which is never opened", "write it as Parquet"),
-    (b"\x80\x04", "a pickle, which is never opened", "write it as Parquet"),
-    (b"\x80\x05", "a pickle, which is never opened", "write it as Parquet"),
-    (b"%PDF", "a PDF", _SAVE),
-    (b"<?xml", "XML", _SAVE),
-    (b"<!DOCTYPE", "HTML or XML", _SAVE),
-    (b"<html", "HTML", _SAVE),
-    (b"\xff\xfe\x00\x00", "UTF-32", "convert it with: iconv -f UTF-32 -t UTF-8 FILE > NEW"),
-    (b"\x00\x00\xfe\xff", "UTF-32", "convert it with: iconv -f UTF-32 -t UTF-8 FILE > NEW"),
-    (b"\xff\xfe", "UTF-16", "convert it with: iconv -f UTF-16 -t UTF-8 FILE > NEW"),
-    (b"\xfe\xff", "UTF-16", "convert it with: iconv -f UTF-16 -t UTF-8 FILE > NEW"),
-)
-_TAR: Final = slice(257, 262)
 
 
 def kind_of_head(path: Path, name: str, named: Kind | None) -> Kind:
@@ -71,11 +41,8 @@ def kind_of_head(path: Path, name: str, named: Kind | None) -> Kind:
     """
     head = list(itertools.islice(lines(path), _LOOKED_AT))
     data = head[0].data if head else b""
-    for magic, what, advice in _FOREIGN:
-        if data.startswith(magic):
-            raise SourceError(name, f"looks like {what}; {advice}")
-    if data[_TAR] == b"ustar":
-        raise SourceError(name, f"looks like a tar archive; {_UNPACK}")
+    if told := foreign(data):
+        raise SourceError(name, told)
     if b"\x00" in data:
         raise SourceError(name, "looks like UTF-16 or no text, wanted text in UTF-8")
     texts = [line.data.removeprefix(_BOM).strip() for line in head]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from concept_linker.cli.console import counted, note, print_json
-from concept_linker.cli.options import KB, one_of
+from concept_linker.cli.options import KB, NegatedOption, ProfileOption, one_of
 from concept_linker.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -89,23 +89,8 @@ def annotate(
             help="'full' or 'minimised' records.",
         ),
     ] = "full",
-    like: Annotated[
-        str,
-        typer.Option(
-            metavar="PROFILE",
-            autocompletion=one_of("exact", "medconcept23m"),
-            help="A profile: 'exact', or 'medconcept23m' as published.",
-        ),
-    ] = "exact",
-    negated: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WHAT",
-            autocompletion=one_of("drop", "keep"),
-            help="Mentions that the caption says are absent: 'drop' or 'keep' them in records "
-            "(default the profile's: 'exact' drops, 'medconcept23m' keeps, as published).",
-        ),
-    ] = None,
+    like: ProfileOption = "exact",
+    negated: NegatedOption = None,
     tokenizer: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="BiomedBERT's vocab.txt, for the spans' tokens."),
@@ -227,7 +212,7 @@ def linker_settings(given: list[str]) -> dict[str, Any]:
     for one in given:
         name, equals, value = one.partition("=")
         if not equals or not name:
-            from concept_linker.linker import LinkerSettings
+            from concept_linker.settings import LinkerSettings
 
             raise SettingsError(f"--setting {one!r}, wanted NAME=VALUE of {LinkerSettings.told()}")
         try:

@@ -15,6 +15,8 @@ __all__ = [
     "KB_OR_NONE",
     "ForceFlag",
     "JsonFlag",
+    "NegatedOption",
+    "ProfileOption",
     "QuietFlag",
     "RecordFiles",
     "complete_base",
@@ -136,3 +138,22 @@ def prepare_base(kb: str, *, quiet: bool) -> None:
         from concept_linker.knowledge_base.base import KnowledgeBase
 
         KnowledgeBase.open(kb, quiet=quiet)
+
+
+ProfileOption = Annotated[
+    str,
+    typer.Option(
+        metavar="PROFILE",
+        autocompletion=one_of("exact", "medconcept23m"),
+        help="A profile: 'exact', or 'medconcept23m' as published.",
+    ),
+]
+NegatedOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHAT",
+        autocompletion=one_of("drop", "keep"),
+        help="Mentions that the caption says are absent: 'drop' or 'keep' them in records "
+        "(default the profile's: 'exact' drops, 'medconcept23m' keeps, as published).",
+    ),
+]

@@ -11,7 +11,15 @@ import typer
 
 from concept_linker.cli.annotate import linker_settings
 from concept_linker.cli.console import bar, note, print_json, printable
-from concept_linker.cli.options import KB, JsonFlag, QuietFlag, existing_file, one_of
+from concept_linker.cli.options import (
+    KB,
+    JsonFlag,
+    NegatedOption,
+    ProfileOption,
+    QuietFlag,
+    existing_file,
+    one_of,
+)
 from concept_linker.cli.parser import CommandLine
 from concept_linker.errors import InputError, SettingsError
 
@@ -186,23 +194,8 @@ def extract(
             metavar="NAME=VALUE", help="A setting of the linker, such as min_score=0.3 or k=5."
         ),
     ] = None,
-    like: Annotated[
-        str,
-        typer.Option(
-            metavar="PROFILE",
-            autocompletion=one_of("exact", "medconcept23m"),
-            help="'exact', or 'medconcept23m': spans as published.",
-        ),
-    ] = "exact",
-    negated: Annotated[
-        str | None,
-        typer.Option(
-            metavar="WHAT",
-            autocompletion=one_of("drop", "keep"),
-            help="Mentions that the caption says are absent: 'drop' or 'keep' them in records "
-            "(default the profile's: 'exact' drops, 'medconcept23m' keeps, as published).",
-        ),
-    ] = None,
+    like: ProfileOption = "exact",
+    negated: NegatedOption = None,
     tokenizer: Annotated[
         Path | None,
         typer.Option(

@@ -14,6 +14,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from concept_linker.errors import KnowledgeBaseError
+from concept_linker.processes import is_alive
 
 __all__ = ["MANIFEST", "check_target", "place_of", "remove", "write_beside"]
 
@@ -184,23 +185,8 @@ def _sweep(folder: Path, arrays: Collection[str]) -> None:
 def _left_by_others(folder: Path) -> Iterator[Path]:
     part = re.compile(rf"\.{re.escape(folder.name)}\.(\d+)\.part")
     for left in list(folder.parent.iterdir()):
-        if (found := part.fullmatch(left.name)) and not _alive(int(found[1])):
+        if (found := part.fullmatch(left.name)) and not is_alive(int(found[1])):
             yield left
-
-
-def _alive(process: int) -> bool:
-    """Whether another process with this number runs; in a container, numbers come again."""
-    if process == os.getpid():
-        return False
-    if os.name == "nt":  # os.kill would end it; what a killed build left there stays
-        return True
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        return True
-    return True
 
 
 def _swap(beside: Path, folder: Path, arrays: Collection[str]) -> None:

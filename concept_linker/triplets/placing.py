@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from concept_linker.processes import is_alive
+
 __all__ = ["beside"]
 
 
@@ -34,19 +36,5 @@ def _sweep(path: Path) -> None:
     """Removes what runs for the same file left when they were killed."""
     pattern = re.compile(rf"\.{re.escape(path.name)}\.(\d+)\.part")
     for left in path.parent.iterdir():
-        if (found := pattern.fullmatch(left.name)) and not _alive(int(found[1])):
+        if (found := pattern.fullmatch(left.name)) and not is_alive(int(found[1])):
             left.unlink(missing_ok=True)
-
-
-def _alive(process: int) -> bool:
-    if process == os.getpid():  # in a container, numbers come again
-        return False
-    if os.name == "nt":  # os.kill would end it
-        return True
-    try:
-        os.kill(process, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        return True
-    return True

@@ -41,7 +41,7 @@ class Deadly:
 
     @property
     def settings(self) -> Any:
-        from concept_linker.linker import LinkerSettings
+        from concept_linker.settings import LinkerSettings
 
         return LinkerSettings(**self._choice.settings)
 

@@ -1,0 +1,53 @@
+"""What can be set of a linker."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from concept_linker.errors import SettingsError
+
+__all__ = ["LinkerSettings", "checked_settings"]
+
+
+class LinkerSettings(BaseModel):
+    """What can be set.
+
+    Args:
+        k: how many candidates a mention keeps.
+        threshold: the least similarity of a candidate.
+        min_score: the least score of ``best``; below it a mention has none (NIL).
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    k: Annotated[int, Field(ge=1, le=1000)] = 10
+    threshold: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    min_score: Annotated[float, Field(ge=0.0, le=1.0)] = 0.38
+
+    @classmethod
+    def told(cls) -> str:
+        """What can be set, with the defaults.
+
+        >>> LinkerSettings.told()
+        'k (10), threshold (0.0), min_score (0.38)'
+        """
+        return ", ".join(f"{name} ({one.default})" for name, one in cls.model_fields.items())
+
+
+def checked_settings(settings: dict[str, Any]) -> LinkerSettings:
+    """Settings by name.
+
+    Raises:
+        SettingsError: one of them does not exist, or has a value that it cannot have.
+    """
+    try:
+        return LinkerSettings(**settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        problem = f"setting {name!r} is {first['input']!r}: {first['msg']}"
+        if first["type"] == "extra_forbidden":
+            problem = f"setting {name!r} does not exist"
+        raise SettingsError(f"{problem}; there are {LinkerSettings.told()}") from None
