@@ -126,7 +126,7 @@ def _look(file: InputFile, rows: int) -> _Seen:
         with open_parquet(file.path) as opened:
             often, count = Counter(opened.schema_arrow.names).most_common(1)[0]
             if count > 1:
-                raise SourceError(file.name, f"has two columns {often!r}")
+                raise SourceError(file.name, f"has two columns named {often!r}")
             types = pa.schema(
                 [
                     field.with_type(pa.string()) if is_image(field) else field

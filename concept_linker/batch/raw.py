@@ -93,7 +93,7 @@ def _header(fields: list[str], file: InputFile) -> list[str]:
     names = [name.strip() for name in fields]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise SourceError(file.name, f"has two columns {twice!r}", line=file.skip + 1)
+        raise SourceError(file.name, f"has two columns named {twice!r}", line=file.skip + 1)
     return names
 
 

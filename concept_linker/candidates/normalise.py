@@ -105,6 +105,8 @@ def _fold(token: str) -> str:
     else:
         if not token[0].isalnum() and not token[0].isalpha():
             return ""
+        if token in _FOR_GREEK:
+            token = _FOR_GREEK[token]
         plain = _to_plain(token)
         if not plain or not plain.isalpha():
             return plain
@@ -177,8 +179,6 @@ def key(text: str) -> str:
     >>> key("Alzheimer's  diseases"), key("TNF-α"), key("IL6"), key("(+/-)")
     ('alzheimer disease', 'tnf alpha', 'il 6', '')
     """
-    if not text.isascii():
-        text = with_greek(text)
     return " ".join(filter(None, map(_fold, TOKEN.findall(text))))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
 
 from concept_linker.mentions.detector import Span
 
@@ -82,16 +83,26 @@ def with_numerals(
     'cranial nerve 7'
     """
     end_before = 0
-    for span in spans:
+    numeral = (0, 0)
+    for span, after in pairwise([*spans, Span(len(text), len(text))]):
+        if span[:2] == numeral:
+            continue  # it belongs to the mention before it
         before = _BEFORE.search(text, max(end_before, span.start - 9), span.start)
         behind = _BEHIND.match(text, span.end)
-        wider = [
-            span._replace(start=before.start(1)) if before and _number(before[1]) else span,
-            span._replace(end=behind.end(1)) if behind and _number(behind[1]) else span,
-        ]
-        found = (one for one in wider if one != span and _named(text[one.start : one.end], is_name))
+        wider = []
+        if before and _number(before[1]):
+            wider.append(span._replace(start=before.start(1)))
+        if (
+            behind
+            and _number(behind[1])
+            and (after.start >= behind.end(1) or after[:2] == behind.span(1))
+        ):
+            wider.append(span._replace(end=behind.end(1)))
+        found = (one for one in wider if _named(text[one.start : one.end], is_name))
         span = next(found, span)
         end_before = span.end
+        if behind and span.end == behind.end(1):
+            numeral = behind.span(1)
         yield span
 
 

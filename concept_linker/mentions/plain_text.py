@@ -119,8 +119,8 @@ def plain_text(text: str) -> PlainText:
     >>> read = plain_text("No pneumo-\n   thorax;the  liver")
     >>> read.text
     'No pneumothorax; the liver'
-    >>> read.to_given(3, 15), read.from_given(3, 18)
-    ((3, 18), (3, 15))
+    >>> read.to_given(3, 15), read.from_given(3, 20)
+    ((3, 20), (3, 15))
     """
     read = PlainText(text)
     if "\n" in text or "\r" in text:

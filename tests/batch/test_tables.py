@@ -72,7 +72,7 @@ def test_names_that_other_tools_give_are_named_columns(tmp_path: Path) -> None:
             "image,caption\n1.jpg,a lesion\n".encode("utf-16"),
             "UTF-16; convert it with: ic",
         ),
-        ("a.csv", "image,caption\n1.jpg,a lesion\n".encode("utf-16-le"), "UTF-16 or no text"),
+        ("a.csv", "image,caption\n1.jpg,a lesion\n".encode("utf-16-le"), "looks like UTF-16"),
         ("a.jsonl", '{"caption": "a"}'.encode("utf-16"), "looks like UTF-16"),
         ("a.csv", "image,l\xe9gende\n".encode("latin-1"), "line 1: is not UTF-8; if it is Latin-1"),
         (
@@ -82,8 +82,8 @@ def test_names_that_other_tools_give_are_named_columns(tmp_path: Path) -> None:
         ),
         ("a.csv", b"caption\n1.jpg;A lesion\n", "names one column.*semicolons separate 2"),
         ("a.csv", b"image,caption\r1.jpg,a lesion\r", "CR alone; convert it with: tr"),
-        ("a.csv", b"caption,image,caption\na,b,c\n", "line 1: has two columns 'caption'"),
-        ("a.csv", b"caption,image, caption\na,b,c\n", "line 1: has two columns 'caption'"),
+        ("a.csv", b"caption,image,caption\na,b,c\n", "line 1: has two columns named 'caption'"),
+        ("a.csv", b"caption,image, caption\na,b,c\n", "line 1: has two columns named 'caption'"),
         ("a.csv", b"PK\x03\x04\x14\x00", "looks like a zip archive or an Excel workbook"),
         ("a.jsonl.gz", b"BZh91AY", "looks like bzip2; unpack it, or pack it with gzip or zstd"),
         ("a.jsonl", gzip.compress(gzip.compress(b"{}\n")), "packed twice; unpack it once"),
@@ -128,7 +128,7 @@ def test_two_columns_of_one_name_in_parquet_are_told(tmp_path: Path) -> None:
     columns = pa.array(["a"]), pa.array(["b"]), pa.array(["c"])
     made = pa.Table.from_arrays(columns, names=["caption", "image", "caption"])
     pq.write_table(made, tmp_path / "a.parquet")
-    with pytest.raises(SourceError, match="has two columns 'caption'"):
+    with pytest.raises(SourceError, match="has two columns named 'caption'"):
         rows_in(tmp_path / "a.parquet")
 
 

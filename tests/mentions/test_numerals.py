@@ -41,6 +41,13 @@ def test_a_numeral_beside_a_mention_belongs_to_its_name() -> None:
     ]  # fmt: skip
 
 
+def test_the_numeral_itself_is_no_second_mention() -> None:
+    text = "nerve 7 and nerve VII palsy"
+    spans = [Span(0, 5), Span(6, 7), Span(12, 17), Span(18, 27)]
+    found = list(with_numerals(text, spans, {"nerve VII"}.__contains__))
+    assert [text[span.start : span.end] for span in found] == ["nerve 7", "nerve", "VII palsy"]
+
+
 @pytest.mark.parametrize(
     "words",
     [
