@@ -6,8 +6,10 @@ import re
 from bisect import bisect_left, bisect_right
 from itertools import accumulate
 
-__all__ = ["SingleBlanks"]
+__all__ = ["PARAGRAPH", "SingleBlanks"]
 
+#: An empty line, or the mark of a paragraph's end and a break.
+PARAGRAPH = re.compile(r"(?:\r\n|\r(?!\n)|[\n\u2029])[^\S\n\r\u2029]*[\n\r\u2029]")
 _RUN = re.compile(r"\s+")
 _LONG_RUN = re.compile(r"\s{2,}")
 
@@ -15,7 +17,8 @@ _LONG_RUN = re.compile(r"\s{2,}")
 class SingleBlanks:
     r"""A text with each run of white space as one blank: line breaks, thin spaces and all.
 
-    A run with a tab but no line break becomes one tab, which separates columns.
+    A run with a tab but no line break becomes one tab, which separates columns; one with an empty
+    line becomes one line break, which separates paragraphs.
 
     >>> folded = SingleBlanks("no  evidence of\n  pneumonia")
     >>> folded.text
@@ -53,4 +56,6 @@ class SingleBlanks:
 
 
 def _blank(run: re.Match[str]) -> str:
+    if PARAGRAPH.search(run[0]):
+        return "\n"
     return "\t" if "\t" in run[0] and not {"\n", "\r"} & set(run[0]) else " "

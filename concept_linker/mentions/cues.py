@@ -22,6 +22,8 @@ _CUE = re.compile(
     )(?![\w-])""",
     re.I | re.X,
 )
+# By itself it is no mention, though the base has "no" for nitric oxide, which is "NO".
+_BARE = re.compile(r"[Nn]ot?|[Nn](?:or|ever|either)|[Ww]ithout|[Cc]annot")
 _WORD = re.compile(r"\w[\w'’.-]*[\w)\]]|\w")
 # Words that no mention begins or ends with once the cue is gone.
 _FUNCTION_WORDS = frozenset(
@@ -43,7 +45,7 @@ def without_cues(
 
     Yields:
         Each span as it is, if it has no cue or is a name; else what of it is left: its pieces that
-        are names, or the last piece.
+        are names, or the last piece. Nothing of a span that is a cue alone.
 
     >>> text = "nodule with no calcification"
     >>> spans = without_cues(text, [Span(0, 28)], {"nodule", "calcification"}.__contains__)
@@ -52,6 +54,8 @@ def without_cues(
     """
     for span in spans:
         words = text[span.start : span.end]
+        if _BARE.fullmatch(words):
+            continue
         if not _CUE.search(words) or is_name(words):
             yield span
             continue

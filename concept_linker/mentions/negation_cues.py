@@ -102,7 +102,9 @@ _WORDS = {
             \s(?:after|following|spontaneously|completely|within|without|by|under)\b)
         | (?:negative|lacking|denied|nil|none(?:\s(?:SEEN))?)END
         """,
-    "listed": r"den(?:y|ies|ied|ying|ial\sof)\b",
+    "listed": r"""
+        den(?:y|ies|ied|ying|ial\sof)\b(?:(?:\s(?:any|all|of|the|following|symptoms)){0,5}\s?:)?
+        """,
     "before": r"""
         (?:no|without|nor|neither|w/o)\s(?:any\s|the\s)?(?:\w+\s){0,2}?(?:EVIDENCE)\s
             (?:of|for|to\ssuggest|suggesting|(?:consistent|compatible)\swith|
@@ -132,7 +134,7 @@ _WORDS = {
         | resolved\s(?!after|following|with|by|in|on|at|over|under|within|and|spontan|complet|
             two|three|\d)(?=\w)
         """,
-    "negative": r"(?:negative|unremarkable)\sfor\b",
+    "negative": r"(?:neg(?:ative|\.)?|unremarkable)\sfor\b",
     "whole": r"""
         negative\s(?:[\w-]+\s){0,2}(?:tests?|cultures?|smears?|serology|cytology|pcr|titers?|
             biops(?:y|ies))\b
@@ -195,7 +197,7 @@ def _hint() -> re.Pattern[str]:
     """Grouped by the first letter, which is three times as fast: most texts have no cue."""
     beginnings = r"""
         no\b not\b nor\b none\b nothing\b non[-–‐\s] non-?visuali non-?existent never\b neither\b
-        nil\b negative\b cannot\b without\b w/o\b free\b clear\sof\b cleared\b complete\sclear
+        nil\b neg(?:ative)?\b cannot\b without\b w/o\b free\b clear\sof\b cleared\b complete\sclear
         interval\sclear total\sclear absen lack devoid fail unable\b inability\b impossible\b
         unremarkable\b unseen\b undetect unidentif invisible\b indiscern gone\b mistaken\b misinter
         misdiag rule[sd]\b ruling\b exclude[sd]\b instead\b rather\b missing\b resol regress

@@ -113,6 +113,9 @@ _CONTEXTS = tuple(
         (r"\d\s?$", rf"(?-i:{_BASE_UNIT}(?:\s?/\s?{_BASE_UNIT}[23²³]?)+)", r"(?!\w)"),
         # "L" and "m" of "mg L−1", "m−2": what stands before an exponent
         ("", rf"(?-i:{_BASE_UNIT})", rf"{_POWER}(?!\w)"),
+        # "mol" of "mol dm−3", "1·d" of "kg−1·d−1"
+        ("", rf"(?-i:(?!cell){_BASE_UNIT})", rf"(?:{_TIMES}{_BASE_UNIT}){{1,3}}{_POWER}(?!\w)"),
+        (r"[−⁻]\s?$", rf"(?-i:[1-4]\s?[·⋅×*/.]\s?{_BASE_UNIT})", ""),
     )
 )
 

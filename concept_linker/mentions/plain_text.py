@@ -26,6 +26,7 @@ from itertools import repeat
 from typing import NamedTuple
 
 from concept_linker.candidates.normalise import with_greek
+from concept_linker.mentions.blanks import PARAGRAPH
 from concept_linker.resources import model_path
 
 __all__ = ["PlainText", "plain_text"]
@@ -48,15 +49,15 @@ _BEHIND = re.compile(rf"{_LETTER}+")
 _INVISIBLE = re.compile(f"[{_INVISIBLES}]")
 _COMPATIBLE = re.compile(rf"[{_INVISIBLES}]+|[\ufb00-\ufb06\U0001d400-\U0001d7ff]")
 _WHITE = re.compile(r"\s{2,}|[^\S ]")
-_PARAGRAPH = re.compile(r"(?:\r\n|\r(?!\n)|[\n\u2029])[^\S\n\r\u2029]*[\n\r\u2029]")
 _UNSPACED = re.compile(
     rf"""
     (?P<behind>(?<={_LETTER}{{2}})[;,:](?={_LETTER}{{3}})
         | (?<=[a-z]{{3}})\.(?=[A-Z][a-z]|[a-z]{{3}}))
-    | (?P<around>(?<=[a-z]{{3}})(?<!with)(?<!and)[+&/](?=[a-z]{{3}}))
+    | (?P<around>(?<=[a-z]{{3}})(?<!with)(?<!and)[+&/=](?=[a-z]{{3}})
+        | (?<={_LETTER}{{3}})[|•→](?={_LETTER}{{3}}))
     | (?P<before>(?<={_LETTER}{{2}})(?<!poly)(?<!bis)(?<!tris)[(\[](?={_LETTER}{{3}}))
     | (?P<after>(?<={_LETTER}{{3}})[)\]](?={_LETTER}{{3}}))
-    | (?P<between>(?<=[a-z]{{2}})_(?=[a-z]{{2}}))
+    | (?P<between>(?<={_LETTER}{{2}})_(?={_LETTER}{{2}}))
     """,
     re.X,
 )
@@ -191,7 +192,7 @@ def _compatible(found: re.Match[str]) -> str:
 
 
 def _blank(found: re.Match[str]) -> str:
-    return "\n\n" if _PARAGRAPH.search(found[0]) else " "
+    return "\n\n" if PARAGRAPH.search(found[0]) else " "
 
 
 def _spaced(found: re.Match[str]) -> str:

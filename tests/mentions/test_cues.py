@@ -8,7 +8,18 @@ from concept_linker import ConceptLinker, KnowledgeBase
 from concept_linker.mentions.cues import without_cues
 from concept_linker.mentions.detector import Span
 
-NAMES = frozenset({"no-reflow phenomenon", "fracture", "nodule", "absent spleen", "free wall"})
+NAMES = frozenset(
+    {
+        "No",
+        "NO",
+        "without",
+        "no-reflow phenomenon",
+        "fracture",
+        "nodule",
+        "absent spleen",
+        "free wall",
+    }
+)
 
 
 @pytest.mark.parametrize(
@@ -25,7 +36,10 @@ NAMES = frozenset({"no-reflow phenomenon", "fracture", "nodule", "absent spleen"
         ("absence of the gallbladder", ["gallbladder"]),
         ("no mass (B)", ["mass (B)"]),
         ("no", []),
+        ("No", []),
+        ("without", []),
         # names, and what only looks like a cue
+        ("NO", ["NO"]),
         ("no-reflow phenomenon", ["no-reflow phenomenon"]),
         ("absent spleen", ["absent spleen"]),
         ("non-Hodgkin lymphoma", ["non-Hodgkin lymphoma"]),

@@ -10,9 +10,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from concept_linker.mentions.blanks import PARAGRAPH
 from concept_linker.mentions.negation import negated
 
 Row = tuple[str, str, str, str]
@@ -86,7 +87,10 @@ def test_each_cue_has_sentences_for_and_against_it() -> None:
 @given(
     st.sampled_from(real() + made() + by_cue()),
     st.lists(
-        st.text(" \n\r\t\N{NO-BREAK SPACE}\N{THIN SPACE}", min_size=1, max_size=4), min_size=9
+        st.text(" \n\r\t\N{NO-BREAK SPACE}\N{THIN SPACE}", min_size=1, max_size=4).filter(
+            lambda run: not PARAGRAPH.search(run)
+        ),
+        min_size=9,
     ),
 )
 def test_white_space_of_any_kind_is_a_blank(row: Row, blanks: list[str]) -> None:
@@ -96,8 +100,25 @@ def test_white_space_of_any_kind_is_a_blank(row: Row, blanks: list[str]) -> None
     cycled = itertools.cycle(blanks)
     pieces = [next(cycled) if character == " " else character for character in text]
     places = [0, *itertools.accumulate(map(len, pieces))]
-    answers = negated("".join(pieces), [(places[start], places[end]) for start, end in spans])
+    wrapped = "".join(pieces)
+    assume(not PARAGRAPH.search(wrapped))
+    answers = negated(wrapped, [(places[start], places[end]) for start, end in spans])
     assert answers == list(expected.values())
+
+
+@pytest.mark.parametrize("empty", ["\n\n", "\r\n\r\n", "\n  \n", "\r\r", " \n\t\n\n "])
+@pytest.mark.parametrize(("_", "text", "absent", "present"), by_cue()[::5])
+def test_nothing_is_negated_over_an_empty_line(
+    empty: str, _: str, text: str, absent: str, present: str
+) -> None:
+    """A title and its text, or the headings of a report, need no full stop between."""
+    expected = wanted(absent, present)
+    spans = [place(text, mention) for mention in expected]
+    nodule = "Nodule"
+    both = f"{nodule}{empty}{text}{empty}{nodule}"
+    moved = len(nodule + empty)
+    spans = [(0, 6), *((a + moved, b + moved) for a, b in spans), (len(both) - 6, len(both))]
+    assert negated(both, spans) == [False, *expected.values(), False]
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ TEXTS = [
     # scales, sizes, magnifications
     "{Scale bar} = {10 µm}; {bar} = 50 mm; {Bar} represents 5 μm; [gold] [bar]",
     "[H&E], {×400}; [H and E], {40x}; {original magnification}; [PAS] stain at {1.5 T}",
+    "10 {mg}·{kg}−{1·d}−1 of [drug], 5 {mol} dm−3 and 10⁶ [cells] mL−1",
     "[mass] of {3.5} {cm}, {10 mm} and {120 kV}, 3 [months] later",
     # statistics
     "mean ± {SD}; mean and {SEM}; [SEM] of a [film]; [ANOVA], {p < 0.05}, {n = 12}",

@@ -63,7 +63,10 @@ def test_any_wrapping_reads_the_same(blanks: list[str]) -> None:
         ("solid/cystic and/or with/without", "solid / cystic and/or with/without"),
         ("MRI(brain)shows", "MRI (brain) shows"),
         ("chest.The lung.right", "chest. The lung. right"),
-        ("lung_cancer", "lung cancer"),
+        ("lung_cancer, MRI_brain", "lung cancer, MRI brain"),
+        ("liver|spleen|MRI", "liver | spleen | MRI"),
+        ("Liver•Spleen, aorta→aneurysm", "Liver • Spleen, aorta → aneurysm"),
+        ("liver=normal, |r|=0.9, p=NS", "liver = normal, |r|=0.9, p=NS"),
         # marks that belong to what they stand in
         ("vitamin B(12), Ca(2+), poly(ethylene)", "vitamin B(12), Ca(2+), poly(ethylene)"),
         ("t(9;22), 1,2-dichloro, PET/CT, mg/kg", "t(9;22), 1,2-dichloro, PET/CT, mg/kg"),

@@ -213,7 +213,7 @@ def _quoted(value: str, wanted: str) -> tuple[str, list[str]]:
         words, xrefs = _without_qualifiers(_COMMENT.sub("", rest)), "]"
     quotes = len(_QUOTE.findall(xrefs))
     if rest[:1].strip(" \t[{!") or '"' in words or quotes % 2 or "]" not in xrefs:
-        raise BadRowError(f'{wanted}; a quote inside the text is written \\"')
+        raise BadRowError(wanted)
     return _unescaped(found[1]), words.split()
 
 

@@ -150,7 +150,9 @@ def test_a_synonym_is_whole_or_told(tmp_path: Path, text: str) -> None:
 def test_quotes_that_nobody_escaped(tmp_path: Path, check_bad, line: str) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path / "q.obo"
     path.write_text(f"[Term]\nid: Q:1\nname: nucleotidase\n{line}\n[Term]\nid: Q:2\nname: b\n")
-    problem = r'no (synonym|definition), wanted "text" .*; a quote inside the text is written \\"'
+    problem = (
+        r'no (synonym|definition), wanted "text" [^;]*; a quote inside the text is written \\"$'
+    )
     check_bad("obo", path, line=4, problem=problem, kept=["nucleotidase", "b"])
 
 
