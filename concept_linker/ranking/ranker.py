@@ -45,7 +45,8 @@ from concept_linker.ranking.remembering import Ranked, Remembered
 from concept_linker.ranking.short_forms import (
     EVIDENCE,
     OF_CONCEPT,
-    is_its_sense,
+    PAIR_COUNT,
+    needs_judge,
     short_form_evidence,
     told_by_concept,
 )
@@ -287,7 +288,7 @@ class Ranker:
         for mention, string in short_forms.items():
             if best[mention] >= 0:
                 head = self._kb.head(int(placed.concepts[best[mention]]))
-                if not is_its_sense(string, head[1]):
+                if needs_judge(string, head[1], evidence[mention, PAIR_COUNT]):
                     evidence[mention, -OF_CONCEPT:] = told_by_concept(string, *head)
                     mentions.append(mention)
                     ids.append(head[0])

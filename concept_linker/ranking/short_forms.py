@@ -22,8 +22,9 @@ from concept_linker.ranking.context import IN_PLACE
 __all__ = [
     "EVIDENCE",
     "OF_CONCEPT",
-    "is_its_sense",
+    "PAIR_COUNT",
     "is_short_form",
+    "needs_judge",
     "short_form_evidence",
     "told_by_concept",
 ]
@@ -34,6 +35,8 @@ EVIDENCE = (
     *IN_PLACE, "place_number", "place_share", "candidates_in_place",
     "other_sense", "has_cui", "of_mesh", "is_gene", "is_disorder",
 )  # fmt: skip
+#: The column that tells how often the priors know the string for the concept.
+PAIR_COUNT = EVIDENCE.index("pair_count")
 #: How many of these, the last, its concept tells.
 OF_CONCEPT = 5
 
@@ -52,13 +55,25 @@ def is_short_form(string: str) -> bool:
     return _WRITTEN.fullmatch(string) is not None
 
 
-def is_its_sense(string: str, name: str) -> bool:
-    """Whether a concept is what a short form nearly always stands for: it needs no other judge.
+def needs_judge(string: str, name: str, pair_count: float) -> bool:
+    """Whether a short form's best concept is doubtful by itself.
 
-    >>> is_its_sense("TEE", "Transesophageal Echocardiography"), is_its_sense("CTPA", "cataract 6")
+    It is if nobody was seen to use the one for the other, or if the short form nearly always stands
+    for something else; not if the concept is what it nearly always stands for.
+
+    Args:
+        string: the short form.
+        name: the concept's preferred name.
+        pair_count: how often the priors know the string for the concept, as the features have it.
+
+    >>> needs_judge("CTPA", "cataract 6", 0), needs_judge("TEE", "Echocardiography", 0)
+    (True, False)
+    >>> needs_judge("RA", "Rheumatoid Arthritis", 2.1), needs_judge("COPD", "any disease", 2.1)
     (True, False)
     """
-    return is_known(string) and not _means_other(string, name)
+    if is_known(string):
+        return _means_other(string, name)
+    return pair_count <= 0
 
 
 def _means_other(string: str, name: str) -> bool:
