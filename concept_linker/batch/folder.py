@@ -28,7 +28,7 @@ _SPOOL: Final = ".standard-input"
 _FORMAT: Final = 1
 _SHARDS: Final = "part-*"
 _OURS: Final = re.compile(
-    r"part-\d{5,}(\.provenance|\.span_details)?\.(parquet|jsonl(\.gz|\.zst)?)"
+    rf"({QUARANTINE}/)?part-\d{{5,}}(\.provenance|\.span_details)?\.(parquet|jsonl(\.gz|\.zst)?)"
 )
 
 
@@ -44,6 +44,8 @@ def open_output(path: Path) -> Iterator[OutputFolder]:
 
     if path.exists() and not path.is_dir():
         raise BatchError(f"{path}: is a file, wanted a folder")
+    if (path / QUARANTINE).is_symlink():
+        raise BatchError(f"{path / QUARANTINE}: is a link, wanted a folder")
     ours = {_LOCK, _SPOOL}
     if path.is_dir() and not (path / MANIFEST).is_file():
         others = sorted(one.name for one in path.iterdir() if one.name not in ours)
@@ -147,11 +149,9 @@ class OutputFolder:
         """Writes the manifest of a run that is through; no shard is left that is not of it."""
         self.close()
         known = {name for report in self.finished.values() for name in report.files}
-        for folder in (self.path, self.path / QUARANTINE):
-            for path in folder.glob(_SHARDS):
-                name = str(path.relative_to(self.path))
-                if name not in known and _OURS.fullmatch(path.name):
-                    path.unlink()
+        for name in self._shards():
+            if name not in known:
+                (self.path / name).unlink()
         self._rewrite_progress()
         self._write_manifest({**self._head, "result": result})
 
@@ -197,6 +197,8 @@ class OutputFolder:
     def _is_whole(self, report: ShardReport) -> bool:
         for name, (size, sha256) in report.files.items():
             path = self.path / name
+            if not _OURS.fullmatch(name):  # files of finished shards may be removed
+                return False
             if not path.is_file() or path.stat().st_size != size or sha256_of(path) != sha256:
                 return False
         return True
@@ -208,9 +210,16 @@ class OutputFolder:
 
     def _remove(self) -> None:
         (self.path / PROGRESS).unlink(missing_ok=True)  # first: without it no shard is finished
+        for name in self._shards():
+            (self.path / name).unlink()
+
+    def _shards(self) -> Iterator[str]:
+        """The names of all shards' files.  What else begins like one is not ours to remove."""
         for folder in (self.path, self.path / QUARANTINE):
-            for shard in folder.glob(_SHARDS):
-                shard.unlink()
+            for path in sorted(folder.glob(_SHARDS)):
+                name = path.relative_to(self.path).as_posix()
+                if _OURS.fullmatch(name) and path.is_file():
+                    yield name
 
 
 def _sync_names(folder: Path) -> None:

@@ -106,6 +106,8 @@ def _options(
 
 def main() -> None:
     """Runs the command line."""
+    if sys.stdin is None:  # closed by who called: `<&-`
+        sys.stdin = open(os.devnull)  # noqa: SIM115
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # closed by who called: `>&-`
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["IMAGE_ENDINGS", "Figure", "Graphic", "figures_of", "href_of", "image_ending"]
 
 _HREF = "{http://www.w3.org/1999/xlink}href"
-#: The most characters of one caption, and of all captions and list items of an article.
+#: The most characters of one caption, and of all captions and list items of an article's images.
 MOST_OF_A_CAPTION = 100_000
 MOST_OF_AN_ARTICLE = 8_000_000
 #: What an image's name ends with, best first; another ending (``pone.0000217.g001``) is none.
@@ -115,12 +115,14 @@ class _Texts:
                     f"label and caption of {size:,} characters, wanted at most "
                     f"{MOST_OF_A_CAPTION:,}"
                 )
-            self._count(size)
+            items = tuple(self._list_items(element))
+            # Each image has a record of its own, with all of this.
+            self._count(max(len(graphics), 1) * (size + sum(map(len, items))))
             return Figure(
                 id=id,
                 label=next(filter(None, labels), ""),
                 caption=" ".join(filter(None, reversed(captions))),
-                list_items=tuple(self._list_items(element)),
+                list_items=items,
                 graphics=graphics,
                 language=next((one for one in languages if one is not None), ""),
             )

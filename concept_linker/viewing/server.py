@@ -9,7 +9,9 @@ from contextlib import suppress
 from http import HTTPStatus
 from http.client import HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import SEEK_END, BytesIO
 from pathlib import Path
+from shutil import copyfileobj
 from socket import SHUT_RDWR
 from threading import Lock
 from time import monotonic
@@ -140,30 +142,40 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("Host") not in (f"{HOST}:{port}", f"localhost:{port}"):
             self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
             return
-        path = unquote(urlsplit(self.path).path)
-        if path == "/":
-            self._send("text/html; charset=utf-8", self.server.page)
+        try:
+            path = unquote(urlsplit(self.path).path)
+        except ValueError:  # such as http://[
+            self.send_error(HTTPStatus.BAD_REQUEST)
             return
-        data = self._image(path.removeprefix(_IMAGES)) if path.startswith(_IMAGES) else None
-        kind = image_type(data) if data else None
-        if data is None or kind is None:
+        if path == "/":
+            page = self.server.page
+            self._send("text/html; charset=utf-8", BytesIO(page), len(page))
+            return
+        file = self._image(path.removeprefix(_IMAGES)) if path.startswith(_IMAGES) else None
+        if file is None:
             self.send_error(HTTPStatus.NOT_FOUND)
             return
-        self._send(kind, data)
+        with file.open("rb") as stream:
+            kind, size = image_type(stream.read(16)), stream.seek(0, SEEK_END)
+            stream.seek(0)
+            if kind is None:
+                self.send_error(HTTPStatus.NOT_FOUND)
+            else:
+                self._send(kind, stream, size)
 
     def do_HEAD(self) -> None:
         self.do_GET()
 
-    def _image(self, name: str) -> bytes | None:
+    def _image(self, name: str) -> Path | None:
         if self.server.folder is None or name not in self.server.images:
             return None
-        path = image_file(self.server.folder, name)
-        return path.read_bytes() if path else None
+        return image_file(self.server.folder, name)
 
-    def _send(self, kind: str, data: bytes) -> None:
+    def _send(self, kind: str, stream: IO[bytes], size: int) -> None:
+        """Sends a stream bit by bit: an image may be larger than memory."""
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(data)))
+        self.send_header("Content-Length", str(size))
         self.send_header("Content-Security-Policy", f"{policy()}; frame-ancestors 'none'")
         self.send_header("Cross-Origin-Resource-Policy", "same-origin")
         self.send_header("Referrer-Policy", "no-referrer")
@@ -171,7 +183,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Cache-Control", "no-store")
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(data)
+            copyfileobj(stream, self.wfile)
 
     def log_message(self, format: str, *args: Any) -> None:
         _LOG.info(format, *args)

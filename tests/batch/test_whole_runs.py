@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import json
 import os
@@ -313,6 +314,39 @@ def test_no_shard_is_left_that_is_not_of_the_run(annotate: Any, many: Path, tmp_
     annotate(many, out, workers=1)
     (out / "part-of-mine.txt").unlink()
     assert shards_in(out) == whole
+
+
+def test_only_shards_are_removed(annotate: Any, many: Path, tmp_path: Path) -> None:
+    out, thesis = tmp_path / "out", tmp_path / "thesis.tex"
+    annotate(many, out, workers=1)
+    (out / "quarantine").mkdir()
+    mine = [out / "part-of-thesis.tex", out / "part-00001.parquet.bak", thesis]
+    mine += [out / "quarantine/part-1.tex", out / "part-00001.parquet.old/thesis.tex"]
+    for path in mine:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    annotate(many, out, workers=1, resume=False)
+    # And a folder that somebody else made, whose progress tells of more files than shards.
+    report = json.loads((out / "progress.jsonl").read_text().splitlines()[0])
+    for name in ("../thesis.tex", str(thesis), "part-of-thesis.tex", "quarantine/../../thesis.tex"):
+        report["files"][name] = [4, hashlib.sha256(b"mine").hexdigest()]
+    report["input_sha256"] = "0" * 64  # so the shard shall be made anew
+    (out / "progress.jsonl").write_text(json.dumps(report) + "\n")
+    annotate(many, out, workers=1)
+    assert all(path.read_text() == "mine" for path in mine)
+
+
+def test_a_link_in_place_of_the_quarantine_is_refused(
+    annotate: Any, many: Path, tmp_path: Path
+) -> None:
+    out, other = tmp_path / "out", tmp_path / "other"
+    annotate(many, out, workers=1)
+    other.mkdir()
+    (other / "part-00000.jsonl").touch()
+    (out / "quarantine").symlink_to(other)
+    with pytest.raises(BatchError, match="quarantine: is a link, wanted a folder"):
+        annotate(many, out, workers=1, resume=False)
+    assert (other / "part-00000.jsonl").exists()
 
 
 def test_a_small_input_has_small_shards(annotate: Any, tmp_path: Path) -> None:

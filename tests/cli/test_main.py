@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import signal
@@ -161,6 +162,13 @@ def test_a_full_disk_and_a_reader_that_is_gone(base: Path) -> None:
         script = f"exec 3>&1; {{ {command}; echo $? >&3; }} {redirected}"
         done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
         assert (done.stdout.strip(), done.stderr) == (status, error)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs sh")
+def test_standard_input_that_is_closed_is_empty(base: Path) -> None:
+    command = " ".join(shlex.quote(word) for word in [*COMMAND, "link", "-", "--kb", str(base)])
+    done = subprocess.run(["sh", "-c", f"{command} <&-"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, "Traceback" in done.stderr) == (0, "", False)
 
 
 def test_interrupted(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def group(inside: str = "", attribute: str = "", figures: int = 3000) -> str:
     return f"<fig-group {attribute}>{inside}{FIGURE * figures}</fig-group>"
 
 
+GRAPHIC = '<graphic xlink:href="gr1"/>'
 NESTED = "<list-item>" * 120 + "<b/>" * 20_000 + "</list-item>" * 120
 
 
@@ -72,8 +73,10 @@ NESTED = "<list-item>" * 120 + "<b/>" * 20_000 + "</list-item>" * 120
         (group(f"<caption>{'<p/>' * 20_000}</caption>").replace("<p>a</p>", ""), ""),
         (group(f"<caption><p>{'<b>x</b>' * 10_000}&nothing;</p></caption>"), "DTD only"),
         (f"<fig><caption><p>{'<b/>' * 100_000}</p></caption></fig>", ""),
+        (f"<fig><caption><p>{'x' * 50_000}</p></caption>{GRAPHIC * 30_000}</fig>", "in all"),
+        (f"<fig><list><list-item>{'x' * 50_000}</list-item></list>{GRAPHIC * 300}</fig>", "in all"),
     ],
-    ids=range(11),
+    ids=range(13),
 )  # fmt: skip
 def test_a_large_article_is_bounded_in_time_and_memory(body: str, told: str) -> None:
     text = f"{DOCTYPE.format('x')}<article {XLINK}><front/><body>{body}</body></article>".encode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
@@ -191,3 +192,26 @@ def test_clients_that_go_away_leave_no_trace(
     while server._begun and monotonic() < until:
         sleep(0.02)
     assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize("address", ["http://[", "//[::1/", "http://[x]/"])
+def test_an_address_that_is_none_is_told_to_the_client_alone(
+    server: PageServer, address: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert ask(server, address)[0].status in (400, 404)
+    assert not capsys.readouterr().err
+
+
+def test_an_image_may_be_larger_than_memory(server: PageServer, tmp_path: Path) -> None:
+    with (tmp_path / "images/a b/c?.gif").open("ab") as file:
+        file.truncate(1 << 40)
+    tracemalloc.start()
+    with socket.create_connection(("127.0.0.1", server.server_port), timeout=5) as client:
+        asked = f"GET /images/a%20b/c%3F.gif HTTP/1.0\r\nHost: localhost:{server.server_port}"
+        client.sendall(f"{asked}\r\n\r\n".encode())
+        answer = client.makefile("rb")
+        assert b"200 OK" in answer.readline()
+        assert all(len(answer.read(1 << 20)) == 1 << 20 for _ in range(64))
+        peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 30_000_000
