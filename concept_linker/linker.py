@@ -43,7 +43,7 @@ __all__ = ["ConceptLinker", "link"]
 
 
 # A name inside a mention that has no concept is taken from this score on.
-_SURE_INSIDE = 0.5
+_SURE_INSIDE = 0.65
 
 
 class ConceptLinker:
@@ -210,7 +210,10 @@ class ConceptLinker:
         linked = itertools.chain.from_iterable(map(self._linked, together(passages)))
         for caption in captions:
             own = itertools.islice(linked, len(caption.passages))
-            yield _annotation(caption, list(itertools.chain.from_iterable(own)))
+            mentions: Iterator[Mention] = itertools.chain.from_iterable(own)
+            if len(caption.passages) > 1:
+                mentions = _sharing(mentions)
+            yield _annotation(caption, list(mentions))
 
     def _linked(self, passages: Sequence[Passage]) -> list[list[Mention]]:
         """The mentions of each passage.
@@ -316,6 +319,15 @@ def _annotation(caption: Caption, mentions: Sequence[Mention]) -> Annotation:
             for (_, mention), (start, end) in zip(ordered, caption.given, strict=True)
         ),
     )
+
+
+def _sharing(mentions: Iterable[Mention]) -> Iterator[Mention]:
+    """Mentions of a long text; those with equal candidates share them, which saves memory."""
+    known: dict[tuple[Candidate, ...], tuple[Candidate, ...]] = {}
+    for mention in mentions:
+        candidates = known.setdefault(mention.candidates, mention.candidates)
+        best = candidates[0] if mention.best is not None else None
+        yield replace(mention, best=best, candidates=candidates)
 
 
 def _with_inner(mentions: Sequence[Mention], retried: Sequence[Mention]) -> list[Mention]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple, TypeVar
 
@@ -96,9 +96,9 @@ def read_caption(text: str, given: tuple[tuple[int, int], ...] | None = None) ->
         return Caption(text, (whole,), given)
     cuts = _cuts(plain.text, _merged(spans))
     own = [_Own([], [], []) for _ in cuts[1:]]
-    for definition in definitions:
+    for number, definition in enumerate(definitions):
         for place in definition.occurrences:
-            own[bisect_right(cuts, place[0]) - 1].occurrences.append((definition, place))
+            own[bisect_right(cuts, place[0]) - 1].occurrences.append((number, place))
     for number, span in enumerate(spans):
         there = own[min(bisect_right(cuts, span[0]), len(own)) - 1]
         there.numbers.append(number)
@@ -109,7 +109,7 @@ def read_caption(text: str, given: tuple[tuple[int, int], ...] | None = None) ->
             begin,
             plain,
             text,
-            _moved(some.occurrences, begin),
+            _moved(definitions, some.occurrences, begin),
             None if given is None else tuple((a - begin, b - begin) for a, b in some.spans),
             tuple(some.numbers),
         )
@@ -164,25 +164,31 @@ def _checked_span(span: Any, text: str) -> tuple[int, int]:
 
 
 class _Own(NamedTuple):
-    """What is in a passage, in places of the whole text."""
+    """What is in a passage, in places of the whole text; short forms by their number."""
 
-    occurrences: list[tuple[Definition, tuple[int, int]]]
+    occurrences: list[tuple[int, tuple[int, int]]]
     numbers: list[int]
     spans: list[tuple[int, int]]
 
 
 def _moved(
-    occurrences: Iterable[tuple[Definition, tuple[int, int]]], begin: int
+    definitions: Sequence[Definition],
+    occurrences: Iterable[tuple[int, tuple[int, int]]],
+    begin: int,
 ) -> tuple[Definition, ...]:
     """The definitions of what occurs in a passage, with its own places."""
-    places: dict[Definition, list[tuple[int, int]]] = {}
-    for definition, (start, end) in occurrences:
-        places.setdefault(definition, []).append((start - begin, end - begin))
+    places: dict[int, list[tuple[int, int]]] = {}
+    for number, (start, end) in occurrences:
+        places.setdefault(number, []).append((start - begin, end - begin))
     return tuple(
-        one._replace(
-            long_start=one.long_start - begin, long_end=one.long_end - begin, occurrences=tuple(at)
+        Definition(
+            definitions[number].short,
+            definitions[number].long,
+            definitions[number].long_start - begin,
+            definitions[number].long_end - begin,
+            tuple(at),
         )
-        for one, at in places.items()
+        for number, at in places.items()
     )
 
 

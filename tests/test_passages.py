@@ -58,6 +58,13 @@ def test_a_long_text_is_linked_as_its_sentences_are(open_base: KnowledgeBase) ->
     assert all(text[m.start : m.end] == m.text for m in linked)
 
 
+def test_a_long_text_keeps_equal_candidates_once(open_base: KnowledgeBase) -> None:
+    linked = ConceptLinker.load(open_base).link("lung, " * 5000)
+    assert len(linked) == 5000
+    assert len({id(mention.candidates) for mention in linked}) < 500
+    assert all(mention.best is mention.candidates[0] for mention in linked)
+
+
 def test_a_short_form_is_explained_far_away(open_base: KnowledgeBase) -> None:
     text = "Rheumatic disease (RD) in adults. " + "Normal. " * 3000 + "RD of the hand."
     [*_, mention] = [m for m in ConceptLinker.load(open_base).link(text) if m.text == "RD"]

@@ -208,7 +208,8 @@ def _fill_letters(points, starts, ends, e):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _kind(point):  # type: ignore[no-untyped-def]
-    if point == 32 or point == 10:
+    # Quotation marks stand where a blank does.
+    if point == 32 or point == 10 or point == 34 or 0x2018 <= point <= 0x201F:
         return 1
     if point == 45 or point == 0x2013:
         return 2

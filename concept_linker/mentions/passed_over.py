@@ -4,8 +4,8 @@ A network chooses by what a reader of abstracts would mark.  It leaves out names
 has (``1-methyl-4-phenyl-1,2,3,6-tetrahydropyridine``), takes half of one for the whole (``vitamin
 B`` of ``vitamin B(12)``), or more than the base has a concept for (``metastatic adenocarcinoma``).
 
-*   A name of several words, of a kind that captions are about, is a mention wherever it stands,
-    unless a longer mention has it (:func:`passed_over`).
+*   A name of several words, of a kind that captions are about, is a mention where no other is;
+    one with brackets also in place of its halves (:func:`passed_over`).
 *   Inside a mention that has no good concept, such a name is tried, and the last word if it names a
     disorder (:class:`InnerNames`).
 """
@@ -66,9 +66,12 @@ def passed_over(features: Features, first: Ints, last: Ints) -> tuple[NDArray[np
     for row in usable.tolist():
         begin, end = int(runs.first[row]), int(runs.last[row])
         inside = {int(number) for number in owner[begin : end + 1]} - {-1}
-        covered = all(begin <= first[n] and last[n] <= end for n in inside)
+        # Of a name with brackets detection takes the half; else it knows better what to take.
+        halves = all(begin <= first[n] and last[n] <= end for n in inside) and (
+            (tokens.marks[begin : end + 1] == ord("(")).any()
+        )
         whole = len(inside) == 1 and all(first[n] == begin and last[n] == end for n in inside)
-        if covered and not whole:
+        if not inside or (halves and not whole):
             stays[list(inside)] = False
             added.append(row)
     return stays, np.array(added, np.int64)

@@ -176,14 +176,16 @@ def rewrite(
         progress: told how many bytes of the input have been read.
 
     Raises:
-        InputError: there is no input, or the output is one of several files of it.
+        InputError: there is no input; the output is one of several files of it, or the only one and
+            has bad rows, which would be gone.
         SourceError: the input is damaged as a whole.
         SettingsError: the output's ending is none that is known, or the folder has none of the
             images.
         OSError: something cannot be read or written; what was there before still is.
     """
     files = find_records(given)
-    if len(files) > 1 and output.resolve() in (file.resolve() for file in files):
+    in_place = output.resolve() in (file.resolve() for file in files)
+    if in_place and len(files) > 1:
         raise InputError(f"{output}: is one of the {len(files)} files to read; wanted another")
     if images is not None:
         check_folder(images, (row["image"] for row in _good_rows(files)))
@@ -227,6 +229,13 @@ def rewrite(
                 if job.report:
                     problem = "; ".join(map(str, left_out))
                     quarantine.bad(file, number, f"spans left out: {problem}", row=_shown(row))
+        bad = summary.rows - summary.written
+        if in_place and bad:
+            # The quarantine keeps the beginning of a long row only.
+            raise InputError(
+                f"{output}: is the file to read, and {bad} of its rows are bad (see {bad_rows}); "
+                "they would be gone, so nothing was changed: wanted another output"
+            )
     summary.bad = summary.rows - summary.written
     return summary
 

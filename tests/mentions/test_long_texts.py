@@ -258,6 +258,26 @@ def test_twice_the_text_takes_twice_the_steps(shape: str, monkeypatch: pytest.Mo
     assert two <= 300 * 3000
 
 
+def test_passages_do_not_cost_more_the_more_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a text of many passages each short form is carried into each."""
+    monkeypatch.setattr(passages, "LONGEST_PASSAGE", 100)
+    hashed = 0
+
+    class Counted(abbreviations.Definition):
+        def __hash__(self) -> int:
+            nonlocal hashed
+            hashed += len(self.occurrences)
+            return super().__hash__()
+
+    real = passages.find_abbreviations
+    monkeypatch.setattr(
+        passages, "find_abbreviations", lambda text: tuple(Counted(*one) for one in real(text))
+    )
+    text = made("one form, often", 3000)
+    assert len(passages.read_caption(text).passages) > 30
+    assert hashed <= len(text)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(
     "CONCEPT_LINKER_SLOW" not in os.environ, reason="CONCEPT_LINKER_SLOW is not set"

@@ -50,6 +50,18 @@ def test_an_article_is_no_alpha(linker: ConceptLinker) -> None:
     assert not any(text.startswith("a ") for text in texts)
 
 
+@pytest.mark.parametrize("quotes", ['""', "“”", "‘’"])
+def test_quotation_marks_are_as_blanks(linker: ConceptLinker, quotes: str) -> None:
+    text = 'The patient had "pneumonia" and "edema".'
+    left, right = quotes
+    text = text.replace('"pneumonia"', f"{left}pneumonia{right}").replace(
+        '"edema"', f"{left}edema{right}"
+    )
+    found = {one.text: one.best and one.best.concept_id for one in linker.link(text)}
+    assert found["pneumonia"] == "C0032285"
+    assert found["edema"] == "C0013604"
+
+
 def test_names_inside(open_base: KnowledgeBase) -> None:
     inner = InnerNames(open_base)
     strings = ["metastatic adenocarcinoma", "adenocarcinoma", "branch pulmonary arteries",

@@ -239,3 +239,12 @@ def test_in_place(records: list[dict[str, Any]], tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", records)
     assert rewrite(path, path, repairing()).written == 3
     assert load(path)[0]["umls_meta_info"][0]["start_char"] == 15
+
+
+def test_in_place_no_bad_row_is_lost(records: list[dict[str, Any]], tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", records)
+    path.write_bytes(path.read_bytes() + b'{"caption": 7}\n')
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=r"1 of its rows are bad .*nothing was changed"):
+        rewrite(path, path, repairing())
+    assert path.read_bytes() == before
