@@ -88,11 +88,20 @@ def changes(path: Path, place: Path, count: int, detector: str) -> tuple[dict[st
         if old_times:
             os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
 
+    def finish(out: Path) -> bool:
+        """Ends a run; one that was begun with the other input must say so before it begins anew."""
+        process = start(path, out, 2, detector, *more, stderr=subprocess.PIPE)
+        told = process.communicate()[1]
+        if process.returncode == 2 and "other input" in told:
+            start(path, out, 2, detector, *more, "--no-resume").communicate()
+            return True
+        return False
+
     began = time.monotonic()
     start(path, place / "whole", 2, detector, *more).communicate()
     whole_seconds = time.monotonic() - began
     wanted = shards(place / "whole")
-    killed = noticed = rounds = equal = 0
+    killed = noticed = refused = rounds = equal = 0
     out = place / "out0"
     while killed < KILLS:
         process = start(path, out, 2, detector, *more, stderr=subprocess.PIPE)
@@ -109,16 +118,23 @@ def changes(path: Path, place: Path, count: int, detector: str) -> tuple[dict[st
         noticed += process.returncode == 2 and ("been changed" in told or "another one" in told)
         put(right, old_times=True)
         if process.returncode == 0 or chance.random() < 0.2:
-            start(path, out, 2, detector, *more).communicate()
+            refused += finish(out)
             equal += shards(out) == wanted
             rounds += 1
             out = place / f"out{rounds}"
-    start(path, out, 2, detector, *more).communicate()
+    refused += finish(out)
     equal += shards(out) == wanted
     rounds += 1
     print(f"{killed} runs killed, {noticed} more ended by themselves, which noticed the change")
+    print(f"{refused} folders of the other input were refused and made anew")
     print(f"{equal} of {rounds} came out as the undisturbed run, byte for byte")
-    figures = {"killed": killed, "noticed": noticed, "annotations": rounds, "equal": equal}
+    figures = {
+        "killed": killed,
+        "noticed": noticed,
+        "refused": refused,
+        "annotations": rounds,
+        "equal": equal,
+    }
     return figures, equal == rounds
 
 
