@@ -16,13 +16,12 @@ from concept_linker.batch.reading import is_image
 from concept_linker.errors import InputError, SourceError
 from concept_linker.triplets.checking import PROVENANCE
 from concept_linker.triplets.lines import BadRow, Line, parse
+from concept_linker.triplets.mentions import MENTIONS
 from concept_linker.triplets.parquet import IMAGE_BYTES, open_parquet
 from concept_linker.triplets.record import OTHER_KEYS, RECORD_KEYS, SPAN_DETAILS
 
-__all__ = ["MENTIONS", "OTHER_KEYS", "Columns", "survey"]
+__all__ = ["OTHER_KEYS", "Columns", "survey"]
 
-#: The column of all mentions, where it is asked for.
-MENTIONS: Final = "mentions"
 _CAPTIONS: Final = ("caption", "text", "fig_caption", "description")
 _IMAGES: Final = ("image", "image_path", "file_name")
 _PEEKED: Final = 1000

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from concept_linker.annotation import Annotation
-from concept_linker.batch.columns import MENTIONS, OTHER_KEYS
+from concept_linker.batch.columns import OTHER_KEYS
 from concept_linker.batch.job import Job
 from concept_linker.batch.rows import Row, fit
 from concept_linker.batch.spans import DETAILS, minimised
@@ -20,7 +20,7 @@ from concept_linker.errors import InputError
 from concept_linker.triplets.checking import PROVENANCE
 from concept_linker.triplets.lines import MAX_LINE
 from concept_linker.triplets.making import how_made
-from concept_linker.triplets.mentions import MENTION, told
+from concept_linker.triplets.mentions import MENTION, MENTIONS, told
 from concept_linker.triplets.parquet import schema
 from concept_linker.triplets.placing import beside
 from concept_linker.triplets.provenance import Provenance

@@ -10,7 +10,6 @@ import pyarrow as pa
 
 import concept_linker
 from concept_linker.annotation import Annotation
-from concept_linker.batch.columns import MENTIONS
 from concept_linker.errors import ConceptLinkerError, InputError, SettingsError
 from concept_linker.knowledge_base.checksum import sha256_of
 from concept_linker.knowledge_base.identity import is_cui
@@ -21,7 +20,7 @@ from concept_linker.pmc.manifest import MANIFEST
 from concept_linker.pmc.sources import check_sources
 from concept_linker.triplets.checking import PROVENANCE
 from concept_linker.triplets.making import how_made, to_record
-from concept_linker.triplets.mentions import MENTION, told
+from concept_linker.triplets.mentions import MENTION, MENTIONS, told
 from concept_linker.triplets.record import PROFILES, SPANS, Profile
 from concept_linker.triplets.running import quarantine_of
 from concept_linker.triplets.streams import check_ending, open_writer

@@ -2,7 +2,8 @@
 
 ``CTPA`` is a gene's alias, ``RA`` a disease, ``SWI`` a protein complex: a short form that its text
 does not explain is mostly known in another sense than the one meant, however well the string fits.
-So its probability comes from trees of its own, learned on the short forms of captions alone
+So the probability of one that nobody was seen to use for the concept (:func:`needs_judge`) comes
+from trees of its own, learned on the short forms of captions alone
 (``models/ranker/short_forms.py``): they see what the string says, the company it keeps, and which
 semantic groups the place allows.
 """

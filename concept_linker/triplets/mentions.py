@@ -8,7 +8,10 @@ import pyarrow as pa
 
 from concept_linker.annotation import Mention
 
-__all__ = ["MENTION", "told"]
+__all__ = ["MENTION", "MENTIONS", "told"]
+
+#: The name of the column.
+MENTIONS: Final = "mentions"
 
 #: The type of one mention in Parquet.
 MENTION: Final = pa.struct(
