@@ -24,12 +24,12 @@ from typing import Any
 from machine import data_folder, save
 
 from concept_linker import ConceptLinker, KnowledgeBase
+from concept_linker.corpora import read_corpus
 from concept_linker.errors import KnowledgeBaseError
-from concept_linker.evaluation.corpora import read_corpus
 from concept_linker.evaluation.report import Options, Report, evaluate
 from concept_linker.knowledge_base.build import build
 from concept_linker.knowledge_base.readers import read_source
-from concept_linker.teaching import teach
+from concept_linker.training import teach
 
 
 @dataclass(frozen=True)

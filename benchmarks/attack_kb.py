@@ -27,12 +27,12 @@ from typing import Any
 from machine import save
 
 from concept_linker import ConceptLinker, KnowledgeBase
+from concept_linker.corpora.gold import GoldCorpus, GoldDocument, GoldMention
 from concept_linker.errors import ConceptLinkerError
-from concept_linker.evaluation.gold import GoldCorpus, GoldDocument, GoldMention
 from concept_linker.knowledge_base import mapping
 from concept_linker.knowledge_base.build import build
 from concept_linker.knowledge_base.source import SourceInfo, SourceTables
-from concept_linker.teaching import teach
+from concept_linker.training import teach
 
 PARTS = ("lesion", "oedema", "cirrhosis", "effusion", "carcinoma", "abscess", "fracture", "cyst")
 PLACES = ("liver", "left lung", "hippocampus", "femur", "pleura", "kidney", "right atrium")

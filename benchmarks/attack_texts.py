@@ -62,10 +62,10 @@ def text_of(shape: str, size: int) -> str:
 
 def rules(text: str) -> float:
     """Seconds that the rules take."""
-    from concept_linker.mentions.detector import Span
-    from concept_linker.mentions.negation import negated
-    from concept_linker.mentions.noise import without_noise
-    from concept_linker.passages import read_caption
+    from concept_linker.detection.detector import Span
+    from concept_linker.detection.negation import negated
+    from concept_linker.detection.noise import without_noise
+    from concept_linker.detection.passages import read_caption
 
     begin = time.perf_counter()
     for passage in read_caption(text).passages:

@@ -25,7 +25,7 @@ from typing import Any
 from machine import data_folder, save
 
 from concept_linker import KnowledgeBase
-from concept_linker.mentions.dictionary import DictionaryDetector
+from concept_linker.detection.dictionary import DictionaryDetector
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 

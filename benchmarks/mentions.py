@@ -11,8 +11,8 @@ One row a detector, without ``--detectors`` all of ours and every installed spaC
 *   ROCO, 5,898 captions: end to end with linking on one core, median of 3 with empty caches, and
     the share of each stage.
 
-On captions noise is left out (``mentions/noise.py``).  Below the table: abbreviations and negation,
-which no detector has a part in.  What the linker does not call yet is timed apart and added.
+On captions noise is left out (``detection/noise.py``).  Below the table: abbreviations and
+negation, which no detector has a part in.  What the linker does not call yet is timed apart and added.
 """
 
 from __future__ import annotations
@@ -109,8 +109,8 @@ def hundred(captions: dict[str, str], detect: Callable[[list[str]], list[Spans]]
 
 def rules(captions: dict[str, str]) -> dict[str, Any]:
     """Abbreviations and negation on the captions and phrases read by hand."""
-    from concept_linker.mentions.abbreviations import find_abbreviations
-    from concept_linker.mentions.negation import negated
+    from concept_linker.detection.abbreviations import find_abbreviations
+    from concept_linker.detection.negation import negated
 
     read = rows(GOLD)
     counts: Counter[str] = Counter()
@@ -173,8 +173,8 @@ class TimedDetector:
 def inside(name: str, clock: Clock) -> None:
     """Counts what our own networks do inside their detection."""
     if name in {"ner", "hybrid"}:
-        from concept_linker.mentions.gazetteer import Gazetteer
-        from concept_linker.mentions.ner_network import Network
+        from concept_linker.detection.gazetteer import Gazetteer
+        from concept_linker.detection.ner.network import Network
 
         Gazetteer.find = clock.timed("dictionary", Gazetteer.find)  # type: ignore[method-assign]
         Network.scores = clock.timed("NER network", Network.scores)  # type: ignore[method-assign]
@@ -184,8 +184,8 @@ def speed(name: str, kb: Any, captions: list[str]) -> dict[str, Any]:
     """Captions a second end to end, and the share of each stage."""
     import concept_linker.linker as linker_module
     from concept_linker import ConceptLinker
-    from concept_linker.mentions import abbreviations, negation, noise
-    from concept_linker.mentions.choosing import open_detector
+    from concept_linker.detection import abbreviations, negation, noise
+    from concept_linker.detection.registry import open_detector
 
     clock = Clock()
     inside(name, clock)
@@ -247,8 +247,8 @@ def shares(name: str, spent: Counter[str], total: float) -> dict[str, float]:
 def measure(name: str) -> dict[str, Any]:
     """All figures of one detector."""
     from concept_linker import KnowledgeBase
-    from concept_linker.mentions.choosing import open_detector
-    from concept_linker.mentions.noise import without_noise
+    from concept_linker.detection.noise import without_noise
+    from concept_linker.detection.registry import open_detector
 
     kb = KnowledgeBase.open("open", quiet=True)
     detector = open_detector(name, kb)

@@ -27,13 +27,13 @@ from typing import Any
 import numpy as np
 from machine import RESULTS, data_folder, save
 
-from concept_linker.evaluation.retrieval import (
+from concept_linker.retrieval import (
     Positives,
     paired,
     published_figures,
     score,
 )
-from concept_linker.evaluation.retrieval.measures import CUTOFFS, MEASURES
+from concept_linker.retrieval.measures import CUTOFFS, MEASURES
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = "python benchmarks/retrieval.py"
@@ -193,7 +193,7 @@ _MEASURE = """
 import json, sys, time
 began = time.perf_counter()
 from pathlib import Path
-from concept_linker.evaluation.retrieval import read_array, score
+from concept_linker.retrieval import read_array, score
 images, texts = (read_array(Path(name)) for name in sys.argv[1:])
 score(images[:64], texts[:64]).figures(resamples=2)  # imports, and code that is compiled once
 ready = time.perf_counter()
@@ -291,8 +291,8 @@ def images() -> bool:
     """Recall of changed images and false pairs by distance; a million hashes."""
     from PIL import Image
 
-    from concept_linker.evaluation.near_duplicates.hamming import HashIndex
-    from concept_linker.evaluation.near_duplicates.hashing import hash_image
+    from concept_linker.retrieval.near_duplicates.hamming import HashIndex
+    from concept_linker.retrieval.near_duplicates.hashing import hash_image
 
     def jpeg(image: Image.Image) -> Image.Image:
         room = BytesIO()
@@ -346,7 +346,7 @@ def images() -> bool:
 
 
 def _million(figures: dict[str, Any]) -> bool:
-    from concept_linker.evaluation.near_duplicates.hamming import HashIndex
+    from concept_linker.retrieval.near_duplicates.hamming import HashIndex
 
     random = np.random.default_rng(0)
     hashes = random.integers(0, 2**64, 1_000_000, dtype=np.uint64)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from concept_linker._version import __version__ as __version__
 from concept_linker.annotation import Annotation, Candidate, Mention
 from concept_linker.errors import (
     ConceptLinkerError,
@@ -22,12 +23,10 @@ from concept_linker.errors import (
 )
 
 if TYPE_CHECKING:
-    from concept_linker.batch.running import annotate
+    from concept_linker.annotating.running import annotate
     from concept_linker.knowledge_base.base import Concept, KnowledgeBase
     from concept_linker.linker import ConceptLinker, link
     from concept_linker.settings import LinkerSettings
-
-__version__ = "0.1.0"
 
 __all__ = [
     "Annotation",
@@ -51,7 +50,7 @@ _HOMES = {
     "ConceptLinker": "concept_linker.linker",
     "KnowledgeBase": "concept_linker.knowledge_base.base",
     "LinkerSettings": "concept_linker.settings",
-    "annotate": "concept_linker.batch.running",
+    "annotate": "concept_linker.annotating.running",
     "link": "concept_linker.linker",
 }
 

@@ -12,19 +12,13 @@ from os import PathLike
 from typing import Any
 
 # Not when the first text is linked: a process that is forked meanwhile could never import it.
-import concept_linker.candidates.searching  # noqa: F401
+import concept_linker.search.probe  # noqa: F401
 from concept_linker.annotation import Annotation, Candidate, Mention
-from concept_linker.errors import InputError, SettingsError
-from concept_linker.finding import Found, MentionFinder
-from concept_linker.forking import renew_when_forked
-from concept_linker.garbage import no_collection
-from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
-from concept_linker.mentions.choosing import open_detector
-from concept_linker.mentions.detector import READ_TOGETHER, GroupsOf, MentionDetector
-from concept_linker.mentions.negation import negated
-from concept_linker.mentions.numerals import other_numerals
-from concept_linker.passages import (
+from concept_linker.detection.detector import READ_TOGETHER, GroupsOf, MentionDetector
+from concept_linker.detection.finder import Found, MentionFinder
+from concept_linker.detection.negation import negated
+from concept_linker.detection.numerals import other_numerals
+from concept_linker.detection.passages import (
     Caption,
     Passage,
     not_a_text,
@@ -32,11 +26,17 @@ from concept_linker.passages import (
     read_given,
     together,
 )
-from concept_linker.ranking.explaining import Explanation
+from concept_linker.detection.registry import open_detector
+from concept_linker.errors import InputError, SettingsError
+from concept_linker.knowledge_base.base import KnowledgeBase
+from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
+from concept_linker.ranking.explain import Explanation
+from concept_linker.ranking.neighbours import beside
 from concept_linker.ranking.priors import PRIORS
 from concept_linker.ranking.ranker import Query, Ranker
-from concept_linker.ranking.surroundings import beside
-from concept_linker.resources import model_path
+from concept_linker.runtime.forking import renew_when_forked
+from concept_linker.runtime.garbage import no_collection
+from concept_linker.runtime.resources import model_path
 from concept_linker.settings import LinkerSettings, checked_settings
 
 __all__ = ["ConceptLinker", "link"]
@@ -88,7 +88,7 @@ class ConceptLinker:
             kb: ``"open"``, the folder of a knowledge base, or one that is open.
             detector: ``"hybrid"``, ``"ner"``, ``"dictionary"``, the name of an installed spaCy
                 model, a spaCy ``Language``, or anything that keeps to
-                :class:`~concept_linker.mentions.detector.MentionDetector`.
+                :class:`~concept_linker.detection.detector.MentionDetector`.
             quiet: no progress bar where the open base's index must first be derived.
             settings: see :class:`~concept_linker.settings.LinkerSettings`.
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_linker.compiling import njit
+from concept_linker.runtime.compiling import njit
 
 __all__ = ["LEADING", "OPENING", "Trees"]
 

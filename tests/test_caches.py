@@ -16,7 +16,7 @@ CACHE = "CONCEPT_LINKER_CACHE"
 #: Prints how many functions were not compiled but loaded.
 CODE = """
 import numpy as np
-from concept_linker.mentions import matching
+from concept_linker.detection import matching
 matching.hash_table(np.arange(5, dtype=np.uint64))
 print(sum(matching._fill.stats.cache_hits.values()))
 """

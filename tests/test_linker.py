@@ -19,8 +19,8 @@ from concept_linker import (
     KnowledgeBase,
     SettingsError,
 )
-from concept_linker.mentions.choosing import open_detector
-from concept_linker.mentions.detector import Span
+from concept_linker.detection.detector import Span
+from concept_linker.detection.registry import open_detector
 from concept_linker.settings import LinkerSettings
 
 CAPTION = "Axial T2-weighted MRI shows a hyperintense lesion in the left hippocampus."

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from concept_linker import ConceptLinker, KnowledgeBase, passages
-from concept_linker.passages import read_caption, together
+from concept_linker.detection.passages import read_caption, together
 
 SENTENCE = "CT of the chest shows a nodule in the left lung, no effusion. "
 

@@ -21,7 +21,7 @@ import pytest
 import concept_linker
 import concept_linker.linker as linker_module
 from concept_linker import Annotation, ConceptLinker, KnowledgeBase
-from concept_linker.garbage import no_collection
+from concept_linker.runtime.garbage import no_collection
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Prints how long the thread that links works, and how long all others do meanwhile.
@@ -104,9 +104,9 @@ def test_threads_share_what_fills_up(
     """What one thread still reads, another takes out of use."""
     texts = captions(open_base, 100, seed=5)
     alone = list(ConceptLinker.load(open_base).link_many(texts))
-    monkeypatch.setattr("concept_linker.mentions.ner_network._KEPT_WORDS", 40)
-    monkeypatch.setattr("concept_linker.ranking.remembering._ROOM", 400)
-    monkeypatch.setattr("concept_linker.ranking.remembering._NUMBERS", 40)
+    monkeypatch.setattr("concept_linker.detection.ner.network._KEPT_WORDS", 40)
+    monkeypatch.setattr("concept_linker.ranking.cache._ROOM", 400)
+    monkeypatch.setattr("concept_linker.ranking.cache._NUMBERS", 40)
     assert linked_by_threads(ConceptLinker.load(open_base), texts, 4) == alone
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-import concept_linker
+from concept_linker._version import __version__
 from concept_linker.cli.console import print_json
 from concept_linker.cli.options import KB, JsonFlag, QuietFlag, one_of
 from concept_linker.errors import SettingsError
@@ -33,7 +33,7 @@ def register(app: typer.Typer) -> None:
 def print_version(wanted: bool) -> None:
     """Prints the version, for ``--version``."""
     if wanted:
-        print(f"concept-linker {concept_linker.__version__}")
+        print(f"concept-linker {__version__}")
         raise typer.Exit
 
 
@@ -50,12 +50,12 @@ def about(kb: KB = "open", as_json: JsonFlag = False, quiet: QuietFlag = False) 
     from concept_linker.knowledge_base.base import KnowledgeBase
     from concept_linker.knowledge_base.checksum import sha256_of
     from concept_linker.knowledge_base.store import MANIFEST
-    from concept_linker.resources import cache_folder
+    from concept_linker.runtime.resources import cache_folder
 
     base = KnowledgeBase.open(kb, quiet=quiet)
     packages, extras = _installed()
     facts: dict[str, Any] = {
-        "concept_linker": concept_linker.__version__,
+        "concept_linker": __version__,
         "python": platform.python_version(),
         "platform": platform.platform(),
         "packages": packages,
@@ -116,7 +116,7 @@ def _checksum(model: str) -> str:
     from hashlib import sha256
 
     from concept_linker.knowledge_base.checksum import sha256_of
-    from concept_linker.resources import model_path
+    from concept_linker.runtime.resources import model_path
 
     folder = model_path(model)
     patterns = ("weights/**/*", "priors/*", "every*.txt")

@@ -14,11 +14,11 @@ from concept_linker.cli.options import KB, NegatedOption, ProfileOption, one_of
 from concept_linker.errors import SettingsError
 
 if TYPE_CHECKING:
-    from concept_linker.batch.summary import Summary
+    from concept_linker.annotating.summary import Summary
 
 __all__ = ["register"]
 
-#: The defaults of :mod:`concept_linker.batch.job`, which is not imported here.
+#: The defaults of :mod:`concept_linker.annotating.job`, which is not imported here.
 TIMEOUT = 60.0
 MAX_CHARACTERS = 100_000
 
@@ -158,7 +158,7 @@ def annotate(
         concept-linker annotate reports.csv -o annotated --caption text --no-images
         concept-linker annotate captions/ -o annotated --engine ray --ray-address auto
     """
-    from concept_linker.batch.running import annotate as run
+    from concept_linker.annotating.running import annotate as run
     from concept_linker.triplets.record import PROFILES
 
     # What ends jobs on clusters asks as politely as Ctrl-C does.

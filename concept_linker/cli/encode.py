@@ -70,11 +70,11 @@ def encode(
         concept-linker encode pmc-9k --model concepts-halves -o baseline
         concept-linker encode pmc-9k --model biomedclip --images figures -o biomedclip-9k
     """
-    from concept_linker.encoders import encode as run
-    from concept_linker.encoders import load_encoder
-    from concept_linker.encoders.concepts import ConceptEncoder
-    from concept_linker.evaluation.holdout.folder import load_pairs
     from concept_linker.images.files import check_folder
+    from concept_linker.retrieval.encoders import encode as run
+    from concept_linker.retrieval.encoders import load_encoder
+    from concept_linker.retrieval.encoders.concepts import ConceptEncoder
+    from concept_linker.retrieval.holdout.folder import load_pairs
 
     pairs = load_pairs(triplets)
     if images is not None:

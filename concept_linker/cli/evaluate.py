@@ -18,10 +18,10 @@ from concept_linker.errors import InputError, SettingsError
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from concept_linker.evaluation.confidence import Interval, PairedTest
-    from concept_linker.evaluation.gold import GoldCorpus
+    from concept_linker.corpora.gold import GoldCorpus
     from concept_linker.evaluation.report import Report
     from concept_linker.evaluation.results import GoldMentionResult
+    from concept_linker.reporting.confidence import Interval, PairedTest
 
 __all__ = ["register"]
 
@@ -102,8 +102,8 @@ def evaluate(
         concept-linker evaluate full_dev.jsonl.gz --kb umls --subset st21pv --gold-mentions
         concept-linker evaluate dev.BioC.xml --skip-bad --json figures.json
     """
+    from concept_linker.corpora import read_corpus
     from concept_linker.evaluation import report as reporting
-    from concept_linker.evaluation.corpora import read_corpus
     from concept_linker.evaluation.page import write_page
     from concept_linker.knowledge_base.base import KnowledgeBase
     from concept_linker.linker import ConceptLinker
@@ -199,9 +199,9 @@ def _print(report: Report) -> None:
 
 
 def _print_gold(out: Console, report: Report) -> None:
-    from concept_linker.evaluation.confidence import shown
     from concept_linker.evaluation.ranks import TIE_RULES
     from concept_linker.evaluation.results import KS
+    from concept_linker.reporting.confidence import shown
 
     own = report.gold_mentions[0]
     _print_titled(
@@ -254,7 +254,7 @@ def _print_gold(out: Console, report: Report) -> None:
 
 def _decisions(result: GoldMentionResult) -> tuple[str, str, str]:
     """The share that is linked, how much of it is right, and the calibration error."""
-    from concept_linker.evaluation.confidence import shown
+    from concept_linker.reporting.confidence import shown
 
     return (
         f"{result.linked / max(result.mentions, 1):.3f}",
@@ -264,7 +264,7 @@ def _decisions(result: GoldMentionResult) -> tuple[str, str, str]:
 
 
 def _print_end_to_end(out: Console, report: Report) -> None:
-    from concept_linker.evaluation.confidence import shown
+    from concept_linker.reporting.confidence import shown
 
     own = report.end_to_end[0]
     _print_titled(

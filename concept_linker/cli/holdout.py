@@ -12,7 +12,7 @@ from concept_linker.cli.options import KB, JsonFlag, QuietFlag, existing_file, e
 from concept_linker.cli.parser import CommandLine
 
 if TYPE_CHECKING:
-    from concept_linker.evaluation.holdout.leaks import ImageHashes
+    from concept_linker.retrieval.holdout.leaks import ImageHashes
 
 __all__ = ["app"]
 
@@ -66,11 +66,11 @@ def build(
         concept-linker holdout build records.jsonl -o heldout --size 9000 --hashes figures.csv
     """
     from concept_linker.evaluation.concept_groups import ConceptGroups
-    from concept_linker.evaluation.holdout import folder
-    from concept_linker.evaluation.holdout.building import build as build_set
-    from concept_linker.evaluation.holdout.building import checked_settings
     from concept_linker.knowledge_base.base import KnowledgeBase
-    from concept_linker.knowledge_base.progress import progress_bar
+    from concept_linker.retrieval.holdout import folder
+    from concept_linker.retrieval.holdout.building import build as build_set
+    from concept_linker.retrieval.holdout.building import checked_settings
+    from concept_linker.runtime.progress import progress_bar
 
     settings = checked_settings(
         size=size,
@@ -154,8 +154,8 @@ def _image_hashes(path: Path | None) -> ImageHashes | None:
     if path is None:
         return None
     from concept_linker.cli.images import note_unmarked
-    from concept_linker.evaluation.holdout.leaks import ImageHashes
-    from concept_linker.evaluation.near_duplicates.hashing import read_hashes
+    from concept_linker.retrieval.holdout.leaks import ImageHashes
+    from concept_linker.retrieval.near_duplicates.hashing import read_hashes
 
     table = read_hashes(path)
     note_unmarked(path, table)
@@ -163,7 +163,7 @@ def _image_hashes(path: Path | None) -> ImageHashes | None:
 
 
 def _faults(holdout: Path, triplets: Path, hashes: ImageHashes | None) -> list[str]:
-    from concept_linker.evaluation.holdout.verifying import verify as look
+    from concept_linker.retrieval.holdout.verifying import verify as look
 
     return look(holdout, triplets, hashes)
 

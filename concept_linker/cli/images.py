@@ -16,8 +16,8 @@ from concept_linker.cli.options import JsonFlag, QuietFlag, existing_file, exist
 from concept_linker.cli.parser import CommandLine
 
 if TYPE_CHECKING:
-    from concept_linker.evaluation.near_duplicates.duplicates import Duplicate
-    from concept_linker.evaluation.near_duplicates.hashing import HashTable, ImageHash
+    from concept_linker.retrieval.near_duplicates.duplicates import Duplicate
+    from concept_linker.retrieval.near_duplicates.hashing import HashTable, ImageHash
 
 __all__ = ["app", "note_unmarked"]
 
@@ -56,7 +56,7 @@ def hash_command(
         concept-linker images hash figures -o figures.csv
         concept-linker images hash figures --triplets records.jsonl -o figures.csv
     """
-    from concept_linker.evaluation.near_duplicates import hashing
+    from concept_linker.retrieval.near_duplicates import hashing
 
     refused: list[int] = []
     paths = hashing.images_in(images) if triplets is None else _paths(images, triplets, refused)
@@ -104,8 +104,8 @@ def hash_command(
 
 
 def _paths(images: Path, triplets: Path, refused: list[int]) -> list[str]:
-    from concept_linker.evaluation.pairs import read_pairs
     from concept_linker.images.files import check_folder
+    from concept_linker.retrieval.pairs import read_pairs
 
     pairs = read_pairs(triplets, lambda row, why: refused.append(row))
     paths = list(dict.fromkeys(pair.image for pair in pairs))
@@ -161,9 +161,9 @@ def duplicates(
         concept-linker images duplicates figures.csv
         concept-linker images duplicates training.csv evaluation.csv -o report.csv
     """
-    from concept_linker.evaluation.near_duplicates.duplicates import REPORT_COLUMNS
-    from concept_linker.evaluation.near_duplicates.duplicates import duplicates as find
-    from concept_linker.evaluation.near_duplicates.hashing import read_hashes
+    from concept_linker.retrieval.near_duplicates.duplicates import REPORT_COLUMNS
+    from concept_linker.retrieval.near_duplicates.duplicates import duplicates as find
+    from concept_linker.retrieval.near_duplicates.hashing import read_hashes
     from concept_linker.triplets.placing import beside
 
     tables = []

@@ -76,9 +76,9 @@ def build(
     from concept_linker.knowledge_base import build as building
     from concept_linker.knowledge_base import store
     from concept_linker.knowledge_base.base import KnowledgeBase
-    from concept_linker.knowledge_base.progress import progress_bar
     from concept_linker.knowledge_base.readers import read_source
     from concept_linker.knowledge_base.source import Quarantine, SourceTables
+    from concept_linker.runtime.progress import progress_bar
 
     wanted = [_split(one) for one in source]
     filters: dict[str, Any] = {

@@ -110,11 +110,11 @@ def fetch(
         concept-linker pmc fetch pmcids.txt -o articles --licence CC-BY,CC0,CC-BY-NC
         concept-linker pmc fetch --records medconcept.jsonl -o rebuilt
     """
-    from concept_linker.knowledge_base.progress import progress_bar
     from concept_linker.pmc.fetching import fetch as fetching
     from concept_linker.pmc.licences import parse_licences
     from concept_linker.pmc.rebuilding import rebuild, wanted_by_records
     from concept_linker.pmc.settings import FetchSettings
+    from concept_linker.runtime.progress import progress_bar
 
     settings = FetchSettings.checked(
         endpoint=endpoint,

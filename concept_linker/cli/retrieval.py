@@ -12,7 +12,7 @@ from concept_linker.cli.options import KB, QuietFlag, existing_file, one_of
 from concept_linker.errors import SettingsError
 
 if TYPE_CHECKING:
-    from concept_linker.evaluation.pairs import Pair
+    from concept_linker.retrieval.pairs import Pair
 
 __all__ = ["register"]
 
@@ -97,13 +97,13 @@ def retrieval(
         concept-linker retrieval --images images.npy --texts texts.npy --groups groups.csv
         concept-linker retrieval --images images.npy --texts texts.npy --like conceptclip --json
     """
-    from concept_linker.encoders.encoding import encoder_of
-    from concept_linker.evaluation import retrieval as measuring
-    from concept_linker.evaluation.retrieval.console import published_table, table
-    from concept_linker.evaluation.retrieval.published import NOTE
-    from concept_linker.evaluation.retrieval.report import report
+    from concept_linker import retrieval as measuring
     from concept_linker.images.files import check_folder
-    from concept_linker.knowledge_base.progress import progress_bar
+    from concept_linker.retrieval.console import published_table, table
+    from concept_linker.retrieval.encoders.encoding import encoder_of
+    from concept_linker.retrieval.published import NOTE
+    from concept_linker.retrieval.report import report
+    from concept_linker.runtime.progress import progress_bar
 
     if like not in (None, "conceptclip"):
         raise SettingsError(f"--like {like!r}, wanted conceptclip")
@@ -154,7 +154,7 @@ def retrieval(
         seed=seed,
     )
     if html_file:
-        from concept_linker.evaluation.retrieval.page import page, thumbnails
+        from concept_linker.retrieval.page import page, thumbnails
         from concept_linker.triplets.placing import beside
 
         picture = thumbnails(image_folder) if image_folder else None
@@ -167,7 +167,7 @@ def retrieval(
 
 
 def _embeddings(images: Path, texts: Path) -> tuple[Any, Any]:
-    from concept_linker.evaluation.retrieval import Embeddings, paired, read_array
+    from concept_linker.retrieval import Embeddings, paired, read_array
 
     left, right = (Embeddings.of(read_array(path), str(path)) for path in (images, texts))
     return paired(left, right)
@@ -181,7 +181,7 @@ def _refuse_beside_like(*others: Path | None) -> None:
 
 
 def _pairs(path: Path) -> list[Pair]:
-    from concept_linker.evaluation.holdout.folder import load_pairs
+    from concept_linker.retrieval.holdout.folder import load_pairs
 
     return load_pairs(path)
 

@@ -45,11 +45,11 @@ def train(
         concept-linker train --corpus TRAIN.pubtator --kb mesh -o mesh-taught
         concept-linker link "CT shows a pleural effusion." --kb taught
     """
-    from concept_linker.evaluation.corpora import read_corpus
+    from concept_linker.corpora import read_corpus
     from concept_linker.knowledge_base import store
     from concept_linker.knowledge_base.base import KnowledgeBase
-    from concept_linker.knowledge_base.progress import progress_bar
-    from concept_linker.teaching import teach
+    from concept_linker.runtime.progress import progress_bar
+    from concept_linker.training import teach
 
     output = store.check_target(output, replace=force)
     quarantine, bad_rows = quarantine_for(output, skip_bad=skip_bad)

@@ -7,10 +7,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from concept_linker.annotation import Annotation, Candidate, Mention
-from concept_linker.candidates.normalise import key
-from concept_linker.evaluation.concept_ids import ConceptIds
-from concept_linker.evaluation.gold import GoldCorpus
+from concept_linker.corpora.concept_ids import ConceptIds
+from concept_linker.corpora.gold import GoldCorpus
 from concept_linker.knowledge_base.base import KnowledgeBase
+from concept_linker.search.normalise import key
 
 __all__ = ["ExactMatch", "NearestNames", "StringLinker"]
 

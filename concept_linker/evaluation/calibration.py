@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_linker.evaluation.confidence import plain
+from concept_linker.reporting.confidence import plain
 
 __all__ = ["Bin", "Calibration", "ThresholdPoint", "calibrate", "threshold_curve"]
 

@@ -7,13 +7,13 @@ from html import escape
 from math import isnan
 from pathlib import Path
 
-import concept_linker
-from concept_linker.evaluation.charts import Bar, Series, bar_chart, line_chart
-from concept_linker.evaluation.confidence import Interval, PairedTest, shown
-from concept_linker.evaluation.mistakes import Mistake, Mistakes
+from concept_linker._version import __version__
+from concept_linker.evaluation.error_analysis import Mistake, Mistakes
 from concept_linker.evaluation.ranks import TIE_RULES
 from concept_linker.evaluation.report import Report, write_beside
 from concept_linker.evaluation.results import KS, EndToEndResult, GoldMentionResult
+from concept_linker.reporting.charts import Bar, Series, bar_chart, line_chart
+from concept_linker.reporting.confidence import Interval, PairedTest, shown
 
 __all__ = ["page", "write_page"]
 
@@ -76,7 +76,7 @@ def page(report: Report) -> str:
         + (f"; training corpus {report.train}" if report.train else "")
         + (f". Beside {systems[0]}: {', '.join(systems[1:])}" if systems[1:] else "")
         + f". Base {report.base_name}, {report.concepts:,} concepts. "
-        f"concept_linker {concept_linker.__version__}, {report.options.resamples:,} resamples, "
+        f"concept_linker {__version__}, {report.options.resamples:,} resamples, "
         f"seed {report.options.seed}. For research only."
     )
     body = [f"<h1>{title}</h1>", f'<p class="about">{escape(about)}</p>']

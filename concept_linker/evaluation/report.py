@@ -11,12 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-import concept_linker
+from concept_linker._version import __version__
 from concept_linker.annotation import Annotation, Mention
+from concept_linker.corpora.concept_ids import ConceptIds
+from concept_linker.corpora.gold import GoldCorpus
 from concept_linker.evaluation.baselines import ExactMatch, NearestNames, StringLinker
-from concept_linker.evaluation.concept_ids import ConceptIds
-from concept_linker.evaluation.confidence import PairedTest, f1, paired_test, recall
-from concept_linker.evaluation.gold import GoldCorpus
 from concept_linker.evaluation.results import (
     EndToEndResult,
     GoldMentionResult,
@@ -25,6 +24,7 @@ from concept_linker.evaluation.results import (
 )
 from concept_linker.evaluation.systems import SpanLinker, TextLinker, link_texts
 from concept_linker.knowledge_base.base import KnowledgeBase
+from concept_linker.reporting.confidence import PairedTest, f1, paired_test, recall
 
 __all__ = ["Linker", "Options", "Report", "evaluate", "write_beside"]
 
@@ -88,7 +88,7 @@ class Report:
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
         return {
-            "made_by": f"concept_linker {concept_linker.__version__}",
+            "made_by": f"concept_linker {__version__}",
             "corpus": {
                 "name": self.corpus,
                 "documents": self.documents,

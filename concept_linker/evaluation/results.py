@@ -11,17 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concept_linker.annotation import Mention
+from concept_linker.corpora.concept_ids import ConceptIds
+from concept_linker.corpora.gold import GoldCorpus
 from concept_linker.evaluation.calibration import (
     Calibration,
     ThresholdPoint,
     calibrate,
     threshold_curve,
 )
-from concept_linker.evaluation.concept_ids import ConceptIds
-from concept_linker.evaluation.confidence import Interval, bootstrap, f1, precision, recall
-from concept_linker.evaluation.gold import GoldCorpus
+from concept_linker.evaluation.error_analysis import Mistakes, sort_found, sort_linked
 from concept_linker.evaluation.matching import MEASURES, count_matches, pairs_of
-from concept_linker.evaluation.mistakes import Mistakes, sort_found, sort_linked
 from concept_linker.evaluation.ranks import TIE_RULES, Ranks, TieRule, hits, rank_mentions
 from concept_linker.evaluation.subgroups import FoundGroup, Subgroup, found_groups, subgroups
 from concept_linker.evaluation.systems import (
@@ -30,6 +29,7 @@ from concept_linker.evaluation.systems import (
     SpanLinker,
     link_gold,
 )
+from concept_linker.reporting.confidence import Interval, bootstrap, f1, precision, recall
 
 __all__ = ["KS", "EndToEndResult", "GoldMentionResult", "Prf", "measure_found", "measure_gold"]
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from concept_linker.annotation import Annotation, Mention
+from concept_linker.corpora.gold import GoldCorpus
 from concept_linker.errors import InputError
-from concept_linker.evaluation.gold import GoldCorpus
 
 __all__ = ["BulkSpanLinker", "Progress", "SpanLinker", "TextLinker", "link_gold", "link_texts"]
 

@@ -13,15 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concept_linker.annotation import Candidate
-from concept_linker.candidates.key_index import ARRAYS as INDEX_ARRAYS
-from concept_linker.candidates.key_index import Hits, KeyIndex
-from concept_linker.candidates.normalise import case_agrees, keys
 from concept_linker.errors import InputError, KnowledgeBaseError, SettingsError
-from concept_linker.garbage import no_collection
 from concept_linker.knowledge_base import store
 from concept_linker.knowledge_base.concept import Concept, ConceptName
 from concept_linker.knowledge_base.identity import CuiOrigin, NameKind, canonical_id
 from concept_linker.knowledge_base.strings import Strings
+from concept_linker.runtime.garbage import no_collection
+from concept_linker.search.index import ARRAYS as INDEX_ARRAYS
+from concept_linker.search.index import Hits, KeyIndex
+from concept_linker.search.normalise import case_agrees, keys
 
 __all__ = ["Concept", "ConceptName", "KnowledgeBase", "Match"]
 

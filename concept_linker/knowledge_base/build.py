@@ -11,14 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-import concept_linker
-from concept_linker.candidates import key_index
-from concept_linker.candidates.normalise import keys
+from concept_linker._version import __version__
 from concept_linker.errors import KnowledgeBaseError
 from concept_linker.knowledge_base import store
 from concept_linker.knowledge_base.merge import MergedTables, merge
-from concept_linker.knowledge_base.progress import Progress, silent
 from concept_linker.knowledge_base.source import SourceInfo, SourceTables
+from concept_linker.runtime.progress import Progress, silent
+from concept_linker.search import index as key_index
+from concept_linker.search.normalise import keys
 
 __all__ = ["build", "compile_base"]
 
@@ -98,7 +98,7 @@ def compile_base(
     }
     given = np.bincount(arrays["name_sources"], minlength=len(name_sources))
     head = {
-        "made_by": f"concept_linker {concept_linker.__version__}",
+        "made_by": f"concept_linker {__version__}",
         "sources": [_source(info) for info in merged.sources],
         "options": dict(options or {}),
         "counts": counts,

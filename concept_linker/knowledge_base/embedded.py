@@ -13,7 +13,7 @@ from pathlib import Path
 from concept_linker.errors import KnowledgeBaseError
 from concept_linker.knowledge_base import store
 from concept_linker.knowledge_base.checksum import sha256_of
-from concept_linker.resources import (
+from concept_linker.runtime.resources import (
     cache_folder,
     make_temporary_folder,
     model_path,
@@ -77,7 +77,7 @@ def _is_whole(folder: Path) -> bool:
 def _derive(compiled: Path, folder: Path, *, quiet: bool) -> None:
     from concept_linker.knowledge_base.build import compile_base
     from concept_linker.knowledge_base.compiled import load_compiled
-    from concept_linker.knowledge_base.progress import progress_bar
+    from concept_linker.runtime.progress import progress_bar
 
     with progress_bar("Preparing the open knowledge base (once)", quiet=quiet) as progress:
         progress("reading", 0.0)

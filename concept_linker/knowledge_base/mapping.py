@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 
 from concept_linker.errors import KnowledgeBaseError
 from concept_linker.knowledge_base.checksum import page_sums
-from concept_linker.resources import cache_folder
+from concept_linker.runtime.resources import cache_folder
 
 __all__ = ["ArrayInfo", "Arrays", "Strict", "remedy"]
 

@@ -22,7 +22,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from concept_linker.candidates.normalise import key
 from concept_linker.errors import KnowledgeBaseError
 from concept_linker.knowledge_base.identity import CuiOrigin, NameKind, is_cui
 from concept_linker.knowledge_base.source import (
@@ -31,6 +30,7 @@ from concept_linker.knowledge_base.source import (
     SourceInfo,
     SourceTables,
 )
+from concept_linker.search.normalise import key
 
 __all__ = ["CONCEPTS", "CONCEPT_NAMES", "CuiOrigin", "MergedTables", "merge"]
 

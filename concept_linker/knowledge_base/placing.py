@@ -14,7 +14,7 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from concept_linker.errors import KnowledgeBaseError
-from concept_linker.processes import is_alive
+from concept_linker.runtime.processes import is_alive
 
 __all__ = ["MANIFEST", "check_target", "place_of", "remove", "write_beside"]
 

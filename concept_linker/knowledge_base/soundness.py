@@ -91,8 +91,8 @@ def _unsound(manifest: Manifest, arrays: Mapping[str, NDArray[Any]]) -> Iterator
 
 
 def _unsound_index(arrays: Mapping[str, NDArray[Any]], keys: int, grams: int) -> Iterator[str]:
-    from concept_linker.candidates.scanning import COMMON, RANGE
-    from concept_linker.candidates.searching import CLASSES, SIGNATURE
+    from concept_linker.search.probe import CLASSES, SIGNATURE
+    from concept_linker.search.scan import COMMON, RANGE
 
     table, codes, norms = arrays["key_table"], arrays["gram_codes"], arrays["key_norms"]
     if table.size & (table.size - 1) or not table.size or table.all():  # a search would not end

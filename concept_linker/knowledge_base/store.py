@@ -3,7 +3,7 @@
 Written beside its place and renamed into it, so that a build that is killed leaves what was there
 before.  Opened by mapping: nothing is read until it is looked at, and all processes share it.
 
-Beside the arrays of the :mod:`~concept_linker.candidates.key_index`:
+Beside the arrays of the :mod:`~concept_linker.search.index`:
 
 =======================  =======  ================================================================
 ``concept_ids``          strings  ascending, so that an id is found by bisection
@@ -37,13 +37,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from concept_linker.candidates.key_index import ARRAYS as INDEX_ARRAYS
 from concept_linker.errors import KnowledgeBaseError
 from concept_linker.knowledge_base import placing
 from concept_linker.knowledge_base.checksum import page_sums_of, sha256_of
 from concept_linker.knowledge_base.mapping import ArrayInfo, Arrays, Strict, remedy
 from concept_linker.knowledge_base.placing import MANIFEST, place_of
-from concept_linker.knowledge_base.progress import Progress, silent
+from concept_linker.runtime.progress import Progress, silent
+from concept_linker.search.index import ARRAYS as INDEX_ARRAYS
 
 __all__ = [
     "FORMAT",

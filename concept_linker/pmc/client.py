@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
-import concept_linker
+from concept_linker._version import __version__
 from concept_linker.errors import CloudError, SettingsError
 from concept_linker.pmc.cloud import (
     ArticleVersion,
@@ -119,7 +119,7 @@ class CloudClient:
             timeout=settings.timeout,
             follow_redirects=False,
             headers={
-                "User-Agent": f"concept-linker/{concept_linker.__version__}",
+                "User-Agent": f"concept-linker/{__version__}",
                 "Accept-Encoding": "identity",  # an MD5 is of the bytes as they are stored
             },
             limits=httpx.Limits(max_connections=settings.workers),

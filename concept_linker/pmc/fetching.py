@@ -20,13 +20,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from concept_linker.errors import ArticleError, CloudError, InputError
-from concept_linker.knowledge_base.progress import Progress, silent
 from concept_linker.pmc.articles import read_articles
 from concept_linker.pmc.client import CloudClient, FileNotThereError
 from concept_linker.pmc.cloud import ArticleVersion, CloudFile, choose_version, cloud_file
 from concept_linker.pmc.images import choose_image
 from concept_linker.pmc.manifest import MANIFEST, Entry, Manifest, read_manifest
 from concept_linker.pmc.settings import FetchSettings
+from concept_linker.runtime.progress import Progress, silent
 
 __all__ = ["FetchSummary", "fetch"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-import concept_linker
+from concept_linker._version import __version__
 from concept_linker.annotation import Annotation
 from concept_linker.errors import ConceptLinkerError, InputError, SettingsError
 from concept_linker.knowledge_base.checksum import sha256_of
@@ -150,7 +150,7 @@ def _about(
     if linker is None:
         return {}
     return {
-        "version": concept_linker.__version__,
+        "version": __version__,
         "kb": linker.kb.path.name,
         "kb_sha256": sha256_of(linker.kb.path / KB_MANIFEST),
         "settings": {

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_linker.candidates.grams import hash_bytes
-from concept_linker.compiling import njit
 from concept_linker.errors import InputError
+from concept_linker.runtime.compiling import njit
+from concept_linker.search.grams import hash_bytes
 
 __all__ = ["FEATURES_OF_A_NAME", "ROWS", "SIZE", "Encoder", "Meanings", "features_of", "nearness"]
 

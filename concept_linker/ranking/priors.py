@@ -16,11 +16,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_linker.candidates.grams import key_hash
-from concept_linker.candidates.normalise import key
 from concept_linker.errors import InputError
 from concept_linker.knowledge_base.checksum import page_sums_of
-from concept_linker.ranking.surroundings import signs
+from concept_linker.ranking.neighbours import signs
+from concept_linker.search.grams import key_hash
+from concept_linker.search.normalise import key
 
 __all__ = ["PRIORS", "Priors", "Table", "Use"]
 
@@ -51,7 +51,7 @@ class Use(NamedTuple):
         concept_id: the concept.
         type_id: the semantic type that it has here (``T023``), or empty.
         left, right: the words or marks beside it (see
-            :func:`~concept_linker.ranking.surroundings.beside`).
+            :func:`~concept_linker.ranking.neighbours.beside`).
     """
 
     document: str
@@ -138,7 +138,7 @@ class Priors:
         words: concepts by a word of the string.
         stems: concepts by the first letters of a word.
         surroundings: types by what stands in or beside the mention (see
-            :mod:`~concept_linker.ranking.surroundings`).
+            :mod:`~concept_linker.ranking.neighbours`).
 
     >>> uses = [Use("1", "lesions", "C0221198"), Use("2", "lesion", "C0221198")]
     >>> priors = Priors.count(uses)

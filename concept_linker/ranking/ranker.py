@@ -1,12 +1,12 @@
 """Ranks the candidates of a mention, and says how likely each is right.
 
 Two stages of boosted trees, both taught to put the right candidate first (``models/ranker``).  The
-first sees what the mention's string alone says (:mod:`~concept_linker.ranking.describing`); its
-answer is kept, for captions repeat their mentions.  The second sees the best of them, what the
-other mentions of the text say (:mod:`~concept_linker.ranking.company`), and what the place says
-(:mod:`~concept_linker.ranking.context`): the words beside the mention, and the semantic groups
-that the mention network gives it.  Its numbers become shares by softmax; how likely the best one is
-right, a logistic function tells by its share and by what speaks for it.
+first sees what the mention's string alone says (:mod:`~concept_linker.ranking.string_features`);
+its answer is kept, for captions repeat their mentions.  The second sees the best of them, what the
+other mentions of the text say (:mod:`~concept_linker.ranking.coherence`), and what the place says
+(:mod:`~concept_linker.ranking.contextual_features`): the words beside the mention, and the semantic
+groups that the mention network gives it.  Its numbers become shares by softmax; how likely the best
+one is right, a logistic function tells by its share and by what speaks for it.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concept_linker.annotation import Candidate
+from concept_linker.detection.detector import GROUPS
 from concept_linker.errors import InputError
-from concept_linker.forking import renew_when_forked
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.mentions.detector import GROUPS
-from concept_linker.ranking.company import gathered, passages, seen
-from concept_linker.ranking.context import (
+from concept_linker.ranking.cache import Ranked, Remembered
+from concept_linker.ranking.coherence import gathered, passages, seen
+from concept_linker.ranking.contextual_features import (
     IN_PLACE,
     Calibration,
     Shelf,
@@ -36,12 +36,10 @@ from concept_linker.ranking.context import (
     keep,
     spread,
 )
-from concept_linker.ranking.describing import FEATURES
 from concept_linker.ranking.encoder import Encoder
-from concept_linker.ranking.explaining import Reason, parts, reasons
-from concept_linker.ranking.pool import Pooling
+from concept_linker.ranking.explain import Reason, parts, reasons
+from concept_linker.ranking.first_stage import Pooling
 from concept_linker.ranking.priors import Priors
-from concept_linker.ranking.remembering import Ranked, Remembered
 from concept_linker.ranking.short_forms import (
     EVIDENCE,
     OF_CONCEPT,
@@ -50,6 +48,8 @@ from concept_linker.ranking.short_forms import (
     short_form_evidence,
     told_by_concept,
 )
+from concept_linker.ranking.string_features import FEATURES
+from concept_linker.runtime.forking import renew_when_forked
 from concept_linker.trees import Trees
 
 __all__ = ["BY_STRING", "ENCODER", "IN_ITS_PLACE", "SHORT_FORMS", "Query", "Ranker"]
@@ -66,7 +66,7 @@ class Query(NamedTuple):
     Args:
         string: the mention's words, or its long form.
         left, right: what stands beside it, as ``surroundings.beside`` tells.
-        groups: the chance of each of :data:`~concept_linker.mentions.detector.GROUPS`, or
+        groups: the chance of each of :data:`~concept_linker.detection.detector.GROUPS`, or
             ``None`` where nothing is known.
         text: the number of its text, whose queries follow each other; ``None`` where it is alone.
     """

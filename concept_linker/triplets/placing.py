@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from concept_linker.processes import is_alive
+from concept_linker.runtime.processes import is_alive
 
 __all__ = ["beside"]
 

@@ -20,9 +20,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from concept_linker.candidates.normalise import key
+from concept_linker.detection.dictionary import DictionaryDetector
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.mentions.dictionary import DictionaryDetector
+from concept_linker.search.normalise import key
 from models.dictionary.words import written_as_one
 
 HERE = Path(__file__).resolve().parent

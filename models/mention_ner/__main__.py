@@ -29,9 +29,9 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
+from concept_linker.detection.evidence import EVIDENCE
+from concept_linker.detection.gazetteer import Gazetteer, Memory
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.mentions.evidence import EVIDENCE
-from concept_linker.mentions.gazetteer import Gazetteer, Memory
 
 from . import data, deciding
 from .data import FOLDS, Example

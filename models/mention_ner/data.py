@@ -21,12 +21,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_linker.candidates.grams import key_hash
-from concept_linker.candidates.normalise import key
+from concept_linker.detection.detector import GROUPS
+from concept_linker.detection.gazetteer import Features, Gazetteer, Memory, Recalls, Recollection
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES, group_of
-from concept_linker.mentions.detector import GROUPS
-from concept_linker.mentions.gazetteer import Features, Gazetteer, Memory, Recalls, Recollection
+from concept_linker.search.grams import key_hash
+from concept_linker.search.normalise import key
 
 Ints = NDArray[np.int64]
 #: The memory of a document is counted in the other folds.  Leaving out the document alone would

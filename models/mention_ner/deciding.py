@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from concept_linker.mentions.evidence import LEAST_CHANCE, gather
-from concept_linker.mentions.gazetteer import without_groups
-from concept_linker.mentions.ner import Reading, read
-from concept_linker.mentions.ner_decoding import choose
-from concept_linker.mentions.ner_network import Network
+from concept_linker.detection.evidence import LEAST_CHANCE, gather
+from concept_linker.detection.gazetteer import without_groups
+from concept_linker.detection.ner.decoding import choose
+from concept_linker.detection.ner.model import Reading, read
+from concept_linker.detection.ner.network import Network
 from concept_linker.trees import Trees
 
 from .data import Example

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_linker.mentions import ner_network
-from concept_linker.mentions.detector import GROUPS
-from concept_linker.mentions.gazetteer import BUCKET_LABELS, GROUP_LABELS, NAME_LABELS
-from concept_linker.mentions.ner_words import ROWS, SLOTS
+from concept_linker.detection.detector import GROUPS
+from concept_linker.detection.gazetteer import BUCKET_LABELS, GROUP_LABELS, NAME_LABELS
+from concept_linker.detection.ner import network as ner_network
+from concept_linker.detection.ner.words import ROWS, SLOTS
 
 from . import kernels
 from .data import TAGS

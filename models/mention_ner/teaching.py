@@ -12,8 +12,8 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_linker.mentions.detector import GROUPS
-from concept_linker.mentions.gazetteer import Gazetteer
+from concept_linker.detection.detector import GROUPS
+from concept_linker.detection.gazetteer import Gazetteer
 
 from . import kernels
 from .data import TAGS, Example

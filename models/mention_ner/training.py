@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_linker.mentions.gazetteer import without_groups
-from concept_linker.mentions.ner_words import word_rows
+from concept_linker.detection.gazetteer import without_groups
+from concept_linker.detection.ner.words import word_rows
 
 from .data import Example
 from .network import Network, Parameters

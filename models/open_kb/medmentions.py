@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from concept_linker.candidates.normalise import is_symbol
 from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES, group_of
 from concept_linker.knowledge_base.source import NameKind
+from concept_linker.search.normalise import is_symbol
 
 from .recipe import Recipe
 from .vocabulary import Vocabulary, key_of

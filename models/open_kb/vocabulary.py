@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from concept_linker.candidates.normalise import is_symbol, keys
 from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES, group_of
 from concept_linker.knowledge_base.source import NameKind, SourceInfo, SourceTables
+from concept_linker.search.normalise import is_symbol, keys
 
 from .hygiene import clean, natural
 

@@ -24,17 +24,17 @@ from pathlib import Path
 
 import numpy as np
 
-from concept_linker.evaluation.concept_ids import ConceptIds
-from concept_linker.evaluation.corpora import read_corpus
-from concept_linker.evaluation.gold import GoldCorpus, GoldDocument
+from concept_linker.corpora import read_corpus
+from concept_linker.corpora.concept_ids import ConceptIds
+from concept_linker.corpora.gold import GoldCorpus, GoldDocument
+from concept_linker.detection.detector import GROUPS
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.build import build
 from concept_linker.knowledge_base.readers import read_source
-from concept_linker.mentions.detector import GROUPS
 from concept_linker.ranking.encoder import Encoder
 from concept_linker.ranking.priors import PRIORS, Priors
 from concept_linker.ranking.ranker import BY_STRING, ENCODER, IN_ITS_PLACE
-from concept_linker.teaching import teach, uses
+from concept_linker.training import teach, uses
 
 from .alignment import aligned
 from .folds import FOLDS, base_sources, dealt, examples, subset_types

@@ -13,9 +13,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from concept_linker.candidates.normalise import key
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.ranking.encoder import FEATURES_OF_A_NAME, ROWS, SIZE, Encoder, features_of
+from concept_linker.search.normalise import key
 
 from .folds import LEARNED
 

@@ -12,21 +12,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_linker.candidates.normalise import key
+from concept_linker.corpora.concept_ids import ConceptIds
+from concept_linker.corpora.gold import GoldCorpus, GoldDocument
+from concept_linker.detection.abbreviations import find_abbreviations
+from concept_linker.detection.detector import GROUPS
 from concept_linker.errors import InputError
-from concept_linker.evaluation.concept_ids import ConceptIds
-from concept_linker.evaluation.gold import GoldCorpus, GoldDocument
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.source import NameKind, SourceInfo, SourceTables
-from concept_linker.mentions.abbreviations import find_abbreviations
-from concept_linker.mentions.detector import GROUPS
-from concept_linker.ranking.context import group_numbers
+from concept_linker.ranking.candidates import Learned
+from concept_linker.ranking.contextual_features import group_numbers
 from concept_linker.ranking.encoder import Encoder
-from concept_linker.ranking.gathering import Learned
-from concept_linker.ranking.pool import Pooling, Pools
+from concept_linker.ranking.first_stage import Pooling, Pools
+from concept_linker.ranking.neighbours import beside
 from concept_linker.ranking.priors import Priors
-from concept_linker.ranking.surroundings import beside
-from concept_linker.teaching import string_of, uses
+from concept_linker.search.normalise import key
+from concept_linker.training import string_of, uses
 
 FOLDS = 5
 #: Candidates that training keeps for the second stage.

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from concept_linker.corpora.gold import GoldDocument
+from concept_linker.detection.gazetteer import Gazetteer
+from concept_linker.detection.hybrid import HybridDetector
+from concept_linker.detection.ner.model import groups_of, read
 from concept_linker.errors import InputError
-from concept_linker.evaluation.gold import GoldDocument
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.mentions.gazetteer import Gazetteer
-from concept_linker.mentions.hybrid import HybridDetector
-from concept_linker.mentions.ner import groups_of, read
 
 from ..mention_ner import data as ner_data
 from ..mention_ner.training import TEACHER, restored

@@ -21,8 +21,8 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
+from concept_linker.detection.passages import read_caption
 from concept_linker.linker import ConceptLinker
-from concept_linker.passages import read_caption
 from concept_linker.ranking.ranker import SHORT_FORMS
 from concept_linker.ranking.short_forms import EVIDENCE
 from concept_linker.trees import Trees

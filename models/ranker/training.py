@@ -10,8 +10,9 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_linker.ranking.company import gathered, passages, seen
-from concept_linker.ranking.context import (
+from concept_linker.ranking.cache import settled
+from concept_linker.ranking.coherence import gathered, passages, seen
+from concept_linker.ranking.contextual_features import (
     CERTAINTY,
     IN_PLACE,
     Calibration,
@@ -20,8 +21,7 @@ from concept_linker.ranking.context import (
     keep,
     spread,
 )
-from concept_linker.ranking.describing import FEATURES
-from concept_linker.ranking.remembering import settled
+from concept_linker.ranking.string_features import FEATURES
 from concept_linker.trees import Trees
 
 from .folds import KEPT, Examples, remaining

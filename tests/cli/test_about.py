@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import concept_linker
-from concept_linker.resources import model_path
+from concept_linker.runtime.resources import model_path
 
 Run = Callable[..., Any]
 

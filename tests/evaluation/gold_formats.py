@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from concept_linker.evaluation.gold import GoldDocument
+from concept_linker.corpora.gold import GoldDocument
 
 
 def pubtator(documents: list[GoldDocument], path: Path) -> Path:

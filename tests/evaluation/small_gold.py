@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from concept_linker.annotation import Annotation, Candidate, Mention
-from concept_linker.evaluation.gold import GoldCorpus, GoldDocument, GoldMention
+from concept_linker.corpora.gold import GoldCorpus, GoldDocument, GoldMention
 from concept_linker.knowledge_base.source import SourceInfo, SourceTables
 
 ROWS = [

@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from concept_linker.corpora import read_corpus
+from concept_linker.corpora.gold import GoldCorpus, GoldDocument, GoldMention
 from concept_linker.errors import SourceError
-from concept_linker.evaluation.corpora import read_corpus
-from concept_linker.evaluation.gold import GoldCorpus, GoldDocument, GoldMention
 from concept_linker.quarantine import Quarantine
 
 FORMATS = ["pubtator", "jsonl", "bioc_json", "bioc_xml", "brat"]

@@ -10,15 +10,15 @@ from small_gold import TEXT, Fixed, gold, mention
 
 from concept_linker import KnowledgeBase
 from concept_linker.annotation import Annotation
-from concept_linker.candidates.normalise import key, keys
+from concept_linker.corpora import read_corpus
+from concept_linker.corpora.concept_ids import ConceptIds
 from concept_linker.errors import InputError
 from concept_linker.evaluation.baselines import ExactMatch, NearestNames
-from concept_linker.evaluation.concept_ids import ConceptIds
-from concept_linker.evaluation.corpora import read_corpus
 from concept_linker.evaluation.ranks import hits, rank_mentions
 from concept_linker.evaluation.systems import BulkSpanLinker, SpanLinker, TextLinker, link_gold
 from concept_linker.knowledge_base.build import build
 from concept_linker.knowledge_base.readers import read_source
+from concept_linker.search.normalise import key, keys
 
 
 def listed(linker: ExactMatch | NearestNames, string: str) -> list[tuple[str, float]]:

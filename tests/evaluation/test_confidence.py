@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from concept_linker.errors import InputError
 from concept_linker.evaluation.calibration import calibrate, threshold_curve
-from concept_linker.evaluation.confidence import bootstrap, f1, paired_test, recall
+from concept_linker.reporting.confidence import bootstrap, f1, paired_test, recall
 
 
 def columns(seed: int, documents: int, share: float) -> np.ndarray:

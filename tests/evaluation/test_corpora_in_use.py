@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from concept_linker.corpora import read_corpus
+from concept_linker.corpora.ids import gold_ids, ids_of_infons
+from concept_linker.corpora.spelling import same_letters
 from concept_linker.errors import SourceError
-from concept_linker.evaluation.corpora import read_corpus
-from concept_linker.evaluation.corpora.ids import gold_ids, ids_of_infons
-from concept_linker.evaluation.corpora.spelling import same_letters
 
 # Each word once a text, so that only one place has its letters.
 WORDS = "edema TNF-α naïve 𝛼-SMA β₂ “ICU” Sjögren’s kidney µCT 𝟙st Ödem".split()

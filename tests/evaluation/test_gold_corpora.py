@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from concept_linker.corpora import FORMATS, corpus_format, read_corpus
+from concept_linker.corpora.gold import GoldDocument, GoldMention
 from concept_linker.errors import SettingsError, SourceError
-from concept_linker.evaluation.corpora import FORMATS, corpus_format, read_corpus
-from concept_linker.evaluation.gold import GoldDocument, GoldMention
 
 WORDS = st.text("abßé αZ9<&-", min_size=1, max_size=30).map(lambda t: f"xy z {t.strip() or 'q'}.")
 IDS = st.lists(st.sampled_from(["C0000001", "D000001", "MESH:D000002", "HP:0000001"]), unique=True)

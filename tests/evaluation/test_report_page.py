@@ -9,10 +9,10 @@ import pytest
 from small_gold import TEXT, Fixed, gold, mention
 
 from concept_linker import KnowledgeBase
-from concept_linker.evaluation.charts import Bar, Series, bar_chart, line_chart
-from concept_linker.evaluation.gold import GoldCorpus, GoldDocument, GoldMention
+from concept_linker.corpora.gold import GoldCorpus, GoldDocument, GoldMention
 from concept_linker.evaluation.page import page, write_page
 from concept_linker.evaluation.report import Options, Report, evaluate, write_beside
+from concept_linker.reporting.charts import Bar, Series, bar_chart, line_chart
 
 HOSTILE = "<script>alert('1')</script>\"&amp;'\u202e"
 

@@ -14,7 +14,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import concept_linker
-from concept_linker.candidates.normalise import keys
 from concept_linker.errors import KnowledgeBaseError
 from concept_linker.knowledge_base import store
 from concept_linker.knowledge_base.base import Concept, ConceptName, KnowledgeBase
@@ -28,6 +27,7 @@ from concept_linker.knowledge_base.source import (
     canonical_id,
     is_cui,
 )
+from concept_linker.search.normalise import keys
 
 INFO = SourceInfo("table", "test", "1.0", "CC0", {"test.tsv": "0" * 64})
 

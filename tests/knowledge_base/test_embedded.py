@@ -25,7 +25,7 @@ from concept_linker.knowledge_base.embedded import open_base_folder
 from concept_linker.knowledge_base.identity import CuiOrigin, is_cui
 from concept_linker.knowledge_base.merge import MergedTables, merge
 from concept_linker.knowledge_base.source import SourceInfo, SourceTables
-from concept_linker.resources import model_path
+from concept_linker.runtime.resources import model_path
 
 COMPILED = model_path("open_kb") / "compiled"
 CACHE = "CONCEPT_LINKER_CACHE"

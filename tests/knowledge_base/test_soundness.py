@@ -11,12 +11,12 @@ import pytest
 from numpy.typing import NDArray
 from small_bases import HEAD, source
 
-from concept_linker.candidates import key_index
 from concept_linker.errors import KnowledgeBaseError
 from concept_linker.knowledge_base import store
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.build import build
 from concept_linker.knowledge_base.soundness import check_sound
+from concept_linker.search import index as key_index
 
 
 @pytest.fixture(scope="module", params=["few keys", "many keys"])

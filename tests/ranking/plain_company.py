@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from concept_linker.candidates.normalise import key
 from concept_linker.ranking.priors import STEM
+from concept_linker.search.normalise import key
 
 
 class Own(NamedTuple):

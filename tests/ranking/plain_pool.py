@@ -1,4 +1,4 @@
-"""What :mod:`concept_linker.ranking.pool` does, candidate by candidate in plain Python."""
+"""What :mod:`concept_linker.ranking.first_stage` does, candidate by candidate in plain Python."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import numpy as np
 from plain_encoder import vector
 from rapidfuzz.distance import Indel
 
-from concept_linker.candidates.normalise import case_agrees, key
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.identity import NameKind
 from concept_linker.ranking.encoder import Encoder
 from concept_linker.ranking.priors import STEM, Priors, Table
+from concept_linker.search.normalise import case_agrees, key
 
 Row = dict[str, float]
 

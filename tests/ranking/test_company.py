@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from plain_company import Own, told
 
 from concept_linker import ConceptLinker, KnowledgeBase
-from concept_linker.candidates.normalise import key
-from concept_linker.ranking.company import Meeting, encoded, gathered, passages
-from concept_linker.ranking.context import KEPT, SHARE, Shelf
-from concept_linker.ranking.gathering import WORDS, word_hashes
+from concept_linker.ranking.candidates import WORDS, word_hashes
+from concept_linker.ranking.coherence import Meeting, encoded, gathered, passages
+from concept_linker.ranking.contextual_features import KEPT, SHARE, Shelf
+from concept_linker.search.normalise import key
 
 # Words that share stems, last words, or nothing.
 _STRING = st.lists(

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from plain_encoder import features, vector
 
-from concept_linker.candidates.normalise import key
 from concept_linker.errors import InputError
 from concept_linker.ranking.encoder import (
     FEATURES_OF_A_NAME,
@@ -25,7 +24,8 @@ from concept_linker.ranking.encoder import (
     nearness,
 )
 from concept_linker.ranking.ranker import ENCODER
-from concept_linker.resources import model_path
+from concept_linker.runtime.resources import model_path
+from concept_linker.search.normalise import key
 
 FOLDER = model_path("ranker") / "weights" / ENCODER
 

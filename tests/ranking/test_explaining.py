@@ -7,11 +7,11 @@ import pytest
 
 from concept_linker import ConceptLinker, KnowledgeBase
 from concept_linker.errors import InputError
-from concept_linker.ranking.context import IN_PLACE
-from concept_linker.ranking.describing import FEATURES
-from concept_linker.ranking.explaining import WORDS, Reason, parts, reasons
+from concept_linker.ranking.contextual_features import IN_PLACE
+from concept_linker.ranking.explain import WORDS, Reason, parts, reasons
 from concept_linker.ranking.ranker import BY_STRING
-from concept_linker.resources import model_path
+from concept_linker.ranking.string_features import FEATURES
+from concept_linker.runtime.resources import model_path
 from concept_linker.trees import Trees
 
 TEXT = "MRI shows a cold abscess of the left hippocampus; CT of the control group."

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from concept_linker.evaluation.gold import GoldCorpus, GoldDocument, GoldMention
-from concept_linker.ranking.describing import FEATURES
-from concept_linker.ranking.gathering import WORDS
-from concept_linker.ranking.pool import Pools
+from concept_linker.corpora.gold import GoldCorpus, GoldDocument, GoldMention
+from concept_linker.ranking.candidates import WORDS
+from concept_linker.ranking.first_stage import Pools
+from concept_linker.ranking.string_features import FEATURES
 from models.ranker import folds
 
 

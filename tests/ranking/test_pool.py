@@ -12,17 +12,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from plain_pool import PlainPooling, likeness
 
+from concept_linker.detection.dictionary import DictionaryDetector
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.build import build
 from concept_linker.knowledge_base.source import SourceInfo, SourceTables
-from concept_linker.mentions.dictionary import DictionaryDetector
-from concept_linker.ranking import describing
-from concept_linker.ranking.describing import FEATURES
+from concept_linker.ranking import string_features as describing
 from concept_linker.ranking.encoder import Encoder
-from concept_linker.ranking.pool import Pooling
+from concept_linker.ranking.first_stage import Pooling
 from concept_linker.ranking.priors import PRIORS, Priors, Use
 from concept_linker.ranking.ranker import ENCODER
-from concept_linker.resources import model_path
+from concept_linker.ranking.string_features import FEATURES
+from concept_linker.runtime.resources import model_path
 
 WORDS = st.sampled_from(
     "cold Common COLD liver cirrhosis of the dysfunction ß-cell β 2 sérum".split()

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from concept_linker.candidates.normalise import key
 from concept_linker.errors import InputError
+from concept_linker.ranking.neighbours import beside
 from concept_linker.ranking.priors import PRIORS, Priors, Table, Use
-from concept_linker.ranking.surroundings import beside
-from concept_linker.resources import model_path
+from concept_linker.runtime.resources import model_path
+from concept_linker.search.normalise import key
 
 STRINGS = st.sampled_from(["lesion", "Lesions", "MRI of lung", "cold", "oedema", "edema", "+"])
 IDS = st.sampled_from(["C0000001", "C0221198", "MESH:D1"])

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from concept_linker.detection.detector import GROUPS
 from concept_linker.errors import InputError
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.build import build
 from concept_linker.knowledge_base.source import SourceInfo, SourceTables
-from concept_linker.mentions.detector import GROUPS
 from concept_linker.ranking.priors import PRIORS, Priors, Use
 from concept_linker.ranking.ranker import Query, Ranker
-from concept_linker.resources import model_path
+from concept_linker.runtime.resources import model_path
 
 ROWS = [
     ("C0009443", "Common Cold", 0, "X"),
@@ -105,8 +105,8 @@ def test_a_full_shelf_is_emptied(
 ) -> None:
     """What was ranked before stays what it was, when there is room for one batch only."""
     fresh = ranker(kb, folder)
-    monkeypatch.setattr("concept_linker.ranking.remembering._ROOM", 30)
-    monkeypatch.setattr("concept_linker.ranking.remembering._NUMBERS", 1)
+    monkeypatch.setattr("concept_linker.ranking.cache._ROOM", 30)
+    monkeypatch.setattr("concept_linker.ranking.cache._NUMBERS", 1)
     full = ranker(kb, folder)
     queries = [Query(name, "the") for _, name, _, _ in ROWS]
     for query in [*queries, *reversed(queries)]:
@@ -120,7 +120,7 @@ def test_groups_move_scores(
     kb: KnowledgeBase, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disorder is likelier where the network sees a disorder than where it sees a phenomenon."""
-    monkeypatch.setattr("concept_linker.ranking.remembering.SETTLED", 2.0)
+    monkeypatch.setattr("concept_linker.ranking.cache.SETTLED", 2.0)
     one = ranker(kb, folder)
     scores = []
     for group in ("DISO", "PHEN"):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from concept_linker import ConceptLinker, KnowledgeBase
-from concept_linker.ranking.context import IN_PLACE
+from concept_linker.ranking.contextual_features import IN_PLACE
 from concept_linker.ranking.short_forms import (
     EVIDENCE,
     OF_CONCEPT,

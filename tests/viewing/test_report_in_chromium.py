@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from concept_linker.evaluation.charts import Series, line_chart
 from concept_linker.evaluation.page import _STYLE
+from concept_linker.reporting.charts import Series, line_chart
 
 NAMES = ["concept_linker", "exact match", "scispaCy's method", "a_system_of_a_name_" * 5]
 

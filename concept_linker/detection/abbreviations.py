@@ -1,0 +1,261 @@
+"""Abbreviations that a caption explains: which short form stands for which long form, and where.
+
+Three ways of explaining are read:
+
+*   a bracket in the text, either way round: ``computed tomography (CT)``, ``CT (computed
+    tomography)``;
+*   a legend: ``CT, computed tomography; MRI = magnetic resonance imaging``, with ``:``, ``=``,
+    ``,``, dashes, tabs or ``indicates``, mixed as they come, in a bracket or at the end;
+*   ``Abbreviations:`` and a legend, where short forms may be in small letters.
+
+The characters of the short form must be found in the long form in order, the first at the start
+of a word (A. S. Schwartz, M. A. Hearst, "A simple algorithm for identifying abbreviation
+definitions in biomedical text", PSB 2003).  A wrong long form links wrongly everywhere in the
+caption, so more is asked than there: a legend's long form begins with the short form's first
+letter, words left out are few, and single letters, numbers, colours, sides and panels are none.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from concept_linker.detection.blanks import SingleBlanks
+from concept_linker.detection.long_forms import (
+    LONG,
+    WORDS,
+    Pair,
+    is_list,
+    item_ends,
+    leans_on_small_words,
+    long_before,
+    long_item,
+    occurrences,
+)
+from concept_linker.detection.short_forms import SHORT, disagrees, is_short, letters_of
+
+__all__ = ["Definition", "expand", "expander", "find_abbreviations"]
+
+
+class Definition(NamedTuple):
+    """A short form, what it stands for, and where it is used.
+
+    Args:
+        short: the short form, in the singular (``ROI`` where ``ROIs`` is defined).
+        long: the long form as the text has it.
+        long_start: its first character.
+        long_end: one past its last; ``text[long_start:long_end] == long``.
+        occurrences: (start, end) of the short form wherever it is a whole word in the same case,
+            with the ``s`` of a plural, in reading order.
+    """
+
+    short: str
+    long: str
+    long_start: int
+    long_end: int
+    occurrences: tuple[tuple[int, int], ...]
+
+
+_BRACKETED = re.compile(r"[(\[]([^()\[\]]{3,})[)\]]")
+_BRACKET = re.compile(r"[(\[]([^()\[\]]{2,120})[)\]]")
+_LEAD = re.compile(
+    r"(?:=|or|i\.e\.,?|ie,?|abbreviated(?: as| to)?|abbreviation:?|(?:also )?called|"
+    r"here(?:after|inafter),?|termed|[\"'“”‘’])\s*",
+    re.I,
+)
+# Where the text before a bracket is cut: nothing is defined across the end of a clause.
+_CLAUSE = re.compile(r"[;:()\[\]]|[.?!](?=\s|[A-Z])|,(?=\s)")
+_PIECES = re.compile(r"[,;:]\s|;")
+_QUOTES = " \"'“”‘’"
+
+_SEPARATOR = (
+    r"\s{0,2}[=:]\s{0,2}|,\s{1,2}|\s{0,2}[—–]\s{0,2}|\s-\s|\s?\t\s?|"
+    r"\s(?:indicates?|denotes?|represents?|means|stands\ for|refers\ to|is|are)\s(?:the\s|an?\s)?"
+)
+# The capital first: most captions have none before a separator, and are done with.
+_ITEM = re.compile(
+    rf"(?<![\w/&+-])(?=[a-z0-9α-ω/+-]{{0,5}}[A-ZΑ-Ω])({SHORT})({_SEPARATOR})(?=[\"'“]?\w)"
+)
+_SMALL_ITEM = re.compile(rf"(?<![\w/&+-])({SHORT})({_SEPARATOR})(?=\w)")
+_HEADING = re.compile(r"abbreviations?(?:\s(?:used|are|as follows))*\s?[:.\-–—]?\s", re.I)
+_LAST_WORD = re.compile(rf"(?<![\w/&+-])({SHORT})\s?$")
+
+
+def find_abbreviations(text: str) -> tuple[Definition, ...]:
+    """The abbreviations that a text explains.
+
+    Args:
+        text: a caption, or any other text.
+
+    Returns:
+        The definitions in the order of the text; of two for one short form the first counts.
+
+    >>> [found] = find_abbreviations("Computed tomography (CT) of the chest. CT shows a mass.")
+    >>> found.short, found.long, found.occurrences
+    ('CT', 'Computed tomography', ((21, 23), (39, 41)))
+    """
+    blanks = SingleBlanks(text)
+    folded = blanks.text
+    pairs = list(_sure(folded, list(_pairs(folded))))
+    if not pairs:
+        return ()
+    chosen: dict[str, Pair] = {}
+    for pair in sorted(pairs, key=lambda pair: pair.start):
+        chosen.setdefault(pair.short, pair)
+    found = occurrences(folded, chosen)
+    definitions = []
+    for short, start, end, *_ in chosen.values():
+        start, end = blanks.original(start), blanks.original_end(end)
+        places = ((blanks.original(a), blanks.original_end(b)) for a, b in found[short])
+        definitions.append(Definition(short, text[start:end], start, end, tuple(places)))
+    return tuple(definitions)
+
+
+def expand(text: str, start: int, end: int, definitions: Iterable[Definition]) -> str | None:
+    """A stretch of a text with the short forms in it written out, or ``None`` if it has none.
+
+    >>> text = "LAD stenosis. LAD, left anterior descending artery."
+    >>> expand(text, 0, 12, find_abbreviations(text))
+    'left anterior descending artery stenosis'
+    >>> text = "We used magnetic resonance imaging (MRI)."
+    >>> expand(text, 8, 40, find_abbreviations(text))
+    'magnetic resonance imaging'
+    """
+    return expander(text, definitions)(start, end)
+
+
+def expander(text: str, definitions: Iterable[Definition]) -> Callable[[int, int], str | None]:
+    """:func:`expand` for many stretches of one text: it takes their start and end."""
+    places = sorted((*place, some.long) for some in definitions for place in some.occurrences)
+    starts = [first for first, _, _ in places]
+
+    def write_out(start: int, end: int) -> str | None:
+        parts = []
+        number = bisect_left(starts, start)
+        while number < len(places) and places[number][1] <= end:
+            first, last, long = places[number]
+            parts += [text[start:first], long]
+            start = last
+            number += 1
+        # A long form with its short form behind it would now say the same twice.
+        return _said_once("".join([*parts, text[start:end]])) if parts else None
+
+    return write_out
+
+
+def _said_once(text: str) -> str:
+    """The text without brackets that repeat what stands before them."""
+    parts = []
+    place = 0
+    for bracket in _BRACKETED.finditer(text):
+        stop = bracket.start()
+        while stop > place and text[stop - 1].isspace():
+            stop -= 1
+        begin = stop - len(bracket[1])
+        if begin >= place and text[begin:stop].lower() == bracket[1].lower():
+            parts.append(text[place:stop])
+            place = bracket.end()
+    return "".join([*parts, text[place:]])
+
+
+def _pairs(text: str) -> Iterator[Pair]:
+    if "(" in text or "[" in text:
+        yield from _in_brackets(text)
+    item = _ITEM.search(text)
+    if item:
+        yield from _in_legend(text, _ITEM, item.start(), [])
+    if "bbreviation" in text or "BBREVIATION" in text:
+        headings = [heading.end() for heading in _HEADING.finditer(text)]
+        if headings:
+            yield from _in_legend(text, _SMALL_ITEM, headings[0], headings)
+
+
+def _sure(text: str, pairs: Sequence[Pair]) -> Iterator[Pair]:
+    """The pairs, but of doubtful ones only those that keep good company.
+
+    Doubtful is what disagrees with a well-known short form ("CT: cyst thalamus"), and items of
+    legends with words like "in" for letters ("TIA: tumour in the abdomen"). They are right beside
+    one that is not doubtful. What disagrees must have the letters for its words' initials as well;
+    then a word shared with such a one is company, too ("Candida albicans (CA)" and "CT (Candida
+    tropicalis)"), and "long form (LF)" needs none.
+    """
+    doubtful = []
+    runs = set()
+    words: set[str] = set()
+    for pair in pairs:
+        odd = disagrees(pair.short, text[pair.start : pair.end])
+        if odd or (pair.how == "legend" and leans_on_small_words(text, pair)):
+            doubtful.append((pair, odd))
+            continue
+        yield pair
+        words.update(WORDS.findall(text[pair.start : pair.end].lower()))
+        if pair.how == "legend":
+            runs.add(pair.run)
+    for pair, odd in doubtful:
+        company = pair.how == "heading" or (pair.how == "legend" and pair.run in runs)
+        if odd:
+            own = WORDS.findall(text[pair.start : pair.end].lower())
+            company = company or pair.how == "bracket" or not words.isdisjoint(own)
+            company = company and letters_of(pair.short) == "".join(word[0] for word in own)
+        if company:
+            yield pair
+
+
+def _in_brackets(text: str) -> Iterator[Pair]:
+    for bracket in _BRACKET.finditer(text):
+        start, end = bracket.span(1)
+        lead = _LEAD.match(text, start, end)
+        first = lead.end() if lead else start
+        short = _PIECES.split(text[first:end], maxsplit=1)[0].strip(_QUOTES)
+        pair = None
+        if is_short(short):
+            pair = long_before(text, _clause_start(text, bracket.start()), bracket.start(), short)
+        if pair is None:
+            word = _LAST_WORD.search(text, max(0, bracket.start() - 16), bracket.start())
+            long = LONG.match(text, start, end)
+            if word and long and is_short(word[1]) and long.end() - start > 2 * len(word[1]) + 2:
+                pair = long_item(text, word[1], start, long.end())
+                pair = pair and pair._replace(how="turned")
+        if pair:
+            yield pair
+
+
+def _clause_start(text: str, end: int) -> int:
+    """Where the clause begins that a bracket follows; at most 160 characters before."""
+    begin = max(0, end - 160)
+    stop = end - (end > 0 and text[end - 1].isspace())
+    return max((cut.end() for cut in _CLAUSE.finditer(text, begin, stop)), default=begin)
+
+
+def _in_legend(
+    text: str, pattern: re.Pattern[str], begin: int, headings: Sequence[int]
+) -> Iterator[Pair]:
+    """The pairs of legends; ``headings`` are the places behind "Abbreviations:", if any."""
+    position = last_end = begin
+    run = 0
+    while item := pattern.search(text, position):
+        position = item.end(1)
+        short, separator = item[1], item[2].strip()
+        if not is_short(short):
+            continue
+        start = item.start()
+        heading = bisect_right(headings, start)
+        if heading:
+            last_end = max(last_end, headings[heading - 1])
+        before = text[max(0, start - 2) : start].rstrip()
+        opens = not before or before[-1] in ".;:([)"
+        goes_on = start - last_end < 20 and not text[last_end:start].strip(" ,;.&\tand")
+        if separator in {"is", "are"}:
+            opens = goes_on
+        if not (opens or goes_on or separator in {"=", ":"}):
+            continue
+        run += not goes_on or not run
+        turned = separator in {"=", ":"}
+        for stop in item_ends(text, item.end(), strict=separator == "," and not headings):
+            pair = long_item(text, short, item.end(), stop, turned=turned)
+            if pair and not (separator == "," and not headings and is_list(text, pair)):
+                yield pair._replace(how="heading" if headings else "legend", run=run)
+                last_end = position = pair.end
+                break

@@ -1,0 +1,314 @@
+"""What is known of the stretches of a text before the network reads it: names, and memory.
+
+*   *Names*: whether a run of words is a name of the knowledge base, and of which semantic group.
+    Names that the open base has from MedMentions itself say nothing here: they are the memory's.
+*   *Memory*: strings that MedMentions TRAIN annotates; with which group, and in how many of the
+    places where they stand.
+
+Both become features of the words (:class:`Features`), and candidates for the hybrid detector.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concept_linker.detection.detector import GROUPS
+from concept_linker.detection.guards import everyday_words, is_worded
+from concept_linker.detection.matching import closed, find_runs, hash_table, select_longest
+from concept_linker.detection.tokens import Tokens, cut
+from concept_linker.knowledge_base.base import KnowledgeBase
+from concept_linker.knowledge_base.identity import NameKind
+from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
+from concept_linker.search.normalise import case_agrees, key
+
+__all__ = ["Features", "Gazetteer", "Memory", "Names", "Runs", "without_groups"]
+
+Ints = NDArray[np.int64]
+
+#: The group of a name whose concept has none.
+UNKNOWN = len(GROUPS)
+#: Buckets of the memory: seen in one or more documents that do not say where it is not annotated,
+#: then few, some or many places times six steps of the share annotated.
+BUCKETS = 20
+# Where a word stands in a stretch: B, I, L or U; labels are 1 + 4 · class + place, 0 for none.
+_B, _I, _L, _U = range(4)
+NAME_LABELS = 1 + 4 * (UNKNOWN + 1)
+GROUP_LABELS = 1 + 4 * len(GROUPS)
+BUCKET_LABELS = 1 + 4 * BUCKETS
+
+_GROUP_IDS = {group: number for number, group in enumerate(GROUPS)}
+_SHARE_UNKNOWN = 0.6
+
+
+class Judgement(NamedTuple):
+    """What the base says of a run that has the key of one of its names.
+
+    Args:
+        group: the group of the first concept whose name agrees in case; -1 if there is none.
+        kind: how that name stands to its concept.
+        concepts: how many concepts have such a name.
+        everyday: 1 for an everyday word, which is seldom meant as the name that it also is.
+    """
+
+    group: int
+    kind: int
+    concepts: int
+    everyday: int
+
+
+class Judgements(NamedTuple):
+    """Columns of :class:`Judgement`."""
+
+    group: Ints
+    kind: Ints
+    concepts: Ints
+    everyday: Ints
+
+
+_NO_NAME = Judgement(-1, 0, 0, 0)
+
+
+class Recollection(NamedTuple):
+    """What the memory says of strings; one row each.
+
+    Args:
+        groups: the group annotated most; -1 for a string that is not remembered.
+        documents: how many documents annotate it.
+        annotated, occurred: in how many places it is annotated, and stands; counted in the
+            documents whose every mention is known.
+    """
+
+    groups: Ints
+    documents: Ints
+    annotated: Ints
+    occurred: Ints
+
+
+class Memory:
+    """Strings that MedMentions TRAIN annotates, by the hash of their key.
+
+    Args:
+        hashes: uint64, distinct.
+        known: what is known of each.
+    """
+
+    def __init__(self, hashes: NDArray[np.uint64], known: Recollection) -> None:
+        self.hashes = hashes
+        self.table = (hash_table(hashes), hashes)
+        # One row more, which the number -1 of a string that is not remembered leads to.
+        nothing = Recollection(*(np.array([one]) for one in (-1, 0, 0, 0)))
+        self._known = [
+            np.concatenate([ones.astype(np.int64), last])
+            for ones, last in zip(known, nothing, strict=True)
+        ]
+
+    def recall(self, numbers: Ints) -> Recollection:
+        """What is known of strings, given by number; -1 for one that is not remembered."""
+        return Recollection(*(column[numbers] for column in self._known))
+
+    @classmethod
+    def open(cls, folder: Path) -> Memory:
+        """Opens what :meth:`save` wrote."""
+        hashes, *columns = (
+            np.load(folder / f"memory_{name}.npy", allow_pickle=False)
+            for name in ("hashes", *Recollection._fields)
+        )
+        return cls(hashes, Recollection(*columns))
+
+    def save(self, folder: Path) -> None:
+        """Writes one file a column into a folder."""
+        np.save(folder / "memory_hashes.npy", self.hashes)
+        for name, column in zip(Recollection._fields, self._known, strict=True):
+            dtype = np.uint8 if name == "groups" else np.uint16
+            kept = np.minimum(column[:-1], np.iinfo(dtype).max).astype(dtype)
+            np.save(folder / f"memory_{name}.npy", kept)
+
+
+def shares(memory: Recollection) -> NDArray[np.float64]:
+    """The share of its places in which a string is annotated, as far as it is known."""
+    occurred = memory.occurred
+    return np.where(occurred > 0, memory.annotated / np.maximum(occurred, 1), _SHARE_UNKNOWN)
+
+
+def buckets(memory: Recollection) -> Ints:
+    """Which bucket a remembered string is in."""
+    step = np.minimum((shares(memory) * 6).astype(np.int64), 5)
+    often = (memory.occurred > 2).astype(np.int64) + (memory.occurred > 8)
+    return np.where(memory.occurred > 0, 2 + 6 * often + step, np.minimum(memory.documents - 1, 1))
+
+
+class Names:
+    """Asks a knowledge base what it thinks of a run of words; remembers the answers.
+
+    Args:
+        kb: the base.
+    """
+
+    def __init__(self, kb: KnowledgeBase) -> None:
+        self._kb = kb
+        self._sources = kb._columns["name_sources"]
+        sources = kb.manifest.name_sources
+        self._everyday = everyday_words()
+        self._learned = sources.index("MEDMENTIONS") if "MEDMENTIONS" in sources else -1
+        self.judge = lru_cache(maxsize=1 << 17)(self._judge)
+
+    def _judge(self, mention: str) -> Judgement:
+        if not is_worded(mention):
+            return _NO_NAME
+        kb = self._kb
+        agreeing = [
+            match
+            for match in kb.find(mention)
+            if self._sources[match.name] != self._learned
+            and case_agrees(
+                mention, kb.alias(match), symbol=kb.kind(match) is NameKind.ABBREVIATION
+            )
+        ]
+        if not agreeing:
+            return _NO_NAME
+        types = (t for t in kb.semantic_types(agreeing[0]) if t in SEMANTIC_TYPES)
+        known = next(types, None)
+        group = UNKNOWN if known is None else _GROUP_IDS[SEMANTIC_TYPES[known].group]
+        everyday = not mention.isupper() and key(mention) in self._everyday
+        return Judgement(group, int(kb.kind(agreeing[0])), len(agreeing), int(everyday))
+
+
+class Runs(NamedTuple):
+    """Stretches of words that are names or remembered; one row each.
+
+    Args:
+        first, last: the words they begin and end with.
+        names: columns of :class:`Judgement`.
+        numbers: the number of the string in the memory, -1 if it is not remembered.
+        memory: what the memory says of it.
+    """
+
+    first: Ints
+    last: Ints
+    names: Judgements
+    numbers: Ints
+    memory: Recollection
+
+
+class Features(NamedTuple):
+    """Texts, cut, with what is known of each word.
+
+    Args:
+        tokens: the texts and their words.
+        names: for each word the label of the name that it is in.
+        groups, buckets: for each word the labels of the remembered string that it is in.
+        runs: all names and remembered strings, those that overlap others too.
+        name_taken, memory_taken: which of them gave the labels.
+    """
+
+    tokens: Tokens
+    names: Ints
+    groups: Ints
+    buckets: Ints
+    runs: Runs
+    name_taken: NDArray[np.bool_]
+    memory_taken: NDArray[np.bool_]
+
+
+class Recalls(Protocol):
+    """What recalls strings: a memory, or one that leaves a document out."""
+
+    def recall(self, numbers: Ints) -> Recollection:
+        """See :meth:`Memory.recall`."""
+        ...
+
+
+class Gazetteer:
+    """Looks up names and memory in texts.
+
+    Args:
+        kb: the base that gives the names.
+        memory: the strings of MedMentions TRAIN.
+    """
+
+    def __init__(self, kb: KnowledgeBase, memory: Memory) -> None:
+        self._table = kb.index.table
+        self._names = Names(kb)
+        self.memory = memory
+
+    def find(self, texts: Sequence[str], *, memory: Recalls | None = None) -> Features:
+        """Cuts texts and looks up what is known of their words.
+
+        Args:
+            texts: the texts.
+            memory: what to recall strings with, if not the memory itself.
+        """
+        tokens = cut(texts)
+        runs = self._runs(tokens, memory or self.memory)
+        size = tokens.word_starts.size
+        # Of names that overlap the longest is taken; of remembered strings too, but those that
+        # are seldom annotated come last.
+        length = tokens.word_ends[runs.last] - tokens.word_starts[runs.first]
+        order = np.lexsort((runs.first, -length))
+        name_taken = select_longest(
+            order[runs.names.group[order] >= 0], runs.first, runs.last, size
+        )
+        order = np.lexsort((runs.first, runs.first - runs.last, shares(runs.memory) < 0.25))
+        order = order[runs.memory.groups[order] >= 0]
+        memory_taken = select_longest(order, runs.first, runs.last, size)
+        return Features(
+            tokens,
+            _labels(size, runs, name_taken, runs.names.group),
+            _labels(size, runs, memory_taken, runs.memory.groups),
+            _labels(size, runs, memory_taken, buckets(runs.memory)),
+            runs,
+            name_taken,
+            memory_taken,
+        )
+
+    def _runs(self, tokens: Tokens, memory: Recalls) -> Runs:
+        found, ends = closed(tokens, find_runs(tokens, self._table, self.memory.table))
+        starts = tokens.starts[found[:, 0]]
+        # Only what begins and ends with a word: "5 mg" in "2.5 mg" does not.
+        first = np.searchsorted(tokens.word_starts, starts, side="right") - 1
+        last = np.searchsorted(tokens.word_ends, ends)
+        whole = (tokens.word_starts[first] == starts) & (tokens.word_ends[last] == ends)
+        found, first, last = found[whole], first[whole], last[whole]
+        text, judge = tokens.text, self._names.judge
+        judged = np.empty((first.size, len(_NO_NAME)), np.int64)
+        judged[:] = _NO_NAME
+        named = np.flatnonzero(found[:, 2] >= 0)
+        if named.size:
+            judged[named] = [
+                judge(text[start:end])
+                for start, end in zip(
+                    starts[whole][named].tolist(), ends[whole][named].tolist(), strict=True
+                )
+            ]
+        numbers = found[:, 3]
+        return Runs(first, last, Judgements(*judged.T), numbers, memory.recall(numbers))
+
+
+def without_groups(features: Features) -> Features:
+    """What features would be with a base that gives no semantic types."""
+    runs = features.runs
+    group = np.where(runs.names.group >= 0, UNKNOWN, -1)
+    places = (features.names - 1) % 4
+    return features._replace(
+        names=np.where(features.names > 0, 1 + 4 * UNKNOWN + places, 0),
+        runs=runs._replace(names=runs.names._replace(group=group)),
+    )
+
+
+def _labels(size: int, runs: Runs, taken: NDArray[np.bool_], classes: Ints) -> Ints:
+    """1 + 4 · class + place for the words of disjoint stretches, 0 elsewhere."""
+    labels = np.zeros(size, np.int64)
+    first, last, classes = runs.first[taken], runs.last[taken], classes[taken]
+    lengths = last - first + 1
+    words = np.repeat(first - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
+    labels[words] = 1 + 4 * np.repeat(classes, lengths) + _I
+    alone = first == last
+    labels[first] += np.where(alone, _U, _B) - _I
+    labels[last[~alone]] += _L - _I
+    return labels

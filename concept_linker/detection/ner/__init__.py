@@ -1,0 +1,1 @@
+"""The mention network, in numpy and compiled code."""

@@ -1,0 +1,1 @@
+"""What both evaluations share: charts, intervals and paired tests."""

@@ -1,0 +1,1 @@
+"""What surrounds the work: compiled code, forks, garbage collection, progress, models' places."""

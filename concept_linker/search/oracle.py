@@ -1,0 +1,59 @@
+"""The plain twin of :class:`~concept_linker.search.index.KeyIndex`: the same, in a page.
+
+It scores every key and is what the tests hold the fast one against.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+__all__ = ["PlainIndex", "grams_of"]
+
+
+def grams_of(key: str) -> set[str]:
+    """The 3-grams of a key padded with one blank on either side.
+
+    >>> sorted(grams_of("mri"))
+    [' mr', 'mri', 'ri ']
+    """
+    padded = f" {key} "
+    return {padded[i : i + 3] for i in range(len(padded) - 2)} if key else set()
+
+
+class PlainIndex:
+    """Cosine of IDF-weighted sets of character 3-grams, by scoring every key.
+
+    >>> PlainIndex(["hippocampus", "hippocampal sulcus"]).search("hipocampus", k=1)
+    [('hippocampus', 0.777139202475113)]
+    """
+
+    def __init__(self, keys: Sequence[str]) -> None:
+        distinct = sorted(set(keys))
+        counts = Counter(gram for key in distinct for gram in grams_of(key))
+        total = len(distinct)
+        self._weights = {
+            gram: round(64 * (math.log((1 + total) / (1 + df)) + 1)) for gram, df in counts.items()
+        }
+        self._unknown = round(64 * (math.log(1 + total) + 1))
+        self.keys = sorted(distinct, key=lambda key: (self._norm(key), key.encode()))
+
+    def _norm(self, key: str) -> int:
+        return sum(self._weights.get(gram, self._unknown) ** 2 for gram in grams_of(key))
+
+    def similarity(self, query: str, key: str) -> float:
+        """The cosine of two texts, 0.0 where either has no gram."""
+        dot = sum(self._weights.get(gram, 0) ** 2 for gram in grams_of(query) & grams_of(key))
+        norms = float(self._norm(query)) * float(self._norm(key))
+        return dot / math.sqrt(norms) if norms else 0.0
+
+    def search(self, query: str, *, k: int, threshold: float = 0.0) -> list[tuple[str, float]]:
+        """The k best keys with a similarity of at least ``threshold`` and above 0.
+
+        Best first; of equals the lighter one first (the lower norm), then by bytes.
+        """
+        scored = [(key, self.similarity(query, key)) for key in self.keys]
+        hits = [(key, cosine) for key, cosine in scored if cosine > 0 and cosine >= threshold]
+        hits.sort(key=lambda hit: -hit[1])
+        return hits[:k]
