@@ -27,9 +27,9 @@ from concept_linker import ConceptLinker, KnowledgeBase
 from concept_linker.corpora import read_corpus
 from concept_linker.errors import KnowledgeBaseError
 from concept_linker.evaluation.report import Options, Report, evaluate
-from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.readers import read_source
-from concept_linker.training import teach
+from concept_linker.training import train
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ ROWS = (
         True, 0.90, 0.94),
     Row("NCBI Disease", "ncbi_disease/dev.pubtator.txt.gz", "ncbi_disease/train.pubtator.txt.gz",
         "ncbi_disease", "", True, 0.85, 0.88),
-    Row("CRAFT captions", "craft_captions/dev.jsonl.gz", "craft_captions/train.jsonl.gz", "open",
+    Row("CRAFT captions", "craft_captions/dev.jsonl.gz", "craft_captions/train.jsonl.gz", "default",
         "", True),
 )  # fmt: skip
 
@@ -80,7 +80,7 @@ PUBLISHED = {
 
 def base_for(row: Row, work: Path) -> KnowledgeBase:
     """The base of a row, built where it is missing or of another format."""
-    if row.base == "open":
+    if row.base == "default":
         return KnowledgeBase.open("open")
     folder = work / row.base
     try:
@@ -89,9 +89,11 @@ def base_for(row: Row, work: Path) -> KnowledgeBase:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"building {folder}", file=sys.stderr)
     if row.base == "medmentions":
-        build([read_source("jsonl", data_folder() / "vocab/medmentions_kb.jsonl.gz")], folder)
+        build_knowledge_base(
+            [read_source("jsonl", data_folder() / "vocab/medmentions_kb.jsonl.gz")], folder
+        )
     else:
-        teach(mesh(work), read_corpus(data_folder() / row.train), folder)
+        train(mesh(work), read_corpus(data_folder() / row.train), folder)
     return KnowledgeBase.open(folder)
 
 
@@ -99,7 +101,9 @@ def mesh(work: Path) -> KnowledgeBase:
     """The base of MeSH alone."""
     folder = work / "mesh"
     if not folder.is_dir():
-        build([read_source("jsonl", data_folder() / "vocab/mesh_kb.jsonl.gz")], folder)
+        build_knowledge_base(
+            [read_source("jsonl", data_folder() / "vocab/mesh_kb.jsonl.gz")], folder
+        )
     return KnowledgeBase.open(folder)
 
 

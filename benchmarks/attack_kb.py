@@ -30,9 +30,9 @@ from concept_linker import ConceptLinker, KnowledgeBase
 from concept_linker.corpora.gold import GoldCorpus, GoldDocument, GoldMention
 from concept_linker.errors import ConceptLinkerError
 from concept_linker.knowledge_base import mapping
-from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.source import SourceInfo, SourceTables
-from concept_linker.training import teach
+from concept_linker.training import train
 
 PARTS = ("lesion", "oedema", "cirrhosis", "effusion", "carcinoma", "abscess", "fracture", "cyst")
 PLACES = ("liver", "left lung", "hippocampus", "femur", "pleura", "kidney", "right atrium")
@@ -64,7 +64,7 @@ def small_base(folder: Path) -> Path:
         same_as=[(f"X:{one[1:]}", one, True) for one in ids.values()],
         definitions=[(one, f"what {name} is") for name, one in ids.items()],
     )
-    build([source], folder / "plain")
+    build_knowledge_base([source], folder / "plain")
     texts = [f"A {name} was seen." for name in list(ids)[::5]]
     gold = GoldCorpus(
         "gold",
@@ -77,7 +77,7 @@ def small_base(folder: Path) -> Path:
             for number, text in enumerate(texts)
         ),
     )
-    teach(KnowledgeBase.open(folder / "plain"), gold, folder / "taught")
+    train(KnowledgeBase.open(folder / "plain"), gold, folder / "taught")
     return folder / "taught"
 
 

@@ -5,7 +5,7 @@
 Each FOLDER is a base built with ``concept-linker kb build``.  Cold are N (3,000) keys of it with
 two typing errors each, all distinct and none equal to a name, one core, k = 30.  The stream is what
 the dictionary detector finds in the ROCO captions with that base, in order and with repeats, asked
-in one call (an equal mention is searched once), k = 30 and threshold 0.7.  Memory is read
+in one call (an equal mention is searched once), k = 30 and min_similarity 0.7.  Memory is read
 from ``/proc/self/smaps_rollup`` after 10,000 queries, private and, with three other workers that
 have done the same, proportional (PSS).
 """
@@ -66,12 +66,12 @@ def stream(kb: KnowledgeBase) -> list[str]:
     ]
 
 
-def rate(kb: KnowledgeBase, texts: list[str], threshold: float) -> int:
+def rate(kb: KnowledgeBase, texts: list[str], min_similarity: float) -> int:
     """Texts a second, the median of 3."""
     seconds = []
     for _ in range(3):
         began = time.perf_counter()
-        kb.search_many(texts, k=30, threshold=threshold)
+        kb.search_many(texts, k=30, min_similarity=min_similarity)
         seconds.append(time.perf_counter() - began)
     return round(len(texts) / sorted(seconds)[1])
 
@@ -91,9 +91,9 @@ def speed(folder: str, queries: int) -> dict[str, Any]:
     figures: dict[str, Any] = {"open_s": round(time.perf_counter() - began, 4)}
     figures["names"] = kb.manifest.counts["names"]
     texts = cold_queries(kb, queries, 1)
-    kb.search_many(texts[:50], k=30, threshold=0.7)
-    for threshold in (0.7, 0.5):
-        figures[f"cold_per_s_at_{threshold}"] = rate(kb, texts, threshold)
+    kb.search_many(texts[:50], k=30, min_similarity=0.7)
+    for min_similarity in (0.7, 0.5):
+        figures[f"cold_per_s_at_{min_similarity}"] = rate(kb, texts, min_similarity)
     mentions = stream(kb)
     figures["stream_mentions"], figures["stream_distinct"] = len(mentions), len(set(mentions))
     figures["stream_per_s"] = rate(kb, mentions, 0.7)
@@ -106,7 +106,7 @@ def worker(folder: str, barrier: Any, answers: Any) -> None:
     before = memory("Private_Clean", "Private_Dirty")
     texts = cold_queries(kb, 10_000, os.getpid())
     for first in range(0, len(texts), 250):
-        kb.search_many(texts[first : first + 250], k=30, threshold=0.7)
+        kb.search_many(texts[first : first + 250], k=30, min_similarity=0.7)
     del texts
     barrier.wait()
     answers.put((before, memory("Private_Dirty"), memory("Pss")))
@@ -138,9 +138,9 @@ def plot(path: Path, figures: dict[str, dict[str, Any]]) -> None:
 
     rows = sorted(figures.values(), key=lambda row: int(row["names"]))
     figure, axes = plt.subplots(figsize=(5, 3.5), layout="constrained")
-    for threshold in (0.5, 0.7):
-        costs = [1000 / row[f"cold_per_s_at_{threshold}"] for row in rows]
-        axes.loglog([row["names"] for row in rows], costs, marker="o", label=f"at {threshold}")
+    for min_similarity in (0.5, 0.7):
+        costs = [1000 / row[f"cold_per_s_at_{min_similarity}"] for row in rows]
+        axes.loglog([row["names"] for row in rows], costs, marker="o", label=f"at {min_similarity}")
     axes.set(
         xlabel="names", ylabel="ms a cold mention, one core", title="k = 30, two typing errors"
     )

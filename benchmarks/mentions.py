@@ -12,7 +12,8 @@ One row a detector, without ``--detectors`` all of ours and every installed spaC
     the share of each stage.
 
 On captions noise is left out (``detection/noise.py``).  Below the table: abbreviations and
-negation, which no detector has a part in.  What the linker does not call yet is timed apart and added.
+negation, which no detector has a part in.  What the linker does not call yet is timed apart and
+added.
 """
 
 from __future__ import annotations

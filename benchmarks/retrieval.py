@@ -2,12 +2,12 @@
 
     python benchmarks/retrieval.py [exact] [coverage] [cost] [images] [holdout]
 
-Without arguments everything.  ``exact``: figures against sorting the whole matrix, and ``--like``
-against the published protocol carried out as published.  ``coverage``: how often intervals hold the
-truth, over 1,000 synthetic sets, with the published bootstrap's beside it.  ``cost``: time and
-memory by the number of pairs.  ``images``: recall and false pairs of hashes by distance, and a
-million hashes searched.  ``holdout``: a set out of the JATS articles and the ROCO captions, built,
-verified and scored with the baselines.
+Without arguments everything.  ``exact``: figures against sorting the whole matrix, and
+``--profile`` against the published protocol carried out as published.  ``coverage``: how often
+intervals hold the truth, over 1,000 synthetic sets, with the published bootstrap's beside it.
+``cost``: time and memory by the number of pairs.  ``images``: recall and false pairs of hashes by
+distance, and a million hashes searched.  ``holdout``: a set out of the JATS articles and the ROCO
+captions, built, verified and scored with the baselines.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Links the medical concepts of figure captions.
+"""Links the mentions in figure captions to medical concepts.
 
 >>> import concept_linker
 >>> annotation = concept_linker.link("Axial MRI shows a lesion in the left hippocampus.")
->>> [(mention.text, mention.best.concept_id) for mention in annotation if mention.label == "ANAT"]
+>>> [(mention.text, mention.concept_id) for mention in annotation if mention.label == "ANAT"]
 [('hippocampus', 'C0019564')]
 
 For research only: not for clinical decisions, nor to identify persons.
@@ -10,10 +10,12 @@ For research only: not for clinical decisions, nor to identify persons.
 
 from __future__ import annotations
 
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from concept_linker._version import __version__ as __version__
-from concept_linker.annotation import Annotation, Candidate, Mention
+from concept_linker.annotation import ADAPTERS, Annotation, Candidate, Mention
 from concept_linker.errors import (
     ConceptLinkerError,
     InputError,
@@ -24,9 +26,28 @@ from concept_linker.errors import (
 
 if TYPE_CHECKING:
     from concept_linker.annotating.running import annotate
+    from concept_linker.corpora import read_corpus
+    from concept_linker.evaluation.report import evaluate
     from concept_linker.knowledge_base.base import Concept, KnowledgeBase
-    from concept_linker.linker import ConceptLinker, link
+    from concept_linker.knowledge_base.build import build_knowledge_base
+    from concept_linker.linker import ConceptLinker, link, link_many
     from concept_linker.settings import LinkerSettings
+    from concept_linker.training import train
+
+#: Public name → the module that defines it.
+_HOMES = {
+    "Concept": "knowledge_base.base",
+    "ConceptLinker": "linker",
+    "KnowledgeBase": "knowledge_base.base",
+    "LinkerSettings": "settings",
+    "annotate": "annotating.running",
+    "build_knowledge_base": "knowledge_base.build",
+    "evaluate": "evaluation.report",
+    "link": "linker",
+    "link_many": "linker",
+    "read_corpus": "corpora",
+    "train": "training",
+}
 
 __all__ = [
     "Annotation",
@@ -42,27 +63,33 @@ __all__ = [
     "SettingsError",
     "SourceError",
     "annotate",
+    "build_knowledge_base",
+    "evaluate",
     "link",
+    "link_many",
+    "read_corpus",
+    "train",
 ]
 
-_HOMES = {
-    "Concept": "concept_linker.knowledge_base.base",
-    "ConceptLinker": "concept_linker.linker",
-    "KnowledgeBase": "concept_linker.knowledge_base.base",
-    "LinkerSettings": "concept_linker.settings",
-    "annotate": "concept_linker.annotating.running",
-    "link": "concept_linker.linker",
-}
+
+def _load(module: str, name: str) -> Any:
+    return getattr(import_module(f"{__name__}.{module}"), name)
+
+
+def _call_later(module: str, name: str, *arguments: Any, **named: Any) -> Any:
+    return _load(module, name)(*arguments, **named)
+
+
+ADAPTERS["record"] = partial(_call_later, "triplets.making", "to_record")
+ADAPTERS["dataframe"] = partial(_call_later, "viewing.frames", "to_dataframe")
+ADAPTERS["html"] = partial(_call_later, "viewing.notebook", "annotation_html")
 
 
 def __getattr__(name: str) -> Any:
-    """What needs the compiled parts is imported when it is first asked for."""
+    """Imports a public name when it is first used: compiled parts take a while to load."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(_HOMES[name]), name)
-    globals()[name] = value
+    globals()[name] = value = _load(_HOMES[name], name)
     return value
 
 

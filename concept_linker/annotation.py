@@ -1,18 +1,20 @@
-"""The values that every part speaks: an annotation has mentions, a mention has candidates.
+"""The values that all parts share: an annotation has mentions, a mention has candidates.
 
-Plain, frozen, comparable, picklable; nothing in here computes anything.
+Plain, frozen, comparable and picklable.  To add a field, add it to its class: JSON, data frames,
+the mentions column of records and spaCy's ``span._.linked`` follow from the fields.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from typing import Any, Literal, NamedTuple
 
-if TYPE_CHECKING:
-    from concept_linker.triplets.record import Record
+__all__ = ["ADAPTERS", "MENTION_FIELDS", "Annotation", "Candidate", "Mention"]
 
-__all__ = ["Annotation", "Candidate", "Mention"]
+#: What turns an annotation into a ``record``, a ``dataframe`` or ``html``.  The package's root
+#: registers these, so that values need not know the parts that are built on them.
+ADAPTERS: dict[str, Callable[..., Any]] = {}
 
 
 class Candidate(NamedTuple):
@@ -24,13 +26,11 @@ class Candidate(NamedTuple):
         concept_id: a UMLS CUI (``C0019564``), or a CURIE (``UBERON:0002421``) where no CUI
             is known.
         name: the concept's preferred name.
-        alias: the name of it that is nearest to the mention.
+        alias: the name of the concept that is most similar to the mention.
         similarity: cosine of the character 3-grams of mention and alias, 0 to 1; 1.0 where they
-            are equal after normalisation; 0.0 where not the names made it a candidate, but gold
-            annotations of such words, or another mention of the text (``alias`` is then the
-            preferred name).
-        score: the probability that this concept is right, 0 to 1: the ranker's, times the
-            detector's that there is a mention at all, unless that was given.
+            are equal after normalisation; 0.0 where the candidate was not found by its names but
+            by the priors or by another mention of the text (``alias`` is then the preferred name).
+        score: the probability that this concept is meant, given that the mention is one, 0 to 1.
         semantic_types: UMLS type unique identifiers (``T023``), or the source's own types.
     """
 
@@ -42,15 +42,8 @@ class Candidate(NamedTuple):
     semantic_types: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
-        return {
-            "concept_id": self.concept_id,
-            "name": self.name,
-            "alias": self.alias,
-            "similarity": round(self.similarity, 6),
-            "score": round(self.score, 6),
-            "semantic_types": list(self.semantic_types),
-        }
+        """Plain JSON values, by field; numbers rounded to six places."""
+        return dict(zip(self._fields, map(_plain, self), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,34 +55,64 @@ class Mention:
         end: one past its last.
         text: the caption's characters from start to end, exactly.
         label: its semantic group, as far as the detector knows one (``ANAT``), else ``""``.
-        long_form: what it abbreviates in this caption, or ``None``.
+        probability: the detector's probability that something is mentioned here, 0 to 1; 1.0 where
+            the span was given.
+        long_form: the long form in this caption if the mention is an abbreviation, else ``None``.
         negated: whether the caption says that it is absent.
-        best: the concept chosen, or ``None`` where nothing is good enough (NIL).
-        candidates: what was considered: best score first; of equal scores the higher
-            similarity, then the lower concept id.
+        best: the chosen concept, or ``None`` where no candidate is good enough (NIL).
+        candidates: highest score first; of equal scores the higher similarity, then the lower
+            concept id.
+
+    >>> heart = Candidate("C0018787", "Heart", "heart", 1.0, 0.9)
+    >>> mention = Mention(4, 9, "heart", probability=0.5, best=heart, candidates=(heart,))
+    >>> mention.concept_id, mention.name, mention.confidence
+    ('C0018787', 'Heart', 0.45)
     """
 
     start: int
     end: int
     text: str
     label: str = ""
+    probability: float = 1.0
     long_form: str | None = None
     negated: bool = False
     best: Candidate | None = None
     candidates: tuple[Candidate, ...] = ()
 
+    @property
+    def concept_id(self) -> str | None:
+        """The chosen concept's id; ``None`` where there is none."""
+        return self.best.concept_id if self.best else None
+
+    @property
+    def name(self) -> str | None:
+        """The chosen concept's preferred name; ``None`` where there is none."""
+        return self.best.name if self.best else None
+
+    @property
+    def confidence(self) -> float:
+        """The probability that the link is right: ``probability * best.score``, 0.0 without one.
+
+        The setting ``min_score`` is the least confidence of a link.
+        """
+        return self.probability * self.best.score if self.best else 0.0
+
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
+        """Plain JSON values, by field; numbers rounded to six places."""
         return {
-            "start": self.start,
-            "end": self.end,
-            "text": self.text,
-            "label": self.label,
-            "long_form": self.long_form,
-            "negated": self.negated,
+            **{name: _plain(getattr(self, name)) for name in MENTION_FIELDS},
             "best": self.best.to_dict() if self.best else None,
             "candidates": [candidate.to_dict() for candidate in self.candidates],
         }
+
+    def to_row(self) -> dict[str, Any]:
+        """A flat row for tables: the fields of the mention, then those of its best candidate.
+
+        Without a best candidate its fields are ``None``, its types ``[]``.
+        """
+        own = {name: _plain(getattr(self, name)) for name in MENTION_FIELDS}
+        best = self.best.to_dict() if self.best else {**_NO_CANDIDATE, "semantic_types": []}
+        return {**own, **best}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,35 +132,44 @@ class Annotation:
         return len(self.mentions)
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
+        """Plain JSON values."""
         return {"text": self.text, "mentions": [mention.to_dict() for mention in self.mentions]}
 
-    def to_record(self, *, image: str, **fields: Any) -> Record:
-        """As a MedConcept-23M record.
+    def to_record(self, *, image: str, **fields: Any) -> dict[str, Any]:
+        """A MedConcept-23M record; see :func:`concept_linker.triplets.making.to_record`.
 
         Args:
             image: the image's path inside the folder of images.
-            fields: see :func:`concept_linker.triplets.making.to_record`.
+            fields: further fields of the record.
         """
-        from concept_linker.triplets.making import to_record
-
-        return to_record(self, image=image, **fields)
+        record: dict[str, Any] = ADAPTERS["record"](self, image=image, **fields)
+        return record
 
     def to_dataframe(self, library: Literal["pandas", "polars"] | None = None) -> Any:
-        """As a data frame, one row a mention.
+        """A data frame with one row a mention; see :meth:`Mention.to_row`.
 
         Args:
-            library: whose data frame; pandas where that is installed, else polars, if not given.
+            library: whose data frame; by default pandas if it is installed, else polars.
 
         Raises:
-            SettingsError: it is not installed.
+            SettingsError: the library is not installed.
         """
-        from concept_linker.viewing.frames import to_dataframe
-
-        return to_dataframe(self, library)
+        return ADAPTERS["dataframe"](self, library)
 
     def _repr_html_(self) -> str:
         """For notebooks: the text with its mentions highlighted."""
-        from concept_linker.viewing.notebook import annotation_html
+        html: str = ADAPTERS["html"](self)
+        return html
 
-        return annotation_html(self)
+
+#: The fields of a mention that are plain values.
+MENTION_FIELDS = tuple(
+    one.name for one in fields(Mention) if one.name not in ("best", "candidates")
+)
+_NO_CANDIDATE: dict[str, Any] = dict.fromkeys(Candidate._fields)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 6)
+    return list(value) if isinstance(value, tuple) else value

@@ -39,9 +39,11 @@ from concept_linker.runtime.garbage import no_collection
 from concept_linker.runtime.resources import model_path
 from concept_linker.settings import LinkerSettings, checked_settings
 
-__all__ = ["ConceptLinker", "link"]
+__all__ = ["ConceptLinker", "link", "link_many"]
 
 
+# How many linkers of different settings link() keeps.
+_SHARED_LINKERS = 4
 # A name inside a mention that has no concept is taken from this score on.
 _SURE_INSIDE = 0.65
 
@@ -76,7 +78,7 @@ class ConceptLinker:
     @classmethod
     def load(
         cls,
-        kb: str | PathLike[str] | KnowledgeBase = "open",
+        kb: str | PathLike[str] | KnowledgeBase = "default",
         *,
         detector: Any = "hybrid",
         quiet: bool = False,
@@ -85,7 +87,7 @@ class ConceptLinker:
         """Loads a linker.
 
         Args:
-            kb: ``"open"``, the folder of a knowledge base, or one that is open.
+            kb: ``"default"``, the folder of a knowledge base, or one that is open.
             detector: ``"hybrid"``, ``"ner"``, ``"dictionary"``, the name of an installed spaCy
                 model, a spaCy ``Language``, or anything that keeps to
                 :class:`~concept_linker.detection.detector.MentionDetector`.
@@ -124,7 +126,7 @@ class ConceptLinker:
 
         Args:
             texts: the texts.
-            batch_size: how many are worked on together, 256 at most.
+            batch_size: how many texts are processed together at most; fewer where they are long.
 
         Raises:
             InputError: something that is no string; all before it have been yielded.
@@ -143,7 +145,7 @@ class ConceptLinker:
                     return
                 yield text
 
-        for batch in together(good(), min(batch_size, READ_TOGETHER)):
+        for batch in together(good(), batch_size):
             yield from self._link([read_caption(text) for text in batch])
         if bad:
             raise InputError(bad[0])
@@ -198,11 +200,7 @@ class ConceptLinker:
         for (passage, span), query, answer in explained:
             if answer is not None:
                 start, end = passage.to_given(span.start, span.end)
-                best, second, reasons = answer
-                best = _as_found(best, span.chance)
-                second = _as_found(second, span.chance) if second else None
-                words = text[start:end]
-                explanations.append(Explanation(words, query.string, best, second, reasons))
+                explanations.append(Explanation(text[start:end], query.string, *answer))
         return explanations
 
     def _link(self, captions: Sequence[Caption]) -> Iterator[Annotation]:
@@ -285,20 +283,21 @@ class ConceptLinker:
         *,
         negated: bool,
     ) -> Mention:
-        start, end, label, chance = found.span
+        start, end, label, probability = found.span
         start, end = passage.to_given(start, end)
-        if chance < 1.0:
-            candidates = tuple(_as_found(one, chance) for one in candidates)
-        if self.settings.threshold:
-            candidates = tuple(c for c in candidates if c.similarity >= self.settings.threshold)
+        if self.settings.min_similarity:
+            candidates = tuple(
+                c for c in candidates if c.similarity >= self.settings.min_similarity
+            )
         best = candidates[0] if candidates else None
-        if best is not None and best.score < self.settings.min_score:
+        if best is not None and probability * best.score < self.settings.min_score:
             best = None
         return Mention(
             start=start,
             end=end,
             text=passage.source[start:end],
             label=label or _group(best),
+            probability=probability,
             long_form=found.long_form,
             negated=negated,
             best=best,
@@ -332,7 +331,7 @@ def _sharing(mentions: Iterable[Mention]) -> Iterator[Mention]:
 
 def _with_inner(mentions: Sequence[Mention], retried: Sequence[Mention]) -> list[Mention]:
     """Mentions, with those inside an unlinked one in its place where they are surely linked."""
-    sure = [one for one in retried if one.best is not None and one.best.score >= _SURE_INSIDE]
+    sure = [one for one in retried if one.confidence >= _SURE_INSIDE]
     kept = []
     for mention in mentions:
         inside = [
@@ -344,12 +343,6 @@ def _with_inner(mentions: Sequence[Mention], retried: Sequence[Mention]) -> list
     return kept
 
 
-def _as_found(candidate: Candidate, chance: float) -> Candidate:
-    """A candidate of a mention that is one with some probability: both must be right."""
-    concept_id, name, alias, similarity, score, types = candidate
-    return Candidate(concept_id, name, alias, similarity, score * chance, types)
-
-
 def _group(best: Candidate | None) -> str:
     """The semantic group of a candidate's first type that has one."""
     for type_id in best.semantic_types if best else ():
@@ -358,33 +351,57 @@ def _group(best: Candidate | None) -> str:
     return ""
 
 
-class _Default:
-    """The linker of :func:`link`, loaded once, though several threads ask."""
+class _Shared:
+    """The linkers of :func:`link`, by settings: each is loaded once, whatever the threads."""
 
     def __init__(self) -> None:
-        self._linker: ConceptLinker | None = None
+        self._linkers: dict[Any, ConceptLinker] = {}
         self.renew()
         renew_when_forked(self)
 
     def renew(self) -> None:
         self._lock = threading.Lock()
 
-    def linker(self) -> ConceptLinker:
+    def linker(self, settings: dict[str, Any]) -> ConceptLinker:
+        key = tuple(sorted(settings.items(), key=itemgetter(0)))
         with self._lock:
-            if self._linker is None:
-                self._linker = ConceptLinker.load()
-            return self._linker
+            if key not in self._linkers:
+                if len(self._linkers) == _SHARED_LINKERS:
+                    self._linkers.pop(next(iter(self._linkers)))
+                self._linkers[key] = ConceptLinker.load(**settings)
+            return self._linkers[key]
 
 
-_default = _Default()
+_shared = _Shared()
 
 
-def link(text: str) -> Annotation:
-    """Links a text with the open base and the default settings.
+def link(text: str, **settings: Any) -> Annotation:
+    """Links a text.
 
-    The linker is loaded at the first call and kept.
+    The linker is loaded at the first call with these settings, and kept for the next.
+
+    Args:
+        text: the text.
+        settings: see :meth:`ConceptLinker.load`; by default the knowledge base that comes with the
+            package, the hybrid detector and the settings' own defaults.
 
     Raises:
-        InputError: ``text`` is no string.
+        InputError: ``text`` is not a string.
+        KnowledgeBaseError: the knowledge base cannot be opened.
+        SettingsError: a setting or detector does not exist.
+
+    >>> link("Pleural effusion.", min_score=0.5).mentions[0].name
+    'Pleural effusion'
     """
-    return _default.linker().link(text)
+    return _shared.linker(settings).link(text)
+
+
+def link_many(
+    texts: Iterable[str], *, batch_size: int = READ_TOGETHER, **settings: Any
+) -> Iterator[Annotation]:
+    """Links texts as they come, in order; see :func:`link` and :meth:`ConceptLinker.link_many`.
+
+    >>> [len(one) for one in link_many(["Pleural effusion.", "See text."])]
+    [1, 0]
+    """
+    return _shared.linker(settings).link_many(texts, batch_size=batch_size)

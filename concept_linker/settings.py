@@ -16,14 +16,14 @@ class LinkerSettings(BaseModel):
 
     Args:
         k: how many candidates a mention keeps.
-        threshold: the least similarity of a candidate.
+        min_similarity: the least similarity of a candidate.
         min_score: the least score of ``best``; below it a mention has none (NIL).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     k: Annotated[int, Field(ge=1, le=1000)] = 10
-    threshold: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    min_similarity: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
     min_score: Annotated[float, Field(ge=0.0, le=1.0)] = 0.38
 
     @classmethod
@@ -31,7 +31,7 @@ class LinkerSettings(BaseModel):
         """What can be set, with the defaults.
 
         >>> LinkerSettings.told()
-        'k (10), threshold (0.0), min_score (0.38)'
+        'k (10), min_similarity (0.0), min_score (0.38)'
         """
         return ", ".join(f"{name} ({one.default})" for name, one in cls.model_fields.items())
 

@@ -38,7 +38,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import filter_spans, registry
 
-from concept_linker.annotation import Annotation, Candidate, Mention
+from concept_linker.annotation import MENTION_FIELDS, Annotation, Candidate, Mention
 from concept_linker.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _make_scorer() -> Callable[..., dict[str, Any]]:
     "concept_linker",
     assigns=["doc.ents", "doc.spans", "token.ent_kb_id", "span._.kb_ents", "span._.linked"],
     default_config={
-        "kb": "open",
+        "kb": "default",
         "detector": None,
         "mentions": "auto",
         "suffix": "",
@@ -97,7 +97,7 @@ def make_component(
     Args:
         nlp: the pipeline.
         name: the component's name in it.
-        kb: ``"open"``, or the folder of a knowledge base.
+        kb: ``"default"``, or the folder of a knowledge base.
         detector: the name of what finds mentions; ``None`` is the linker's own default.
         mentions: ``"ents"`` links ``doc.ents``, ``"find"`` finds mentions, ``"auto"`` does the
             first in documents where a component before this one has set entities.
@@ -325,40 +325,24 @@ def _pairs(value: Any, _: int) -> list[tuple[str, float]]:
 
 
 def _plain(mention: Mention, start: int) -> list[Any]:
-    """A mention as lists, with places counted from its span: spans move when documents join."""
-    return [
-        mention.start - start,
-        mention.end - start,
-        mention.text,
-        mention.label,
-        mention.long_form,
-        bool(mention.negated),
-        _plain_candidate(mention.best) if mention.best else None,
-        [_plain_candidate(candidate) for candidate in mention.candidates],
-    ]
-
-
-def _plain_candidate(candidate: Candidate) -> list[Any]:
-    concept_id, name, alias, similarity, score, types = candidate
-    return [concept_id, name, alias, float(similarity), float(score), list(types)]
+    """A mention as plain values, placed from its span's start: spans move when documents join."""
+    own = {name: getattr(mention, name) for name in MENTION_FIELDS}
+    own |= {"start": mention.start - start, "end": mention.end - start}
+    best = list(mention.best) if mention.best else None
+    return [own, best, [list(candidate) for candidate in mention.candidates]]
 
 
 def _mention(value: Any, start: int) -> Mention | None:
     if value is None:
         return None
-    first, last, text, label, long_form, negated, best, candidates = value
+    own, best, candidates = value
+    moved = {**own, "start": start + own["start"], "end": start + own["end"]}
     return Mention(
-        start=start + first,
-        end=start + last,
-        text=text,
-        label=label,
-        long_form=long_form,
-        negated=negated,
+        **moved,
         best=_candidate(best) if best else None,
         candidates=tuple(map(_candidate, candidates)),
     )
 
 
 def _candidate(value: Any) -> Candidate:
-    concept_id, name, alias, similarity, score, types = value
-    return Candidate(concept_id, name, alias, similarity, score, tuple(types))
+    return Candidate._make(tuple(one) if isinstance(one, list) else one for one in value)

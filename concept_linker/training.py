@@ -20,7 +20,7 @@ from concept_linker.ranking.neighbours import beside
 from concept_linker.ranking.priors import PRIORS, Priors, Use
 from concept_linker.runtime.progress import Progress, silent
 
-__all__ = ["string_of", "teach", "uses"]
+__all__ = ["string_of", "train", "uses"]
 
 
 def string_of(
@@ -48,7 +48,7 @@ def uses(documents: Iterable[GoldDocument], ids: ConceptIds) -> Iterator[Use]:
                     yield Use(document.id, string, own, type_id, left, right)
 
 
-def teach(
+def train(
     kb: KnowledgeBase,
     corpus: GoldCorpus,
     folder: Path,
@@ -69,7 +69,7 @@ def teach(
         InputError: the corpus has no mention with an id.
         KnowledgeBaseError: the place is taken or cannot be written.
     """
-    from concept_linker.knowledge_base.build import build
+    from concept_linker.knowledge_base.build import build_knowledge_base
     from concept_linker.knowledge_base.export import tables_of
     from concept_linker.knowledge_base.source import SourceInfo, SourceTables
 
@@ -81,7 +81,7 @@ def teach(
     rows = ((concept_id, name, NameKind.SYNONYM, "TRAIN") for concept_id, name in names)
     taught = SourceTables.from_rows(SourceInfo("gold", corpus.name), names=rows)
     priors = Priors.count(seen)
-    build(
+    build_knowledge_base(
         [tables_of(kb), taught],
         folder,
         options={"taught": corpus.name},

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from concept_linker import ConceptLinker, KnowledgeBase
-from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.readers import read_source
 
 pytestmark = [
@@ -67,8 +67,10 @@ def test_at_least_as_much_is_found(
         [c.concept_id for c in sorted(row, key=lambda c: -max(c.similarities))]
         for row in generator(texts, 30)
     ]
-    build([read_source("jsonl", shared_data / "kb100k/kb.jsonl.gz")], tmp_path / "kb")
-    found = KnowledgeBase.open(tmp_path / "kb").search_many(texts, k=30, threshold=0.2)
+    build_knowledge_base(
+        [read_source("jsonl", shared_data / "kb100k/kb.jsonl.gz")], tmp_path / "kb"
+    )
+    found = KnowledgeBase.open(tmp_path / "kb").search_many(texts, k=30, min_similarity=0.2)
     ours = [[candidate.concept_id for candidate in row] for row in found]
     for at in (1, 5, 30):
         assert recall(ours, mentions, at) >= recall(theirs, mentions, at)

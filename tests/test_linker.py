@@ -221,7 +221,7 @@ def test_what_a_network_finds_has_a_chance(open_base: KnowledgeBase) -> None:
     for name in ("hybrid", "ner"):
         detector = open_detector(name, open_base)
         [spans] = detector.detect_many([CAPTION])
-        assert all(detector.threshold - 1e-6 <= span.chance <= 1 for span in spans), name
+        assert all(detector.min_similarity - 1e-6 <= span.chance <= 1 for span in spans), name
         assert len({span.chance for span in spans}) > 1
     [named] = open_detector("dictionary", open_base).detect_many([CAPTION])
     assert {span.chance for span in named} == {1.0}
@@ -238,7 +238,7 @@ def test_settings(open_base: KnowledgeBase) -> None:
     assert all(len(m.candidates) <= 1 for m in ConceptLinker.load(open_base, k=1).link(CAPTION))
     strict = ConceptLinker.load(open_base, min_score=1.0)
     assert any(m.best is None and m.candidates for m in strict.link(CAPTION))
-    for wrong in ({"k": 0}, {"threshold": 2}, {"nonsense": 1}, {"min_score": "high"}):
+    for wrong in ({"k": 0}, {"min_similarity": 2}, {"nonsense": 1}, {"min_score": "high"}):
         with pytest.raises(SettingsError, match=next(iter(wrong))) as caught:
             ConceptLinker.load(open_base, **wrong)
         assert str(caught.value).endswith(f"there are {LinkerSettings.told()}")

@@ -25,7 +25,7 @@ from spacy.training import Example
 from spacy.vocab import Vocab
 
 from concept_linker import ConceptLinker, KnowledgeBase, KnowledgeBaseError, Mention, SettingsError
-from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.readers import read_source
 
 TEXTS = [
@@ -44,7 +44,7 @@ def make_base(folder: Path, concepts: dict[str, tuple[str, ...]]) -> Path:
     ]
     source = folder.with_suffix(".jsonl")
     source.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    build([read_source("jsonl", source)], folder)
+    build_knowledge_base([read_source("jsonl", source)], folder)
     return folder
 
 
@@ -244,7 +244,7 @@ def test_a_document_that_fails_goes_to_the_error_handler(
 
 
 def test_it_is_saved_with_the_pipeline(base: Path, tmp_path: Path) -> None:
-    nlp = pipeline(base, settings={"k": 3, "threshold": 0.6})
+    nlp = pipeline(base, settings={"k": 3, "min_similarity": 0.6})
     expected = [written(nlp(text)) for text in TEXTS]
     nlp.to_disk(tmp_path / "pipeline")
     from_bytes = spacy.blank("en").from_config(nlp.config).from_bytes(nlp.to_bytes())
@@ -325,7 +325,7 @@ def test_attributes_survive_whoever_registers_them_by_force(base: Path) -> None:
     [
         ({"mentions": "some"}, "mentions is 'some', wanted 'auto', 'ents' or 'find'"),
         ({"suffix": "a b"}, "suffix is 'a b'"),
-        ({"settings": {"threshold": 7}}, "'threshold' is 7"),
+        ({"settings": {"min_similarity": 7}}, "'min_similarity' is 7"),
         ({"settings": {"treshold": 0.7}}, "'treshold'"),
         ({"detector": "nonsense"}, "detector is 'nonsense'"),
     ],

@@ -114,7 +114,7 @@ def test_the_short_way_in_loads_once(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = []
     load = ConceptLinker.load
     monkeypatch.setattr(ConceptLinker, "load", lambda: loaded.append(load()) or loaded[-1])
-    monkeypatch.setattr(linker_module, "_default", linker_module._Default())
+    monkeypatch.setattr(linker_module, "_shared", linker_module._Shared())
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(concept_linker.link, ["a lesion"] * 8))) == 1
     assert len(loaded) == 1

@@ -10,11 +10,11 @@ from concept_linker import ConceptLinker, KnowledgeBase
 from concept_linker.corpora.concept_ids import ConceptIds
 from concept_linker.corpora.gold import GoldCorpus, GoldDocument, GoldMention
 from concept_linker.errors import InputError, KnowledgeBaseError
-from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.export import tables_of
 from concept_linker.knowledge_base.source import SourceInfo, SourceTables
 from concept_linker.ranking.priors import Priors
-from concept_linker.training import teach, uses
+from concept_linker.training import train, uses
 
 
 @pytest.fixture(scope="module")
@@ -32,14 +32,14 @@ def kb(tmp_path_factory: pytest.TempPathFactory) -> KnowledgeBase:
         same_as=[("HP:1", "C0085593", False), ("MONDO:1", "C0023890", True)],
         definitions=[("MESH:D000001", "an ionophore")],
     )
-    build([source], folder)
+    build_knowledge_base([source], folder)
     return KnowledgeBase.open(folder)
 
 
 def test_what_is_built_of_its_own_tables_is_the_same_base(
     kb: KnowledgeBase, tmp_path: Path
 ) -> None:
-    build([tables_of(kb)], tmp_path / "again")
+    build_knowledge_base([tables_of(kb)], tmp_path / "again")
     again = KnowledgeBase.open(tmp_path / "again")
     assert len(again) == len(kb) == 3
     for concept_id in ("C0023890", "MESH:D000001", "C0085593"):
@@ -63,7 +63,7 @@ CORPUS = GoldCorpus(
 
 
 def test_taught_names_are_found_and_meant(kb: KnowledgeBase, tmp_path: Path) -> None:
-    teach(kb, CORPUS, tmp_path / "taught")
+    train(kb, CORPUS, tmp_path / "taught")
     linker = ConceptLinker.load(tmp_path / "taught", detector="dictionary")
     spans = [(0, 15), (26, 32)]
     found = [mention.best for mention in linker.link_spans(TEXT, spans)]
@@ -87,7 +87,7 @@ def test_where_the_corpus_has_no_semantic_type_the_bases_own_counts(kb: Knowledg
 def test_a_corpus_without_ids_teaches_nothing(kb: KnowledgeBase, tmp_path: Path) -> None:
     empty = CORPUS.only(lambda mention: False)
     with pytest.raises(InputError, match="no mention has an id"):
-        teach(kb, empty, tmp_path / "taught")
+        train(kb, empty, tmp_path / "taught")
     assert not (tmp_path / "taught").exists()
 
 
@@ -100,15 +100,15 @@ def test_the_priors_come_with_the_base_or_not_at_all(kb: KnowledgeBase, tmp_path
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Priors, "save", full)
         with pytest.raises(KnowledgeBaseError, match="No space left on device"):
-            teach(kb, CORPUS, folder)
+            train(kb, CORPUS, folder)
     assert list(tmp_path.iterdir()) == []
-    teach(kb, CORPUS, folder)
+    train(kb, CORPUS, folder)
     before = sorted(path.stat().st_mtime_ns for path in folder.rglob("*"))
     with pytest.raises(KnowledgeBaseError, match="holds a knowledge base already"):
-        teach(kb, CORPUS, folder)
+        train(kb, CORPUS, folder)
     assert sorted(path.stat().st_mtime_ns for path in folder.rglob("*")) == before
-    teach(KnowledgeBase.open(folder), CORPUS, folder, replace=True)
+    train(KnowledgeBase.open(folder), CORPUS, folder, replace=True)
     (folder / "priors" / "notes.txt").write_text("years of work")
     with pytest.raises(KnowledgeBaseError, match=r"holds 'priors.notes.txt'"):
-        teach(kb, CORPUS, folder, replace=True)
+        train(kb, CORPUS, folder, replace=True)
     assert (folder / "priors" / "notes.txt").read_text() == "years of work"

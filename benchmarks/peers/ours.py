@@ -9,18 +9,18 @@ from pathlib import Path
 from measure import THRESHOLD, K, Ranked, folder, run
 
 from concept_linker import KnowledgeBase
-from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.readers import read_source
 from concept_linker.knowledge_base.source import Quarantine
 
 
 def prepare_in(base: Path) -> Callable[[list[str]], Ranked]:
     """Reads, normalises, indexes, writes with checksums, and opens what it wrote."""
-    build([read_source("jsonl", folder() / "kb.jsonl", {}, Quarantine())], base)
+    build_knowledge_base([read_source("jsonl", folder() / "kb.jsonl", {}, Quarantine())], base)
     kb = KnowledgeBase.open(base)
     return lambda texts: [
         [candidate.concept_id for candidate in found]
-        for found in kb.search_many(texts, k=K, threshold=THRESHOLD)
+        for found in kb.search_many(texts, k=K, min_similarity=THRESHOLD)
     ]
 
 

@@ -35,7 +35,7 @@ def prepare() -> Callable[[list[str]], Ranked]:
     sys.argv = [sys.argv[0], str(release.parent)]
     with (release / "MRSTY.RRF").open(encoding="utf-8") as rows:
         types = {row.split("|")[1] for row in rows}
-    matcher = QuickUMLS(place, threshold=0.7, accepted_semtypes=types)
+    matcher = QuickUMLS(place, min_similarity=0.7, accepted_semtypes=types)
 
     def rank(text: str) -> list[str]:
         best: dict[str, float] = {}

@@ -31,13 +31,13 @@ class LinkerChoice:
     """Which linker; every worker loads its own.
 
     Args:
-        kb: ``"open"``, or the absolute path of a base.
+        kb: ``"default"``, or the absolute path of a base.
         detector: what finds mentions; the linker's default if none is given.
         settings: the rest of what :meth:`ConceptLinker.load` takes.
         kb_sha256: the checksum that the base must have, empty where any will do.
     """
 
-    kb: str = "open"
+    kb: str = "default"
     detector: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     kb_sha256: str = ""

@@ -46,14 +46,14 @@ def annotate(
     inputs: str | PathLike[str] | Sequence[str | PathLike[str]],
     output: str | PathLike[str],
     *,
-    kb: str | PathLike[str] = "open",
+    kb: str | PathLike[str] = "default",
     detector: str | None = None,
     workers: int | None = None,
     engine: Literal["local", "ray"] = "local",
     ray_address: str | None = None,
     formats: str | Sequence[str] = "parquet",
     form: Form = "full",
-    like: str = "exact",
+    profile: str = "exact",
     negated: Negated | None = None,
     tokenizer: str | PathLike[str] | None = None,
     caption: str | None = None,
@@ -80,7 +80,7 @@ def annotate(
     Args:
         inputs: JSON Lines (plain, gzip, zstd), Parquet, CSV, folders of them, or ``"-"``.
         output: the folder to write.
-        kb: ``"open"``, or the folder of a base.
+        kb: ``"default"``, or the folder of a base.
         detector: what finds mentions; the linker's default if none is given.
         workers: how many processes; as many as there are cores if not given.
         engine: ``"local"``, or ``"ray"`` (extra ``ray``).
@@ -88,7 +88,7 @@ def annotate(
         formats: ``"parquet"``, ``"jsonl"``, ``"jsonl.gz"``, ``"jsonl.zst"``, or
             ``"parquet,jsonl"``.
         form: full or minimised records.
-        like: the profile, ``"exact"`` or ``"medconcept23m"``.
+        profile: the profile, ``"exact"`` or ``"medconcept23m"``.
         negated: ``"drop"`` leaves mentions that the caption says are absent out of records,
             ``"keep"`` does not; the profile's if not given (the published records keep them).
         tokenizer: a WordPiece vocabulary for the spans' tokens.
@@ -126,16 +126,16 @@ def annotate(
         raise SettingsError("image is given, and that there are no images; wanted one of these")
     if form not in ("full", "minimised"):
         raise SettingsError(f"form is {form!r}, wanted 'full' or 'minimised'")
-    if like not in PROFILES:
-        raise SettingsError(f"like is {like!r}, wanted one of {', '.join(PROFILES)}")
-    profile = PROFILES[like]
+    if profile not in PROFILES:
+        raise SettingsError(f"profile is {profile!r}, wanted one of {', '.join(PROFILES)}")
+    rules = PROFILES[profile]
     if negated is not None:
         if negated not in ("drop", "keep"):
             raise SettingsError(f"negated is {negated!r}, wanted 'drop' or 'keep'")
-        profile = {**profile, "negated": negated}
+        rules = {**rules, "negated": negated}
     names = check_formats(formats)
     choice = LinkerChoice(
-        kb if kb == "open" else str(Path(kb).absolute()), detector, dict(settings)
+        kb if kb == "default" else str(Path(kb).absolute()), detector, dict(settings)
     )
     paths = find_inputs(inputs)
     linker = choice.load(quiet=quiet)
@@ -151,7 +151,7 @@ def annotate(
             json_lines=any(name != "parquet" for name in names),
             mentions=mentions,
         )
-        job = _job(linker, choice, columns, names, form, profile, tokenizer, mentions)
+        job = _job(linker, choice, columns, names, form, rules, tokenizer, mentions)
         job = replace(job, timeout=float(timeout), max_characters=max_characters)
         del linker  # the workers have their own
         asked = _asked(files, job, shard_size, other_columns)

@@ -30,7 +30,14 @@ __all__ = ["DETAILS", "minimised", "spans_of"]
 _TYPE = schema("full").field(SPANS).type
 #: What stands beside the spans of a record, an item a span.
 DETAILS = pa.list_(
-    pa.struct([("score", pa.float32()), ("label", pa.string()), ("negated", pa.bool_())])
+    pa.struct(
+        [
+            ("probability", pa.float32()),
+            ("score", pa.float32()),
+            ("label", pa.string()),
+            ("negated", pa.bool_()),
+        ]
+    )
 )
 #: What stands for characters that are not folded to one: not seen yet, left out, or folded to
 #: several.  They are control characters, which are all left out.
@@ -80,7 +87,12 @@ def _one_by_one(
 
 
 def _told(mention: Mention, best: Candidate) -> dict[str, Any]:
-    return {"score": best.score, "label": mention.label, "negated": mention.negated}
+    return {
+        "probability": mention.probability,
+        "score": best.score,
+        "label": mention.label,
+        "negated": mention.negated,
+    }
 
 
 class _Chosen(NamedTuple):
@@ -91,6 +103,7 @@ class _Chosen(NamedTuple):
     ids: list[str]
     similarities: list[float]
     offsets: list[int]
+    probabilities: list[float]
     scores: list[float]
     labels: list[str]
     negated: list[bool]
@@ -100,8 +113,8 @@ def _chosen(
     annotations: Sequence[Annotation], min_similarity: float, negated: Negated
 ) -> _Chosen | None:
     """Those of some captions; none if mentions overlap or are in another order."""
-    found = _Chosen([], [], [], [], [0], [], [], [])
-    starts, ends, ids, similarities, offsets, scores, labels, absent = found
+    found = _Chosen([], [], [], [], [0], [], [], [], [])
+    starts, ends, ids, similarities, offsets, probabilities, scores, labels, absent = found
     for annotation in annotations:
         before = 0
         for mention in annotation.mentions:
@@ -118,6 +131,7 @@ def _chosen(
             ends.append(end)
             ids.append(best.concept_id)
             similarities.append(best.similarity)
+            probabilities.append(mention.probability)
             scores.append(best.score)
             labels.append(mention.label)
             absent.append(mention.negated)
@@ -169,6 +183,7 @@ def _at_once(
     )
     spans = pa.StructArray.from_arrays(columns, fields=list(_TYPE.value_type))
     told = (
+        pa.array(found.probabilities, pa.float32()),
         pa.array(found.scores, pa.float32()),
         pa.array(found.labels, pa.string()),
         pa.array(found.negated, pa.bool_()),

@@ -20,7 +20,7 @@ from concept_linker.errors import InputError
 from concept_linker.triplets.checking import PROVENANCE
 from concept_linker.triplets.lines import MAX_LINE
 from concept_linker.triplets.making import how_made
-from concept_linker.triplets.mentions import MENTION, MENTIONS, told
+from concept_linker.triplets.mentions import MENTION, MENTIONS
 from concept_linker.triplets.parquet import schema
 from concept_linker.triplets.placing import beside
 from concept_linker.triplets.provenance import Provenance
@@ -181,7 +181,7 @@ class ShardWriter:
         """What follows the record and the input's columns."""
         extra: dict[str, Any] = {}
         if self._job.mentions:
-            extra[MENTIONS] = [told(mention) for mention in annotation]
+            extra[MENTIONS] = [mention.to_row() for mention in annotation]
         if self._job.columns.provenance:
             extra[PROVENANCE] = {**row.provenance.to_dict(), **self._linked_by}
         return extra

@@ -37,7 +37,7 @@ def print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-def about(kb: KB = "open", as_json: JsonFlag = False, quiet: QuietFlag = False) -> None:
+def about(kb: KB = "default", as_json: JsonFlag = False, quiet: QuietFlag = False) -> None:
     """Show versions, and the checksums of knowledge base and models.
 
     This is what a report of a fault, or the methods section of a paper, should name.

@@ -40,7 +40,7 @@ def annotate(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FOLDER", help="The folder to write.")
     ],
-    kb: KB = "open",
+    kb: KB = "default",
     detector: Annotated[
         str | None,
         typer.Option(
@@ -89,7 +89,7 @@ def annotate(
             help="'full' or 'minimised' records.",
         ),
     ] = "full",
-    like: ProfileOption = "exact",
+    profile: ProfileOption = "exact",
     negated: NegatedOption = None,
     tokenizer: Annotated[
         Path | None,
@@ -154,7 +154,7 @@ def annotate(
 
         concept-linker annotate captions.jsonl.gz -o annotated
         concept-linker annotate tables/ -o annotated --caption text --image id --workers 8
-        concept-linker annotate records.jsonl -o annotated --format jsonl.zst --like medconcept23m
+        concept-linker annotate records.jsonl -o annotated --profile medconcept23m
         concept-linker annotate reports.csv -o annotated --caption text --no-images
         concept-linker annotate captions/ -o annotated --engine ray --ray-address auto
     """
@@ -174,7 +174,7 @@ def annotate(
             ray_address=ray_address,
             formats=formats,
             form=form,  # type: ignore[arg-type]
-            like=like,
+            profile=profile,
             negated=negated,  # type: ignore[arg-type]
             tokenizer=tokenizer,
             caption=caption,
@@ -198,7 +198,7 @@ def annotate(
     if as_json:
         print_json(summary.to_dict())
     elif not quiet:
-        kept = negated == "keep" or (negated is None and PROFILES[like]["negated"] == "keep")
+        kept = negated == "keep" or (negated is None and PROFILES[profile]["negated"] == "keep")
         _print(summary, kept=kept)
     if summary.bad:
         place = output / "quarantine"

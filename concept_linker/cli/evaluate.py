@@ -39,7 +39,7 @@ def evaluate(
             help="Gold annotations: PubTator, BioC, BRAT, MedMentions, CRAFT captions, JSON Lines.",
         ),
     ],
-    kb: KB = "open",
+    kb: KB = "default",
     gold_mentions: Annotated[
         bool,
         typer.Option("--gold-mentions", help="Linking of given mentions alone, not end to end."),

@@ -51,7 +51,7 @@ def build(
     image_distance: Annotated[
         int, typer.Option(metavar="BITS", help="Images are nearly the same up to so many bits.")
     ] = 8,
-    kb: KB = "open",
+    kb: KB = "default",
     verify: Annotated[
         bool, typer.Option("--verify", help="Check the set again, from the files.")
     ] = False,

@@ -104,7 +104,7 @@ def build(
                 progress(f"reading {path.name}", 0.3 * number / len(wanted))
                 yield read_source(format, path, rrf_filters.get(format, {}), quarantine)
 
-        building.build(
+        building.build_knowledge_base(
             tables(),
             output,
             options={"source": source, **filters, "skip_bad": skip_bad},
@@ -139,10 +139,10 @@ def info(
         str,
         typer.Argument(
             metavar="KB",
-            help="'open', or the folder of a knowledge base.",
+            help="'default', or the folder of a knowledge base.",
             autocompletion=complete_base,
         ),
-    ] = "open",
+    ] = "default",
     as_json: Annotated[bool, typer.Option("--json", help="The whole manifest, as JSON.")] = False,
     verify: Annotated[
         bool,
@@ -193,9 +193,9 @@ def search(
     text: Annotated[
         str, typer.Argument(metavar="TEXT", help="A name, in any spelling; in quotes.")
     ],
-    kb: KB = "open",
+    kb: KB = "default",
     k: Annotated[int, typer.Option("-k", metavar="N", help="At most so many concepts.")] = 10,
-    threshold: Annotated[
+    min_similarity: Annotated[
         float, typer.Option(metavar="X", help="The least similarity, 0 to 1.")
     ] = 0.5,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a concept.")] = False,
@@ -206,11 +206,11 @@ def search(
     Examples:
 
         concept-linker kb search hipocampus
-        concept-linker kb search "heart attack" -k 3 --threshold 0.7 --json
+        concept-linker kb search "heart attack" -k 3 --min-similarity 0.7 --json
     """
     from concept_linker.knowledge_base.base import KnowledgeBase
 
-    found = KnowledgeBase.open(kb, quiet=quiet).search(text, k=k, threshold=threshold)
+    found = KnowledgeBase.open(kb, quiet=quiet).search(text, k=k, min_similarity=min_similarity)
     for candidate in found:
         if as_json:
             print_json(candidate.to_dict())
@@ -219,4 +219,4 @@ def search(
             line = f"{candidate.similarity:.3f}  {candidate.concept_id}  {candidate.name}{alias}"
             print(printable(line))
     if not found and not as_json:
-        note(f"nothing with a similarity of {threshold} or more")
+        note(f"nothing with a similarity of {min_similarity} or more")

@@ -22,7 +22,7 @@ from concept_linker.errors import InputError
 
 __all__ = ["register"]
 
-_TITLES = ("place", "mention", "id", "name", "semantic type", "similarity", "score")
+_TITLES = ("place", "mention", "probability", "id", "name", "semantic type", "similarity", "score")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -38,7 +38,7 @@ def link(
             metavar="TEXT", help="A caption, in quotes; '-' reads one a line from standard input."
         ),
     ],
-    kb: KB = "open",
+    kb: KB = "default",
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a caption, with all candidates.")
     ] = False,
@@ -96,7 +96,12 @@ def _print_table(annotation: Annotation) -> None:
         out.print("no concepts found\n")
         return
     rows = [
-        (f"{mention.start}-{mention.end}", mention.text, *_cells(mention.best))
+        (
+            f"{mention.start}-{mention.end}",
+            mention.text,
+            f"{mention.probability:.3f}",
+            *_cells(mention.best),
+        )
         for mention in annotation
     ]
     print_table(out, _TITLES, rows, left=_TITLES[:5], wrap=("mention", "name", "semantic type"))

@@ -83,7 +83,7 @@ def one_of(*values: str) -> Callable[[str], list[str]]:
 def complete_base(incomplete: str) -> list[str]:
     """Completes a knowledge base: the open one, or a folder here that is one."""
     folders = (path.parent for path in Path().glob("*/manifest.json"))
-    return one_of("open", *sorted(str(path) for path in folders))(incomplete)
+    return one_of("default", *sorted(str(path) for path in folders))(incomplete)
 
 
 KB = Annotated[
@@ -91,7 +91,7 @@ KB = Annotated[
     typer.Option(
         "--kb",
         metavar="KB",
-        help="'open', or the folder of a knowledge base.",
+        help="'default', or the folder of a knowledge base.",
         autocompletion=complete_base,
     ),
 ]
@@ -100,7 +100,7 @@ KB_OR_NONE = Annotated[
     typer.Option(
         "--kb",
         metavar="KB",
-        help="What names concepts and groups: 'open', a folder, or 'none'.",
+        help="What names concepts and groups: 'default', a folder, or 'none'.",
         autocompletion=complete_base,
     ),
 ]

@@ -179,7 +179,7 @@ def extract(
         bool, typer.Option("--with-images", help="Parquet: put the images themselves in.")
     ] = False,
     link: Annotated[bool, typer.Option("--link", help="Find the captions' concepts.")] = False,
-    kb: KB = "open",
+    kb: KB = "default",
     detector: Annotated[
         str,
         typer.Option(
@@ -194,7 +194,7 @@ def extract(
             metavar="NAME=VALUE", help="A setting of the linker, such as min_score=0.3 or k=5."
         ),
     ] = None,
-    like: ProfileOption = "exact",
+    profile: ProfileOption = "exact",
     negated: NegatedOption = None,
     tokenizer: Annotated[
         Path | None,
@@ -227,15 +227,15 @@ def extract(
     from concept_linker.triplets.record import PROFILES
     from concept_linker.triplets.running import quarantine_of
 
-    if like not in PROFILES:
-        raise SettingsError(f"--like {like!r}, wanted one of {', '.join(PROFILES)}")
+    if profile not in PROFILES:
+        raise SettingsError(f"--profile {profile!r}, wanted one of {', '.join(PROFILES)}")
     if negated not in (None, "drop", "keep"):
         raise SettingsError(f"--negated {negated!r}, wanted drop or keep")
     if not link and (setting or mentions or negated):
         raise SettingsError(
             "--setting, --mentions and --negated are of concepts; wanted with --link"
         )
-    profile: Any = {**PROFILES[like], **({"negated": negated} if negated else {})}
+    rules: Any = {**PROFILES[profile], **({"negated": negated} if negated else {})}
     with bar("Extracting", None, "records", quiet=quiet) as progress:
         summary = write_records(
             articles,
@@ -243,7 +243,7 @@ def extract(
             images=images,
             with_images=with_images,
             linker=_linker(kb, detector, setting or [], quiet=quiet) if link else None,
-            profile=profile,
+            profile=rules,
             tokenizer=_word_piece(tokenizer),
             mentions=mentions,
             progress=progress,
@@ -254,7 +254,7 @@ def extract(
         named = str(set_aside) if set_aside else None
         print_json({"output": str(output), **values, "quarantine": named})
     else:
-        done = "left out" if profile["negated"] == "drop" else "kept"
+        done = "left out" if rules["negated"] == "drop" else "kept"
         _print(values, always=("articles", "records"), negated=done)
     if set_aside:
         note(f"set aside in {set_aside}")

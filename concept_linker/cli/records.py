@@ -60,7 +60,7 @@ def validate(
             help="What offsets must index: 'caption' or 'medconcept23m' (default either).",
         ),
     ] = None,
-    like: Like = None,
+    profile: Like = None,
     tokenizer: Tokenizer = None,
     other_keys: OtherKeys = False,
     shown: Annotated[
@@ -79,7 +79,7 @@ def validate(
     Examples:
 
         concept-linker records validate figures.jsonl
-        concept-linker records validate medconcept.jsonl --like medconcept23m
+        concept-linker records validate medconcept.jsonl --profile medconcept23m
     """
     from concept_linker.triplets.checking import Checker, Rules, note_unknown
     from concept_linker.triplets.lines import ENDS, BadRow
@@ -88,15 +88,15 @@ def validate(
 
     if offsets not in (None, "caption", "medconcept23m"):
         raise SettingsError(f"--offsets {offsets!r}, wanted 'caption' or 'medconcept23m'")
-    profile: dict[str, Any] = {"offsets": offsets}
-    if wanted := profile_of(like):
-        profile = {**wanted, "offsets": offsets or wanted["offsets"]}
-        del profile["negated"]  # a record does not say which of its spans are
+    chosen: dict[str, Any] = {"offsets": offsets}
+    if wanted := profile_of(profile):
+        chosen = {**wanted, "offsets": offsets or wanted["offsets"]}
+        del chosen["negated"]  # a record does not say which of its spans are
     rules = Rules(
         form=form_of_files(files),
         other_keys=other_keys,
         wordpiece=wordpiece(tokenizer),
-        **profile,
+        **chosen,
     )
     checker = Checker(rules)
     rows = bad = breaches = 0
@@ -144,7 +144,7 @@ rewriting.register(app)
 @app.command()
 def stats(
     files: RecordFiles,
-    kb: KB_OR_NONE = "open",
+    kb: KB_OR_NONE = "default",
     top: Annotated[int, typer.Option(metavar="N", help="Show so many concepts.", min=0)] = 20,
     plot: Annotated[
         Path | None,
@@ -195,7 +195,7 @@ def card(
             metavar="ID", help="Hugging Face's id of the licence (default told from records)."
         ),
     ] = None,
-    kb: KB_OR_NONE = "open",
+    kb: KB_OR_NONE = "default",
     quiet: QuietFlag = False,
 ) -> None:
     """Write the data set's card for Hugging Face.

@@ -58,7 +58,7 @@ def retrieval(
             metavar="FOLDER", help="Where the pairs' image paths start: pictures in the page."
         ),
     ] = None,
-    kb: KB = "open",
+    kb: KB = "default",
     other_images: Annotated[
         Path | None,
         typer.Option(
@@ -71,7 +71,7 @@ def retrieval(
         Path | None,
         typer.Option(metavar="NPY", callback=existing_file, help="Another encoder's texts."),
     ] = None,
-    like: Annotated[
+    profile: Annotated[
         str | None,
         typer.Option(
             metavar="PROTOCOL",
@@ -95,7 +95,7 @@ def retrieval(
     Examples:
 
         concept-linker retrieval --images images.npy --texts texts.npy --groups groups.csv
-        concept-linker retrieval --images images.npy --texts texts.npy --like conceptclip --json
+        concept-linker retrieval --images images.npy --texts texts.npy --profile conceptclip --json
     """
     from concept_linker import retrieval as measuring
     from concept_linker.images.files import check_folder
@@ -105,14 +105,14 @@ def retrieval(
     from concept_linker.retrieval.report import report
     from concept_linker.runtime.progress import progress_bar
 
-    if like not in (None, "conceptclip"):
-        raise SettingsError(f"--like {like!r}, wanted conceptclip")
+    if profile not in (None, "conceptclip"):
+        raise SettingsError(f"--profile {profile!r}, wanted conceptclip")
     if (other_images is None) != (other_texts is None):
         raise SettingsError("--other-images and --other-texts go together")
     left, right = _embeddings(images, texts)
     encoder = printable(encoder_of(images))
     other_encoder = printable(encoder_of(other_images)) if other_images else ""
-    if like:
+    if profile:
         _refuse_beside_like(groups, triplets, other_images, html_file)
         with progress_bar("Ranking", quiet=quiet) as bar:
             figures: dict[str, Any] = measuring.published_figures(
@@ -123,7 +123,7 @@ def retrieval(
                 progress=lambda done: bar("as published", done),
             )
         if as_json:
-            print_json({"like": like, "encoder": encoder, "note": NOTE, **figures}, indent=1)
+            print_json({"profile": profile, "encoder": encoder, "note": NOTE, **figures}, indent=1)
         else:
             print(published_table(figures, NOTE, encoder))
         return
@@ -177,7 +177,7 @@ def _refuse_beside_like(*others: Path | None) -> None:
     names = ("--groups", "--triplets", "--other-images", "--html")
     given = [name for name, value in zip(names, others, strict=True) if value]
     if given:
-        raise SettingsError(f"--like conceptclip knows no {given[0]}: it reports as published")
+        raise SettingsError(f"--profile conceptclip knows no {given[0]}: it reports as published")
 
 
 def _pairs(path: Path) -> list[Pair]:

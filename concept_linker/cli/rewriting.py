@@ -124,7 +124,7 @@ def minimise(
 def convert(
     files: RecordFiles,
     output: _Output,
-    like: Like = None,
+    profile: Like = None,
     tokenizer: Tokenizer = None,
     images: Annotated[
         Path | None,
@@ -137,17 +137,17 @@ def convert(
     """Write records in another format; the output's ending says which.
 
     Provenance goes along: in Parquet as a column, beside JSON Lines as FILE.provenance.jsonl.
-    --like medconcept23m makes of exact records what the published data set would have.
+    --profile medconcept23m makes of exact records what the published data set would have.
 
     Examples:
 
         concept-linker records convert figures.jsonl -o figures.parquet --images images
         concept-linker records convert annotated -o all.jsonl.zst --other-keys
-        concept-linker records convert exact.parquet -o medconcept.jsonl --like medconcept23m
+        concept-linker records convert exact.parquet -o medconcept.jsonl --profile medconcept23m
     """
     from concept_linker.triplets.running import converting
 
-    job = converting(profile_of(like), wordpiece(tokenizer), other_keys=other_keys)
+    job = converting(profile_of(profile), wordpiece(tokenizer), other_keys=other_keys)
     _rewrite("Converting", files, output, job, as_json, quiet, images)
 
 
@@ -188,15 +188,15 @@ def hint_other_keys(unknown: Iterable[str]) -> None:
         note(f"--other-keys lets keys follow the record's own, here: {names}")
 
 
-def profile_of(like: str | None) -> Profile | None:
-    """The profile that ``--like`` names."""
+def profile_of(profile: str | None) -> Profile | None:
+    """The profile that ``--profile`` names."""
     from concept_linker.triplets.record import PROFILES
 
-    if like is None:
+    if profile is None:
         return None
-    if like not in PROFILES:
-        raise SettingsError(f"--like {like!r}, wanted one of {', '.join(PROFILES)}")
-    return PROFILES[like]
+    if profile not in PROFILES:
+        raise SettingsError(f"--profile {profile!r}, wanted one of {', '.join(PROFILES)}")
+    return PROFILES[profile]
 
 
 def wordpiece(path: Path | None) -> WordPiece | None:

@@ -27,7 +27,7 @@ def train(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="The folder of the new base.")
     ],
-    kb: KB = "open",
+    kb: KB = "default",
     skip_bad: SkipBadFlag = False,
     force: ForceFlag = False,
     as_json: JsonFlag = False,
@@ -49,14 +49,14 @@ def train(
     from concept_linker.knowledge_base import store
     from concept_linker.knowledge_base.base import KnowledgeBase
     from concept_linker.runtime.progress import progress_bar
-    from concept_linker.training import teach
+    from concept_linker.training import train
 
     output = store.check_target(output, replace=force)
     quarantine, bad_rows = quarantine_for(output, skip_bad=skip_bad)
     gold = read_corpus(corpus, quarantine=quarantine)
     base = KnowledgeBase.open(kb, quiet=quiet)
     with progress_bar("Teaching", quiet=quiet) as progress:
-        teach(base, gold, output, replace=force, progress=progress)
+        train(base, gold, output, replace=force, progress=progress)
     taught = KnowledgeBase.open(output)
     added = taught.manifest.counts["names"] - base.manifest.counts["names"]
     if as_json:

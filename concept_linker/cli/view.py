@@ -55,7 +55,7 @@ def view(
             help="Another annotation of the same captions, shown side by side.",
         ),
     ] = None,
-    kb: KB_OR_NONE = "open",
+    kb: KB_OR_NONE = "default",
     title: Annotated[
         str | None, typer.Option(metavar="TEXT", help="The page's title (default the files').")
     ] = None,

@@ -31,14 +31,14 @@ GROUPS: Final[tuple[str, ...]] = tuple(sorted(GROUP_NAMES))
 class Span(NamedTuple):
     """Where a mention is, in code points, and what the detector takes it for.
 
-    ``label`` is a semantic group (``ANAT``), or empty; ``chance`` the probability that a
-    mention is here, whatever its bounds; 1 where the detector does not say.
+    ``label`` is a semantic group (``ANAT``), or empty; ``probability`` that something
+    is mentioned here, whatever its exact bounds; 1.0 where the detector does not say.
     """
 
     start: int
     end: int
     label: str = ""
-    chance: float = 1.0
+    probability: float = 1.0
 
 
 #: For each text start and end of spans.
@@ -85,5 +85,5 @@ class ReadsOnce(Protocol):
     """A detector that finds mentions and tells groups from one reading of the texts."""
 
     def read(self, texts: Sequence[str]) -> Read:
-        """Reads texts, at most :data:`READ_TOGETHER`."""
+        """Reads texts together; memory grows with their characters."""
         ...

@@ -98,7 +98,7 @@ class HybridDetector:
     def _whittled(self, text: str, spans: Sequence[Span]) -> list[Span]:
         """The spans of a text, without what only says where or how it is seen."""
         found = [
-            Span(span.start + begin, span.start + end, span.label, span.chance)
+            Span(span.start + begin, span.start + end, span.label, span.probability)
             for span in spans
             for begin, end in self._pieces(text[span.start : span.end])
         ]

@@ -21,7 +21,7 @@ class StringLinker(ABC):
     #: What reports call it.
     name: str
     #: The least score of what is linked.
-    threshold = 0.0
+    min_score = 0.0
 
     @abstractmethod
     def candidates_of(self, strings: Sequence[str]) -> list[tuple[Candidate, ...]]:
@@ -46,7 +46,7 @@ class StringLinker(ABC):
             for start, end in spans:
                 candidates = found[text[start:end]]
                 best = candidates[0] if candidates else None
-                if best is not None and best.score < self.threshold:
+                if best is not None and best.score < self.min_score:
                     best = None
                 mentions.append(
                     Mention(start, end, text[start:end], best=best, candidates=candidates)
@@ -108,23 +108,23 @@ class NearestNames(StringLinker):
     Args:
         kb: the base.
         k: so many concepts a mention.
-        threshold: the least similarity of what is linked; candidates may be below it.
+        min_similarity: the least similarity of what is linked; candidates may be below it.
         least: the least similarity of a candidate.
     """
 
     name = "scispaCy's method"
 
     def __init__(
-        self, kb: KnowledgeBase, *, k: int = 30, threshold: float = 0.7, least: float = 0.0
+        self, kb: KnowledgeBase, *, k: int = 30, min_similarity: float = 0.7, least: float = 0.0
     ) -> None:
         self._kb = kb
         self._k = k
         self._least = least
-        self.threshold = threshold
+        self.min_score = min_similarity
 
     def candidates_of(self, strings: Sequence[str]) -> list[tuple[Candidate, ...]]:
         """For each string its candidates, best first; equal ones by id."""
-        found = self._kb.search_many(strings, k=self._k, threshold=self._least)
+        found = self._kb.search_many(strings, k=self._k, min_similarity=self._least)
         return [
             tuple(sorted(candidates, key=lambda c: (-c.similarity, c.concept_id)))
             for candidates in found

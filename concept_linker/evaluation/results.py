@@ -263,7 +263,7 @@ def measure_found(
         to_find += sum(bool(m.concepts) for m in marked)
         for mention, place in zip(mentions, found, strict=True):
             if mention.best is not None:
-                scores.append(mention.best.score)
+                scores.append(mention.confidence)
                 right.append(tuple(place) in gold)
     return EndToEndResult(
         system=name,

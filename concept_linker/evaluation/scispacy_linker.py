@@ -28,7 +28,7 @@ class ScispacyLinker(StringLinker):
     """
 
     name = "scispaCy"
-    threshold = 0.7
+    min_similarity = 0.7
 
     def __init__(self, folder: Path) -> None:
         try:

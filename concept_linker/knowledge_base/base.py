@@ -112,24 +112,24 @@ class KnowledgeBase:
         return Strings.of(self.arrays, "definitions") if known else None
 
     @classmethod
-    def open(cls, kb: str | PathLike[str] = "open", *, quiet: bool = False) -> KnowledgeBase:
+    def open(cls, kb: str | PathLike[str] = "default", *, quiet: bool = False) -> KnowledgeBase:
         """Opens a base.
 
         Args:
-            kb: ``"open"`` for the base that comes with the package, or the folder of one.
+            kb: ``"default"`` for the base that comes with the package, or the folder of one.
             quiet: no progress bar, where the open base's index must first be derived.
 
         Raises:
             KnowledgeBaseError: there is none, it is damaged, or made by a newer version.
         """
-        if kb == "open":
+        if kb == "default":
             from concept_linker.knowledge_base.embedded import open_base_folder
 
             path = open_base_folder(quiet=quiet)
         else:
             if not isinstance(kb, str | PathLike) or "\0" in str(kb):
                 raise KnowledgeBaseError(
-                    f"knowledge base {kb!r}: wanted 'open' or the path of a folder"
+                    f"knowledge base {kb!r}: wanted 'default' or the path of a folder"
                 )
             path = Path(kb).absolute()
         return cls(path, *store.open_folder(path))
@@ -267,23 +267,23 @@ class KnowledgeBase:
         row = self._row(concept_id)
         return None if row is None else self._ids[row]
 
-    def search(self, text: str, *, k: int = 10, threshold: float = 0.7) -> list[Candidate]:
+    def search(self, text: str, *, k: int = 10, min_similarity: float = 0.7) -> list[Candidate]:
         """The k concepts with the names nearest to a text; see :meth:`search_many`.
 
         The ``score`` of these candidates is their similarity: no ranker has seen them.
         """
-        [found] = self.search_many([text], k=k, threshold=threshold)
+        [found] = self.search_many([text], k=k, min_similarity=min_similarity)
         return found
 
     def search_many(
-        self, texts: Iterable[str], *, k: int = 30, threshold: float = 0.5
+        self, texts: Iterable[str], *, k: int = 30, min_similarity: float = 0.5
     ) -> list[list[Candidate]]:
         """For each text the k concepts with the nearest names: exact, not approximate.
 
         Args:
             texts: mentions, in any spelling.
             k: at most so many concepts each.
-            threshold: the least cosine, 0 to 1, met by a concept that is exactly at it.
+            min_similarity: the least cosine, 0 to 1, met by a concept that is exactly at it.
 
         Returns:
             For each text its candidates.  The higher similarity comes first; of equals, a name
@@ -294,11 +294,13 @@ class KnowledgeBase:
             InputError: something that is no string.
             SettingsError: k below 1 or a threshold outside 0 to 1.
         """
-        return self._each(texts, k, threshold, self._candidates)
+        return self._each(texts, k, min_similarity, self._candidates)
 
-    def match_many(self, texts: Iterable[str], *, k: int, threshold: float) -> list[list[Match]]:
+    def match_many(
+        self, texts: Iterable[str], *, k: int, min_similarity: float
+    ) -> list[list[Match]]:
         """As :meth:`search_many`, as row numbers."""
-        return self._each(texts, k, threshold, lambda columns: list(map(Match, *columns)))
+        return self._each(texts, k, min_similarity, lambda columns: list(map(Match, *columns)))
 
     def _candidates(self, columns: tuple[list[int], list[int], list[float]]) -> list[Candidate]:
         concepts, names, similarities = columns
@@ -326,35 +328,35 @@ class KnowledgeBase:
         self,
         texts: Iterable[str],
         k: int,
-        threshold: float,
+        min_similarity: float,
         values: Callable[[tuple[list[int], list[int], list[float]]], list[_T]],
     ) -> list[list[_T]]:
         """The answers of :meth:`search_many`, made by ``values`` of concepts, names, cosines."""
         if k < 1:
             raise SettingsError(f"k is {k}, wanted at least 1")
-        if not 0.0 <= threshold <= 1.0:
-            raise SettingsError(f"threshold is {threshold}, wanted 0 to 1")
+        if not 0.0 <= min_similarity <= 1.0:
+            raise SettingsError(f"min_similarity is {min_similarity}, wanted 0 to 1")
         texts = list(texts)
         for text in texts:
             if not isinstance(text, str):
                 raise InputError(f"a text to search is {type(text).__name__}, wanted str")
         distinct = {text: number for number, text in enumerate(dict.fromkeys(texts))}
-        near = self.nearest(list(distinct), k=k, threshold=threshold)
+        near = self.nearest(list(distinct), k=k, min_similarity=min_similarity)
         with no_collection():
             found = values((near.concepts, near.names, near.similarities))
         ends = np.cumsum(near.counts).tolist()
         begins = [0, *ends]
         return [found[begins[i] : ends[i]] for i in map(distinct.__getitem__, texts)]
 
-    def nearest(self, texts: Sequence[str], *, k: int, threshold: float) -> Nearest:
+    def nearest(self, texts: Sequence[str], *, k: int, min_similarity: float) -> Nearest:
         """As :meth:`search_many`, as columns of row numbers; nothing is checked.
 
         Args:
             texts: distinct.
-            k, threshold: see :meth:`search_many`.
+            k, min_similarity: see :meth:`search_many`.
         """
         forms = [keys(text) for text in texts]
-        hits = self.index.search_many(forms, k=k, threshold=threshold)
+        hits = self.index.search_many(forms, k=k, min_similarity=min_similarity)
         filled = np.arange(hits.places.shape[1]) < hits.counts[:, None]
         concepts = hits.concepts[filled].tolist()
         names = self.arrays["key_names_values"][hits.places[filled]].tolist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +16,21 @@ from concept_linker._version import __version__
 from concept_linker.errors import KnowledgeBaseError
 from concept_linker.knowledge_base import store
 from concept_linker.knowledge_base.merge import MergedTables, merge
+from concept_linker.knowledge_base.readers import read_source
 from concept_linker.knowledge_base.source import SourceInfo, SourceTables
 from concept_linker.runtime.progress import Progress, silent
 from concept_linker.search import index as key_index
 from concept_linker.search.normalise import keys
 
-__all__ = ["build", "compile_base"]
+__all__ = ["build_knowledge_base", "compile_base"]
 
 _NAMES_AT_ONCE = 1 << 19
 _TYPES_AT_MOST = 1 << 16  # they are numbered in 16 bits
 
 
-def build(
-    sources: Iterable[SourceTables],
-    folder: Path,
+def build_knowledge_base(
+    sources: Iterable[SourceTables | tuple[str, str | PathLike[str]]],
+    folder: str | PathLike[str],
     *,
     options: Mapping[str, Any] | None = None,
     replace: bool = False,
@@ -38,8 +40,9 @@ def build(
     """Builds a knowledge base from sources, the most trusted first.
 
     Args:
-        sources: what the readers returned; as an iterator they are let go of once merged, which
-            saves gigabytes with a whole UMLS.
+        sources: pairs of a format and a path, such as ``("obo", "hp.obo")``, or tables that
+            :func:`~concept_linker.knowledge_base.readers.read_source` returned.  An iterator of
+            tables saves gigabytes with a whole UMLS: each is freed once merged.
         folder: where it shall be.
         options: what the sources were read with; goes into the manifest.
         replace: whether a base that is there may be replaced, which happens at the very end.
@@ -48,9 +51,12 @@ def build(
 
     Raises:
         KnowledgeBaseError: the sources have no names, or the place is taken or cannot be written.
+        SettingsError: there is no such format.
+        SourceError: a source cannot be read.
     """
+    folder = Path(folder)
     store.check_target(folder, replace=replace)
-    tables = list(sources)
+    tables = [read_source(*one) if isinstance(one, tuple) else one for one in sources]
     progress("merging the sources", 0.0)
     merged = merge(tables)
     del tables
@@ -72,7 +78,7 @@ def compile_base(
     more: Callable[[Path], None] | None = None,
     progress: Progress = silent,
 ) -> None:
-    """Writes a merged base with its index; arguments as for :func:`build`.
+    """Writes a merged base with its index; arguments as for :func:`build_knowledge_base`.
 
     Raises:
         KnowledgeBaseError: the place is taken, or there are more semantic types than fit.

@@ -229,7 +229,7 @@ def _map(folder: Path) -> tuple[Manifest, Arrays]:
     folder = place_of(folder)
     if not folder.is_dir():
         raise KnowledgeBaseError(
-            f"{folder}: no such knowledge base; wanted 'open' or a folder with {MANIFEST}"
+            f"{folder}: no such knowledge base; wanted 'default' or a folder with {MANIFEST}"
         )
     manifest = _manifest(folder / MANIFEST)
     if missing := [name for name in REQUIRED if name not in manifest.arrays]:
@@ -242,7 +242,7 @@ def _map(folder: Path) -> tuple[Manifest, Arrays]:
 def _manifest(path: Path) -> Manifest:
     if not path.is_file():
         raise KnowledgeBaseError(
-            f"{path.parent}: no knowledge base; wanted 'open' or a folder with {MANIFEST}"
+            f"{path.parent}: no knowledge base; wanted 'default' or a folder with {MANIFEST}"
         )
     what_to_do = remedy(path.parent)
     try:

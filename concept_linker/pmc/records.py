@@ -20,7 +20,7 @@ from concept_linker.pmc.manifest import MANIFEST
 from concept_linker.pmc.sources import check_sources
 from concept_linker.triplets.checking import PROVENANCE
 from concept_linker.triplets.making import how_made, to_record
-from concept_linker.triplets.mentions import MENTION, MENTIONS, told
+from concept_linker.triplets.mentions import MENTION, MENTIONS
 from concept_linker.triplets.record import PROFILES, SPANS, Profile
 from concept_linker.triplets.running import quarantine_of
 from concept_linker.triplets.streams import check_ending, open_writer
@@ -220,5 +220,5 @@ def _row(
         tokenizer=tokenizer,
         **profile,
     )
-    every = {MENTIONS: [told(mention) for mention in annotation]} if mentions else {}
+    every = {MENTIONS: [mention.to_row() for mention in annotation]} if mentions else {}
     return {**record, **every, PROVENANCE: pair.provenance.to_dict()}

@@ -141,7 +141,7 @@ class Pooling:
     def _near(self, strings: Sequence[str]) -> Nearest:
         """The nearest names; where one is equal, only such as are hardly different."""
         least, alike = self.thresholds
-        near = self._kb.nearest(strings, k=self._nearest, threshold=alike)
+        near = self._kb.nearest(strings, k=self._nearest, min_similarity=alike)
         ends = list(itertools.accumulate(near.counts.tolist(), initial=0))
         far = [
             i
@@ -150,7 +150,7 @@ class Pooling:
         ]
         if not far or least == alike:
             return near
-        wider = self._kb.nearest([strings[i] for i in far], k=self._nearest, threshold=least)
+        wider = self._kb.nearest([strings[i] for i in far], k=self._nearest, min_similarity=least)
         stops = list(itertools.accumulate(wider.counts.tolist(), initial=0))
         merged = Nearest(near.counts.copy(), [], [], [])
         at = 0

@@ -202,8 +202,10 @@ class KeyIndex:
         found = int(find(*self.table, np.frombuffer(key.encode(), np.uint8)))
         return None if found < 0 else found
 
-    def search_many(self, queries: Sequence[Sequence[str]], *, k: int, threshold: float) -> Hits:
-        """The k concepts with the nearest keys, of a cosine of at least ``threshold`` and above 0.
+    def search_many(
+        self, queries: Sequence[Sequence[str]], *, k: int, min_similarity: float
+    ) -> Hits:
+        """The k concepts with the nearest keys: cosine at least ``min_similarity`` and above 0.
 
         Exact: what :class:`~concept_linker.search.oracle.PlainIndex` finds by scoring every
         key.  Concepts with a key that equals one of the query's come first; then the higher cosine,
@@ -213,7 +215,7 @@ class KeyIndex:
             queries: for each the keys of a text (see
                 :func:`~concept_linker.search.normalise.keys`); what is near to any counts.
             k: at most so many concepts each, at least 1.
-            threshold: from 0 to 1.
+            min_similarity: from 0 to 1.
         """
         from concept_linker.search.best import Best
         from concept_linker.search.probe import search_many
@@ -228,7 +230,7 @@ class KeyIndex:
             _read_only(np.frombuffer(b"".join(keys), np.uint8)),
             _begins([len(key) for key in keys]),
             _begins([len(query) for query in queries]),
-            float(threshold), best, counts, exact,
+            float(min_similarity), best, counts, exact,
         )  # fmt: skip
         return Hits(counts, exact, *best)
 

@@ -48,12 +48,12 @@ class PlainIndex:
         norms = float(self._norm(query)) * float(self._norm(key))
         return dot / math.sqrt(norms) if norms else 0.0
 
-    def search(self, query: str, *, k: int, threshold: float = 0.0) -> list[tuple[str, float]]:
-        """The k best keys with a similarity of at least ``threshold`` and above 0.
+    def search(self, query: str, *, k: int, min_similarity: float = 0.0) -> list[tuple[str, float]]:
+        """The k best keys with a similarity of at least ``min_similarity`` and above 0.
 
         Best first; of equals the lighter one first (the lower norm), then by bytes.
         """
         scored = [(key, self.similarity(query, key)) for key in self.keys]
-        hits = [(key, cosine) for key, cosine in scored if cosine > 0 and cosine >= threshold]
+        hits = [(key, cosine) for key, cosine in scored if cosine > 0 and cosine >= min_similarity]
         hits.sort(key=lambda hit: -hit[1])
         return hits[:k]

@@ -2,48 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, get_type_hints
 
 import pyarrow as pa
 
-from concept_linker.annotation import Mention
+from concept_linker.annotation import MENTION_FIELDS, Candidate, Mention
 
-__all__ = ["MENTION", "MENTIONS", "told"]
+__all__ = ["MENTION", "MENTIONS"]
 
 #: The name of the column.
 MENTIONS: Final = "mentions"
 
+_ARROW = {
+    int: pa.int32(),
+    float: pa.float32(),
+    bool: pa.bool_(),
+    str: pa.string(),
+    str | None: pa.string(),
+    tuple[str, ...]: pa.list_(pa.string()),
+}
+
+
+def _fields() -> list[tuple[str, Any]]:
+    """The fields of :meth:`Mention.to_row`, each with its Arrow type."""
+    mention, candidate = get_type_hints(Mention), get_type_hints(Candidate)
+    own = [(name, _ARROW[mention[name]]) for name in MENTION_FIELDS]
+    return own + [(name, _ARROW[candidate[name]]) for name in Candidate._fields]
+
+
 #: The type of one mention in Parquet.
-MENTION: Final = pa.struct(
-    [
-        ("start", pa.int32()),
-        ("end", pa.int32()),
-        ("text", pa.string()),
-        ("label", pa.string()),
-        ("long_form", pa.string()),
-        ("negated", pa.bool_()),
-        ("concept_id", pa.string()),
-        ("name", pa.string()),
-        ("similarity", pa.float32()),
-        ("score", pa.float32()),
-        ("semantic_types", pa.list_(pa.string())),
-    ]
-)
-
-
-def told(mention: Mention) -> dict[str, Any]:
-    """A mention with its best candidate, as plain values of the type's fields."""
-    best = mention.best
-    return {
-        "start": mention.start,
-        "end": mention.end,
-        "text": mention.text,
-        "label": mention.label,
-        "long_form": mention.long_form,
-        "negated": mention.negated,
-        "concept_id": best and best.concept_id,
-        "name": best and best.name,
-        "similarity": best and round(best.similarity, 6),
-        "score": best and round(best.score, 6),
-        "semantic_types": list(best.semantic_types) if best else [],
-    }
+MENTION: Final = pa.struct(_fields())

@@ -36,7 +36,7 @@ class Provenance:
     """Where one record comes from; the fields are those of the module's table.
 
     >>> article = Provenance(pmcid="PMC11370360", version=2, licence="CC BY")
-    >>> article.linked(version="0.1.0", kb="open", kb_sha256="ab12", settings={"k": 10}).settings
+    >>> article.linked(version="0.1.0", kb="default", kb_sha256="ab12", settings={"k": 10}).settings
     '{"k": 10}'
     """
 

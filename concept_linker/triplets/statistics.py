@@ -136,7 +136,9 @@ def _ordered(counter: Counter[str]) -> list[tuple[str, int]]:
     return sorted(counter.items(), key=lambda item: (-item[1], item[0]))
 
 
-def count(given: Given, *, kb: str | None = "open", progress: Progress | None = None) -> Statistics:
+def count(
+    given: Given, *, kb: str | None = "default", progress: Progress | None = None
+) -> Statistics:
     """Counts what is in files of records.
 
     Args:

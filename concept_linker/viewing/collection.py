@@ -99,7 +99,7 @@ def read_collection(
     given: Given,
     *,
     against: Given | None = None,
-    kb: str | None = "open",
+    kb: str | None = "default",
     limit: int,
     images: bool = False,
     progress: Progress | None = None,

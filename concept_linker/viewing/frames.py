@@ -6,14 +6,12 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-from concept_linker.annotation import Annotation
+from concept_linker.annotation import Annotation, Mention
 from concept_linker.errors import SettingsError
 
 __all__ = ["to_dataframe"]
 
 _LIBRARIES = ("pandas", "polars")
-_OF_MENTION = ("start", "end", "text", "label", "long_form", "negated")
-_OF_BEST = ("concept_id", "name", "alias", "similarity", "score", "semantic_types")
 
 
 def to_dataframe(annotation: Annotation, library: str | None = None) -> Any:
@@ -33,11 +31,8 @@ def to_dataframe(annotation: Annotation, library: str | None = None) -> Any:
     if found is None:
         names = " or ".join(wanted)
         raise SettingsError(f"a data frame needs {names}: pip install {wanted[0]}")
-    columns: dict[str, list[Any]] = {name: [] for name in _OF_MENTION + _OF_BEST}
-    for mention in annotation:
-        for name in _OF_MENTION:
-            columns[name].append(getattr(mention, name))
-        for name in _OF_BEST:
-            value = getattr(mention.best, name) if mention.best else None
-            columns[name].append(list(value) if isinstance(value, tuple) else value)
-    return import_module(found).DataFrame(columns)
+    rows = [mention.to_row() for mention in annotation]
+    columns = Mention(0, 0, "").to_row()
+    return import_module(found).DataFrame(
+        {column: [row[column] for row in rows] for column in columns}
+    )

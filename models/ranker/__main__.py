@@ -29,12 +29,12 @@ from concept_linker.corpora.concept_ids import ConceptIds
 from concept_linker.corpora.gold import GoldCorpus, GoldDocument
 from concept_linker.detection.detector import GROUPS
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.readers import read_source
 from concept_linker.ranking.encoder import Encoder
 from concept_linker.ranking.priors import PRIORS, Priors
 from concept_linker.ranking.ranker import BY_STRING, ENCODER, IN_ITS_PLACE
-from concept_linker.training import teach, uses
+from concept_linker.training import train, uses
 
 from .alignment import aligned
 from .folds import FOLDS, base_sources, dealt, examples, subset_types
@@ -79,7 +79,7 @@ def main() -> None:
             *mesh(data, encoder, Path(room)),
         ]
         subset_only = list(partial(data, full, others, encoder, Path(room)))
-    train(parts, subset_only, output / "weights")
+    fit(parts, subset_only, output / "weights")
 
 
 def medmentions(
@@ -94,7 +94,9 @@ def medmentions(
     for fold in range(FOLDS):
         known, asked = dealt(full.documents, fold)
         folder = room / f"medmentions{fold}"
-        build(base_sources(data, full, others, GoldCorpus("", (*known, *others))), folder)
+        build_knowledge_base(
+            base_sources(data, full, others, GoldCorpus("", (*known, *others))), folder
+        )
         kb = KnowledgeBase.open(folder)
         found = examples(kb, (*known, *others), asked, groups, encoder)
         print(f"MedMentions, fold {fold}: {len(found.strings):,} mentions", flush=True)
@@ -109,7 +111,9 @@ def partial(
     for fold in range(FOLDS):
         known, asked = dealt(others, fold)
         folder = room / f"partial{fold}"
-        build(base_sources(data, full, others, GoldCorpus("", (*full.documents, *known))), folder)
+        build_knowledge_base(
+            base_sources(data, full, others, GoldCorpus("", (*full.documents, *known))), folder
+        )
         kb = KnowledgeBase.open(folder)
         found = examples(kb, (*full.documents, *known), asked, blind(asked), encoder, types)
         print(f"ST21pv, fold {fold}: {len(found.strings):,} mentions", flush=True)
@@ -118,14 +122,14 @@ def partial(
 
 def mesh(data: Path, encoder: Encoder, room: Path) -> Iterator[Part]:
     """The folds of BC5CDR and NCBI Disease, with MeSH; without types no group is of use."""
-    build([read_source("jsonl", data / "vocab/mesh_kb.jsonl.gz")], room / "mesh")
+    build_knowledge_base([read_source("jsonl", data / "vocab/mesh_kb.jsonl.gz")], room / "mesh")
     kb = KnowledgeBase.open(room / "mesh")
     for name in ("bc5cdr", "ncbi_disease"):
         corpus = read_corpus(data / name / "train.pubtator.txt.gz")
         for fold in range(FOLDS):
             known, asked = dealt(corpus.documents, fold)
             folder = room / f"{name}{fold}"
-            teach(kb, GoldCorpus(name, tuple(known)), folder)
+            train(kb, GoldCorpus(name, tuple(known)), folder)
             found = examples(KnowledgeBase.open(folder), known, asked, blind(asked), encoder)
             print(f"{name}, fold {fold}: {len(found.strings):,} mentions", flush=True)
             yield Part(fold, found, _MESH_COUNTS)
@@ -139,7 +143,7 @@ def blind(documents: Sequence[GoldDocument]) -> Groups:
     }
 
 
-def train(parts: list[Part], subset_only: list[Part], weights: Path) -> None:
+def fit(parts: list[Part], subset_only: list[Part], weights: Path) -> None:
     """Fits both stages and calibrates; writes them.
 
     Args:

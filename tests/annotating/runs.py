@@ -12,7 +12,7 @@ import pytest
 from concept_linker.annotating.columns import survey
 from concept_linker.annotating.inputs import identify
 from concept_linker.annotating.job import Job, LinkerChoice
-from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.source import SourceInfo, SourceTables
 from concept_linker.triplets.record import PROFILES
 
@@ -27,7 +27,7 @@ def small_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     types = [(one, "T033") for one in ids]
     tables = SourceTables.from_rows(SourceInfo("table", "test"), names=rows, types=types)
     folder = tmp_path_factory.mktemp("small") / "base"
-    build([tables], folder)
+    build_knowledge_base([tables], folder)
     return folder
 
 

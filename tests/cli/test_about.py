@@ -92,9 +92,9 @@ def test_commands_options_and_values(
     assert complete("bash", "kb", "s") == ["search"]
     assert complete("bash", "link", "--js") == ["--json"]
     assert complete("bash", "kb", "build", "--source", "ob") == ["obo=", "obographs="]
-    assert complete("bash", "records", "convert", "--like", "med") == ["medconcept23m"]
+    assert complete("bash", "records", "convert", "--profile", "med") == ["medconcept23m"]
     monkeypatch.chdir(base.parent)
-    assert complete("bash", "link", "x", "--kb", "") == ["open", base.name]
+    assert complete("bash", "link", "x", "--kb", "") == ["default", base.name]
     assert not any(complete("bash", "records", "validate", "fig"))  # files, by the shell itself
 
 

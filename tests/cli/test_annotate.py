@@ -82,7 +82,7 @@ def test_what_captions_say_is_absent_is_counted(run: Run, base: Path, tmp_path: 
         out = tmp_path / done
         told = run(*[one for one in arguments if one != "--quiet"], "-o", out, *options)
         assert f"1 negated mention with a CUI {done} records" in told.out.splitlines()
-    as_published = ["--like", "medconcept23m", "--json"]
+    as_published = ["--profile", "medconcept23m", "--json"]
     summary = json.loads(run(*arguments, "-o", tmp_path / "out", *as_published).out)
     assert (summary["spans"], summary["negated"]) == (2, 1)
 

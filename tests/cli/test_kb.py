@@ -313,7 +313,7 @@ def test_search_as_json(run: Run, base: Path) -> None:
     found = json.loads(line)
     assert found["concept_id"] == "C0019564"
     assert 0.5 <= found["similarity"] < 1
-    expected = KnowledgeBase.open(base).search("hipocampus", k=1, threshold=0.5)
+    expected = KnowledgeBase.open(base).search("hipocampus", k=1, min_similarity=0.5)
     assert [found] == [candidate.to_dict() for candidate in expected]
 
 
@@ -326,7 +326,7 @@ def test_search_finds_nothing(run: Run, base: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "problem"),
-    [(["-k", "0"], "k is 0"), (["--threshold", "2"], "threshold is 2.0, wanted 0 to 1")],
+    [(["-k", "0"], "k is 0"), (["--min-similarity", "2"], "threshold is 2.0, wanted 0 to 1")],
 )
 def test_search_out_of_range(run: Run, base: Path, options: list[str], problem: str) -> None:
     done = run("kb", "search", "lesion", "--kb", base, *options)

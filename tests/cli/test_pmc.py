@@ -145,7 +145,7 @@ def test_extract_links(run: Run, tmp_path: Path) -> None:
         (["none", "-o", "o.jsonl"], "none: no such file or folder"),
         (["9" * 5000, "-o", "o.jsonl"], f"{'9' * 100}…: no such file or folder"),
         (["a.xml", "-o", "o.txt"], "wanted a name that ends in .jsonl"),
-        (["a.xml", "-o", "o.jsonl", "--like", "x"], "--like 'x'"),
+        (["a.xml", "-o", "o.jsonl", "--profile", "x"], "--profile 'x'"),
         (["a.xml", "-o", "o.jsonl", "--link", "--detector", "x"], "detector is 'x'"),
         (["a.xml", "-o", "o.parquet", "--with-images"], "no folder of images"),
         (["a.xml", "-o", "o.jsonl", "--mentions"], "wanted with --link"),
@@ -239,8 +239,8 @@ def words(record: dict[str, Any]) -> list[str]:
     [
         ([], ["pelvis"]),
         (["--negated", "keep"], ["lesion", "pelvis"]),
-        (["--like", "medconcept23m"], ["lesion", "pelvis"]),
-        (["--like", "medconcept23m", "--negated", "drop"], ["pelvis"]),
+        (["--profile", "medconcept23m"], ["lesion", "pelvis"]),
+        (["--profile", "medconcept23m", "--negated", "drop"], ["pelvis"]),
     ],
 )
 def test_what_is_absent_is_left_out_unless_it_is_kept(

@@ -52,8 +52,8 @@ def test_validate(run: Run, exact: Path, published: Path) -> None:
     done = run("records", "validate", "-q", published)
     assert done.status == 0
     assert "index MedConcept-23M's text" in done.out
-    assert run("records", "validate", "-q", published, "--like", "medconcept23m").status == 0
-    for option in ("--offsets", "--like"):
+    assert run("records", "validate", "-q", published, "--profile", "medconcept23m").status == 0
+    for option in ("--offsets", "--profile"):
         wanted = "caption" if option == "--offsets" else "exact"
         done = run("records", "validate", "-q", published, option, wanted)
         assert done.status == 1
@@ -118,7 +118,7 @@ def test_convert_and_what_is_set_aside(run: Run, bad: Path, exact: Path, tmp_pat
 
 def test_convert_like_medconcept(run: Run, exact: Path, published: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.jsonl"
-    done = run("records", "convert", "-q", exact, "-o", output, "--like", "medconcept23m")
+    done = run("records", "convert", "-q", exact, "-o", output, "--profile", "medconcept23m")
     assert done.status == 0
     assert output.read_bytes() == published.read_bytes()
 
@@ -156,7 +156,7 @@ def test_a_progress_bar_where_it_takes_long(
         (["stats", "empty"], "empty: no file in this folder ends in"),
         (["card", "-"], "-: standard input is not read here, wanted the path of a file"),
         (["validate", "IN", "--offsets", "bytes"], "wanted 'caption' or 'medconcept23m'"),
-        (["validate", "IN", "--like", "mine"], "wanted one of exact, medconcept23m"),
+        (["validate", "IN", "--profile", "mine"], "wanted one of exact, medconcept23m"),
         (["validate", "IN", "--tokenizer", "none"], "no WordPiece vocabulary"),
         (["convert", "IN", "-o", "out.csv"], "wanted a name that ends in"),
         (["convert", "IN", "-o", "out.jsonl", "--images", "none"], "wanted a folder"),

@@ -75,12 +75,12 @@ def test_a_changed_collection_does_not_verify(
 
 
 def test_as_published(run: Run, arrays: list[str], tmp_path: Path) -> None:
-    done = run("retrieval", *arrays, "--like", "conceptclip", "--json")
+    done = run("retrieval", *arrays, "--profile", "conceptclip", "--json")
     figures = json.loads(done.out)
     assert (figures["like"], figures["encoder"]) == ("conceptclip", tmp_path.name)
     assert "not to be read as confidence intervals" in figures["note"]
     assert {"image_to_text_R@1", "text_to_image_median_rank", "i2t_R@200_CI"} <= set(figures)
-    shown = run("retrieval", *arrays, "--like", "conceptclip").out
+    shown = run("retrieval", *arrays, "--profile", "conceptclip").out
     assert shown.startswith(f"Published protocol of {tmp_path.name}: ")
 
 
@@ -93,8 +93,8 @@ def test_two_encoders(run: Run, arrays: list[str]) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--like", "clip"], "--like 'clip', wanted conceptclip"),
-        (["--like", "conceptclip", "--groups", __file__], "knows no --groups"),
+        (["--profile", "clip"], "--profile 'clip', wanted conceptclip"),
+        (["--profile", "conceptclip", "--groups", __file__], "knows no --groups"),
         (["--triplets", "gone.jsonl"], "gone.jsonl"),
         (["--groups", "gone.csv"], "gone.csv"),
         (["--image-folder", "nowhere"], "--image-folder nowhere: wanted a folder"),

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.source import SourceInfo, SourceTables
 
 SMALL_NAMES = [
@@ -24,5 +24,5 @@ def small_kb(tmp_path_factory: pytest.TempPathFactory) -> KnowledgeBase:
     """A base of a few names, without semantic types."""
     folder: Path = tmp_path_factory.mktemp("mentions") / "small"
     rows = [(cid, name, kind, "X") for cid, name, kind in SMALL_NAMES]
-    build([SourceTables.from_rows(SourceInfo("test", "small"), names=rows)], folder)
+    build_knowledge_base([SourceTables.from_rows(SourceInfo("test", "small"), names=rows)], folder)
     return KnowledgeBase.open(folder)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from concept_linker.detection.dictionary import DictionaryDetector
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.source import SourceInfo, SourceTables
 from concept_linker.search.normalise import TOKEN, key
 
@@ -45,7 +45,7 @@ NAMES = [
 def kb(tmp_path_factory: pytest.TempPathFactory) -> KnowledgeBase:
     folder: Path = tmp_path_factory.mktemp("kb") / "small"
     rows = [(cid, name, kind, "X") for cid, name, kind in NAMES]
-    build([SourceTables.from_rows(SourceInfo("test", "small"), names=rows)], folder)
+    build_knowledge_base([SourceTables.from_rows(SourceInfo("test", "small"), names=rows)], folder)
     return KnowledgeBase.open(folder)
 
 

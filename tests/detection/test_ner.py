@@ -109,7 +109,9 @@ def test_names_of_another_base_are_found(small_kb: KnowledgeBase) -> None:
 
 def test_thresholds(open_base: KnowledgeBase) -> None:
     for kind in (NerDetector, HybridDetector):
-        few, many = (next(kind(open_base, threshold=t).detect_many([CAPTION])) for t in (0.9, 0.1))
+        few, many = (
+            next(kind(open_base, min_similarity=t).detect_many([CAPTION])) for t in (0.9, 0.1)
+        )
         assert len(few) < len(many)
 
 

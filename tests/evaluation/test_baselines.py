@@ -16,7 +16,7 @@ from concept_linker.errors import InputError
 from concept_linker.evaluation.baselines import ExactMatch, NearestNames
 from concept_linker.evaluation.ranks import hits, rank_mentions
 from concept_linker.evaluation.systems import BulkSpanLinker, SpanLinker, TextLinker, link_gold
-from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.readers import read_source
 from concept_linker.search.normalise import key, keys
 
@@ -66,7 +66,7 @@ def test_who_can_be_measured(small_base: KnowledgeBase) -> None:
 def test_medmentions_against_plain_counting(shared_data: Path, tmp_path: Path) -> None:
     """The exact-match row of the report, once more with dictionaries over the raw files."""
     source = shared_data / "vocab/medmentions_kb.jsonl.gz"
-    build([read_source("jsonl", source)], tmp_path / "base")
+    build_knowledge_base([read_source("jsonl", source)], tmp_path / "base")
     kb = KnowledgeBase.open(tmp_path / "base")
     dev = read_corpus(shared_data / "medmentions/full_dev.jsonl.gz")
     train = read_corpus(shared_data / "medmentions/full_train.jsonl.gz")

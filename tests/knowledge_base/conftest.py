@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 from small_bases import source
 
-from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.build import build_knowledge_base
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A base that no test writes to."""
     folder = tmp_path_factory.mktemp("store") / "whole"
-    build([source("lesion", "hippocampus", "pleural effusion")], folder)
+    build_knowledge_base([source("lesion", "hippocampus", "pleural effusion")], folder)
     return folder
 
 

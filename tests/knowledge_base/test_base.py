@@ -11,7 +11,7 @@ import pytest
 
 from concept_linker.errors import InputError, KnowledgeBaseError, SettingsError
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.source import SourceInfo, SourceTables
 
 
@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     same_as = [("C0019564", "MESH:D006624", True), ("UBERON:0000955", "FMA:50801", True)]
     source = SourceTables.from_rows(SourceInfo("table", "test"), names=names, same_as=same_as)
-    build([source], folder)
+    build_knowledge_base([source], folder)
     return folder
 
 
@@ -88,7 +88,9 @@ def test_pickled_it_opens_again(kb: KnowledgeBase, tmp_path: Path) -> None:
     copy = pickle.loads(data)  # noqa: S301
     assert copy.path == kb.path
     assert copy.concept("C0019564") == kb.concept("C0019564")
-    assert copy.search("hipocampus", threshold=0.3) == kb.search("hipocampus", threshold=0.3)
+    assert copy.search("hipocampus", min_similarity=0.3) == kb.search(
+        "hipocampus", min_similarity=0.3
+    )
 
 
 def test_a_relative_path_is_kept_whole(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,7 +104,7 @@ def test_a_relative_path_is_kept_whole(folder: Path, monkeypatch: pytest.MonkeyP
 def test_pickled_and_gone(folder: Path, tmp_path: Path) -> None:
     build_again = tmp_path / "gone"
     folder_copy = SourceTables.from_rows(SourceInfo("table", "t"), names=[("A:1", "a", 0, "X")])
-    build([folder_copy], build_again)
+    build_knowledge_base([folder_copy], build_again)
     data = pickle.dumps(KnowledgeBase.open(build_again))
     build_again.rename(tmp_path / "elsewhere")
     with pytest.raises(KnowledgeBaseError, match="no such knowledge base"):
@@ -129,10 +131,10 @@ def test_k_out_of_range(kb: KnowledgeBase, k: int) -> None:
         kb.search("lesion", k=k)
 
 
-@pytest.mark.parametrize("threshold", [-0.1, 1.1, math.nan, math.inf])
-def test_threshold_out_of_range(kb: KnowledgeBase, threshold: float) -> None:
+@pytest.mark.parametrize("min_similarity", [-0.1, 1.1, math.nan, math.inf])
+def test_threshold_out_of_range(kb: KnowledgeBase, min_similarity: float) -> None:
     with pytest.raises(SettingsError, match=r"threshold is .*, wanted 0 to 1"):
-        kb.search("lesion", threshold=threshold)
+        kb.search("lesion", min_similarity=min_similarity)
 
 
 @pytest.mark.parametrize("text", [None, b"lesion", 7])
@@ -144,6 +146,8 @@ def test_a_text_that_is_none(kb: KnowledgeBase, text: Any) -> None:
 
 
 def test_limits_that_are_in_range(kb: KnowledgeBase) -> None:
-    assert [found.concept_id for found in kb.search("lesions", k=1, threshold=1.0)] == ["C0221198"]
-    assert len(kb.search("lesion", k=1000, threshold=0.0)) <= len(kb)
+    assert [found.concept_id for found in kb.search("lesions", k=1, min_similarity=1.0)] == [
+        "C0221198"
+    ]
+    assert len(kb.search("lesion", k=1000, min_similarity=0.0)) <= len(kb)
     assert kb.search_many([]) == []

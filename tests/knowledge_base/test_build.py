@@ -17,7 +17,7 @@ import concept_linker
 from concept_linker.errors import KnowledgeBaseError
 from concept_linker.knowledge_base import store
 from concept_linker.knowledge_base.base import Concept, ConceptName, KnowledgeBase
-from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.merge import CuiOrigin
 from concept_linker.knowledge_base.readers import read_source
 from concept_linker.knowledge_base.source import (
@@ -133,7 +133,7 @@ def expected(concept: Given) -> Concept:
 @given(CONCEPTS)
 def test_round_trip(concepts: list[Given]) -> None:
     with TemporaryDirectory() as place:
-        build([tables(concepts)], Path(place) / "kb")
+        build_knowledge_base([tables(concepts)], Path(place) / "kb")
         kb = KnowledgeBase.open(Path(place) / "kb")
         assert len(kb) == len(concepts)
         for concept in concepts:
@@ -163,7 +163,7 @@ def test_the_same_sources_give_the_same_files(tmp_path: Path) -> None:
     rows = [(f"A:{n}", f"name {n % 7} of {n}", n % 4, "XY"[n % 2]) for n in range(300)]
     source = SourceTables.from_rows(INFO, names=rows, types=[("A:1", "T2"), ("A:1", "T1")])
     for name in "ab":
-        build([source], tmp_path / name)
+        build_knowledge_base([source], tmp_path / name)
     files = sorted(path.name for path in (tmp_path / "a").iterdir())
     assert files == sorted(path.name for path in (tmp_path / "b").iterdir())
     for name in files:
@@ -174,7 +174,7 @@ def test_the_manifest_says_what_it_is_made_of(tmp_path: Path) -> None:
     names = [("A:1", "lesion", 0, "X"), ("C0000001", "CT", 0, "X"), ("C0000002", "MR", 0, "Y")]
     same_as = [("A:1", "C0000001", True), ("A:1", "C0000002", True)]
     options = {"languages": ["ENG"], "skip_bad": True}
-    build(
+    build_knowledge_base(
         [SourceTables.from_rows(INFO, names=names, same_as=same_as)],
         tmp_path / "kb",
         options=options,
@@ -192,7 +192,9 @@ def test_the_manifest_says_what_it_is_made_of(tmp_path: Path) -> None:
 def test_progress_never_goes_back(tmp_path: Path) -> None:
     told: list[tuple[str, float]] = []
     source = SourceTables.from_rows(INFO, names=[("A:1", "lesion", 0, "X")])
-    build([source], tmp_path / "kb", progress=lambda stage, done: told.append((stage, done)))
+    build_knowledge_base(
+        [source], tmp_path / "kb", progress=lambda stage, done: told.append((stage, done))
+    )
     shares = [done for _, done in told]
     assert shares == sorted(shares)
     assert shares[0] == 0.0
@@ -201,7 +203,9 @@ def test_progress_never_goes_back(tmp_path: Path) -> None:
 
 
 def test_names_without_a_key_alone(tmp_path: Path) -> None:
-    build([SourceTables.from_rows(INFO, names=[("A:1", "+/-", 0, "X")])], tmp_path / "kb")
+    build_knowledge_base(
+        [SourceTables.from_rows(INFO, names=[("A:1", "+/-", 0, "X")])], tmp_path / "kb"
+    )
     kb = KnowledgeBase.open(tmp_path / "kb")
     assert kb.concept("A:1").name == "+/-"
     assert kb.manifest.counts["names_without_a_key"] == 1
@@ -211,11 +215,11 @@ def test_names_without_a_key_alone(tmp_path: Path) -> None:
 
 def test_definitions_are_left_out_where_there_are_none(tmp_path: Path) -> None:
     names = [("A:1", "lesion", 0, "X"), ("A:2", "CT", 0, "X")]
-    build([SourceTables.from_rows(INFO, names=names)], tmp_path / "without")
+    build_knowledge_base([SourceTables.from_rows(INFO, names=names)], tmp_path / "without")
     assert not list((tmp_path / "without").glob("definitions*"))
     assert KnowledgeBase.open(tmp_path / "without").concept("A:1").definition == ""
     one = SourceTables.from_rows(INFO, names=names, definitions=[("A:2", "a scan")])
-    build([one], tmp_path / "with")
+    build_knowledge_base([one], tmp_path / "with")
     kb = KnowledgeBase.open(tmp_path / "with")
     assert [kb.concept(one).definition for one in ("A:1", "A:2")] == ["", "a scan"]
 
@@ -233,10 +237,10 @@ def test_more_types_than_fit(tmp_path: Path) -> None:
     types = pa.table({"id": names["id"], "type": [f"T{n}" for n in range(count)]})
     source = replace(SourceTables.from_rows(INFO, names=[]), names=names, types=types)
     with pytest.raises(KnowledgeBaseError, match="65,537 semantic types, wanted at most 65,536"):
-        build([source], tmp_path / "kb")
+        build_knowledge_base([source], tmp_path / "kb")
     assert list(tmp_path.iterdir()) == []
     fitting = replace(source, types=types.slice(1))
-    build([fitting], tmp_path / "kb")
+    build_knowledge_base([fitting], tmp_path / "kb")
     assert KnowledgeBase.open(tmp_path / "kb").concept("A:65536").semantic_types == ("T65536",)
 
 
@@ -247,7 +251,9 @@ def test_rrf_and_jsonl_of_one_base_give_the_same_concepts(
     sources = {"rrf": "META.tar.xz", "jsonl": "kb.jsonl.gz"}
     bases = []
     for format, file in sources.items():
-        build([read_source(format, shared_data / "kb100k" / file)], tmp_path / format)
+        build_knowledge_base(
+            [read_source(format, shared_data / "kb100k" / file)], tmp_path / format
+        )
         bases.append(KnowledgeBase.open(tmp_path / format))
     with gzip.open(shared_data / "kb100k" / "kb.jsonl.gz", "rt", encoding="utf-8") as stream:
         records = [json.loads(line) for line in stream]

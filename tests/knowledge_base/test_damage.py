@@ -16,7 +16,7 @@ from small_bases import HEAD, names_of, one_line, source
 from concept_linker.errors import KnowledgeBaseError
 from concept_linker.knowledge_base import store
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.checksum import page_sums
 
 
@@ -33,8 +33,8 @@ def test_missing(tmp_path: Path) -> None:
     damaged(tmp_path / "absent", wanted="no such knowledge base")
     (tmp_path / "file").write_text("")
     damaged(tmp_path / "file", wanted="no such knowledge base")
-    damaged(tmp_path, wanted="no knowledge base; wanted 'open' or a folder with manifest.json")
-    damaged(Path("/"), wanted="no knowledge base; wanted 'open' or a folder with manifest.json")
+    damaged(tmp_path, wanted="no knowledge base; wanted 'default' or a folder with manifest.json")
+    damaged(Path("/"), wanted="no knowledge base; wanted 'default' or a folder with manifest.json")
 
 
 @pytest.mark.parametrize("name", ["names_bytes", "definitions_bytes", "postings"])
@@ -254,7 +254,7 @@ def test_a_base_that_is_replaced_while_it_is_open(
     """What is open is checked against itself, not against the one that took its place."""
     monkeypatch.setattr("concept_linker.knowledge_base.mapping.SMALL", 0)
     kb = KnowledgeBase.open(base)
-    build([source("another")], base, replace=True)
+    build_knowledge_base([source("another")], base, replace=True)
     assert [kb.concept(f"C000000{number}").name for number in (1, 2)] == ["lesion", "hippocampus"]
     assert names_of(base) == ["another"]
 

@@ -200,7 +200,7 @@ def test_a_cache_that_fills_up(compiled: Path, monkeypatch: pytest.MonkeyPatch) 
 
 def test_two_processes_derive_the_real_one_once(tmp_path: Path) -> None:
     environment = {**os.environ, CACHE: str(tmp_path / "cache")}
-    command = [sys.executable, "-m", "concept_linker", "kb", "info", "open", "--json"]
+    command = [sys.executable, "-m", "concept_linker", "kb", "info", "default", "--json"]
     both = [
         subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         for _ in range(2)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from small_bases import names_of, one_line, source
 
 from concept_linker.errors import KnowledgeBaseError
-from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.store import MANIFEST, REQUIRED
 
 
@@ -38,7 +38,7 @@ def survives(folder: Path, *, whole: Path | None = None) -> str:
     before = everything(whole or folder.parent)
     for replace in (False, True):
         with pytest.raises(KnowledgeBaseError) as caught:
-            build([source("new")], folder, replace=replace)
+            build_knowledge_base([source("new")], folder, replace=replace)
         assert everything(whole or folder.parent) == before
     return one_line(caught)
 
@@ -46,10 +46,10 @@ def survives(folder: Path, *, whole: Path | None = None) -> str:
 def test_a_base_is_replaced_only_when_told_to(base: Path) -> None:
     before = everything(base)
     with pytest.raises(KnowledgeBaseError, match="holds a knowledge base already") as caught:
-        build([source("new")], base)
+        build_knowledge_base([source("new")], base)
     assert "--force" in one_line(caught)
     assert everything(base) == before
-    build([source("new")], base, replace=True)
+    build_knowledge_base([source("new")], base, replace=True)
     assert names_of(base) == ["new"]
 
 
@@ -138,7 +138,7 @@ def test_any_other_name_survives(base: Path, name: str) -> None:
 
 def test_the_root_is_no_place() -> None:
     with pytest.raises(KnowledgeBaseError, match="is no place for a knowledge base") as caught:
-        build([source("new")], Path("/"), replace=True)
+        build_knowledge_base([source("new")], Path("/"), replace=True)
     one_line(caught)
 
 
@@ -163,10 +163,10 @@ def test_a_damaged_base_and_one_of_an_older_format_are_replaced(base: Path) -> N
         if text != "damaged":
             (base / "gone_since.npy").write_bytes(b"1")
         path.write_text(text)
-        build([source("new")], base, replace=True)
+        build_knowledge_base([source("new")], base, replace=True)
         assert names_of(base) == ["new"]
     (base / f"{REQUIRED[0]}.npy").unlink()
-    build([source("newer")], base, replace=True)
+    build_knowledge_base([source("newer")], base, replace=True)
     assert names_of(base) == ["newer"]
 
 
@@ -180,7 +180,7 @@ def test_what_only_has_the_name_of_a_left_over_survives(base: Path, name: str) -
     if name.endswith("old"):
         assert f"{other} is in the way" in survives(base)
     else:
-        build([source("new")], base, replace=True)
+        build_knowledge_base([source("new")], base, replace=True)
     assert everything(other) == before
 
 
@@ -191,7 +191,7 @@ def test_what_comes_meanwhile_survives(base: Path) -> None:
         (base / "thesis.tex").write_text("years of work")
 
     with pytest.raises(KnowledgeBaseError, match=r"holds 'thesis.tex'"):
-        build([source("new")], base, replace=True, more=write)
+        build_knowledge_base([source("new")], base, replace=True, more=write)
     assert (base / "thesis.tex").read_text() == "years of work"
     (base / "thesis.tex").unlink()
     assert names_of(base)[0] == "lesion"
@@ -205,14 +205,14 @@ def test_what_comes_meanwhile_survives(base: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Path, "rename", late)
-        build([source("new")], base, replace=True)
+        build_knowledge_base([source("new")], base, replace=True)
     assert names_of(base) == ["new"]
     assert (base.with_name(".kb.old") / "thesis.tex").read_text() == "years of work"
 
 
 def test_where_a_base_comes_meanwhile_it_stays(tmp_path: Path) -> None:
     folder, first = tmp_path / "kb", tmp_path / "first"
-    build([source("first")], first)
+    build_knowledge_base([source("first")], first)
     with pytest.raises(KnowledgeBaseError, match="holds a knowledge base already"):
-        build([source("late")], folder, more=lambda _: os.rename(first, folder))
+        build_knowledge_base([source("late")], folder, more=lambda _: os.rename(first, folder))
     assert names_of(folder) == ["first"]

@@ -14,7 +14,7 @@ from small_bases import HEAD, source
 from concept_linker.errors import KnowledgeBaseError
 from concept_linker.knowledge_base import store
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.soundness import check_sound
 from concept_linker.search import index as key_index
 
@@ -30,7 +30,7 @@ def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             patched.setattr(
                 key_index, "build", lambda keys, offsets: known(keys, offsets, few_keys=0)
             )
-        build([source(*names)], folder)
+        build_knowledge_base([source(*names)], folder)
     return folder
 
 
@@ -41,7 +41,7 @@ def check(folder: Path) -> None:
 
 def test_what_is_built_is_sound(built: Path, tmp_path: Path) -> None:
     check(built)
-    build([source("one")], tmp_path / "kb")
+    build_knowledge_base([source("one")], tmp_path / "kb")
     check(tmp_path / "kb")
 
 

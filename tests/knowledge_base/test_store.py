@@ -22,7 +22,7 @@ from small_bases import HEAD, names_of, one_line, source
 from concept_linker.errors import KnowledgeBaseError
 from concept_linker.knowledge_base import store
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.build import build_knowledge_base
 
 COMMAND = [sys.executable, "-m", "concept_linker"]
 
@@ -86,7 +86,7 @@ def test_killed_at_random_moments(tmp_path: Path, three_thousand: Path) -> None:
     for number in range(20):
         shutil.rmtree(folder, ignore_errors=True)
         if number % 2:
-            build([source("old")], folder, replace=True)
+            build_knowledge_base([source("old")], folder, replace=True)
         quiet = subprocess.DEVNULL
         with subprocess.Popen(command, stdout=quiet, stderr=quiet) as process:
             time.sleep((number + moments.random()) / 20 * run_time)
@@ -96,7 +96,7 @@ def test_killed_at_random_moments(tmp_path: Path, three_thousand: Path) -> None:
             found = len(KnowledgeBase.open(folder))
             assert found == 1000 or (found == 1 and number % 2)
             store.verify(folder)
-        build([source("next", "one")], folder, replace=True)
+        build_knowledge_base([source("next", "one")], folder, replace=True)
         assert names_of(folder) == ["next", "one"]
         assert beside(folder) == []
     assert killed >= 10, "the machine was too fast or too slow for the kills to hit"
@@ -117,7 +117,7 @@ def test_two_builds_of_one_folder_at_a_time(tmp_path: Path, three_thousand: Path
         assert error.count("\n") == (process.returncode != 0)
     assert len(KnowledgeBase.open(folder)) == 1000
     store.verify(folder)
-    build([source("new")], folder, replace=True)
+    build_knowledge_base([source("new")], folder, replace=True)
     assert beside(folder) == []
 
 
@@ -127,8 +127,8 @@ def test_a_base_set_aside_by_a_kill_opens_and_comes_back(base: Path) -> None:
     assert names_of(base)[0] == "lesion"
     store.verify(base)
     with pytest.raises(KnowledgeBaseError):
-        build([], base, replace=True)
-    build([source("new")], base, replace=True)
+        build_knowledge_base([], base, replace=True)
+    build_knowledge_base([source("new")], base, replace=True)
     assert names_of(base) == ["new"]
     assert beside(base) == []
 
@@ -137,7 +137,7 @@ def test_what_is_left_of_this_process_number_is_in_nobodys_way(base: Path) -> No
     """In a container, a build has the number that the killed one before it had."""
     for number in (os.getpid(), 4_000_000, 10**30):
         base.with_name(f".kb.{number}.part").mkdir()
-    build([source("new")], base, replace=True)
+    build_knowledge_base([source("new")], base, replace=True)
     assert beside(base) == []
 
 
@@ -146,14 +146,14 @@ def test_what_is_not_ours_stays(base: Path) -> None:
     others = [f".kb.{living}.part", ".kb.x.part", ".kb2.4000000.part", ".kb.v2.4000000.part"]
     for name in others:
         base.with_name(name).mkdir()
-    build([source("new")], base, replace=True)
+    build_knowledge_base([source("new")], base, replace=True)
     assert beside(base) == sorted(others)
 
 
 def test_names_that_are_patterns(tmp_path: Path) -> None:
     folder = tmp_path / "kb[1]*"
     folder.with_name(".kb[1]*.4000000.part").mkdir()
-    build([source("new")], folder, replace=True)
+    build_knowledge_base([source("new")], folder, replace=True)
     assert beside(folder) == []
 
 
@@ -203,7 +203,7 @@ def test_a_folder_that_is_no_base_is_not_written_over(tmp_path: Path) -> None:
     thesis.write_text("years of work")
     for taken in (thesis.parent, thesis):
         with pytest.raises(KnowledgeBaseError, match=r"is no knowledge base: it .*; wanted a new"):
-            build([source("new")], taken)
+            build_knowledge_base([source("new")], taken)
     assert thesis.read_text() == "years of work"
     assert beside(thesis.parent) == []
 
@@ -215,12 +215,12 @@ def test_new_folders_empty_folders_and_bases_are_written(
         if folder.name == "empty":
             folder.mkdir()
         for name in ("first", "second"):
-            build([source(name)], folder, replace=True)
+            build_knowledge_base([source(name)], folder, replace=True)
             assert names_of(folder) == [name]
         assert [path for path in beside(folder) if path.startswith(".")] == []
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    build([source("here")], Path("."))
+    build_knowledge_base([source("here")], Path("."))
     assert names_of(tmp_path / "here") == ["here"]
 
 
@@ -228,7 +228,7 @@ def test_behind_a_link(base: Path) -> None:
     link = base.with_name("link")
     link.symlink_to(base, target_is_directory=True)
     for name in ("first", "second"):
-        build([source(name)], link, replace=True)
+        build_knowledge_base([source(name)], link, replace=True)
         assert names_of(link) == names_of(base) == [name]
     assert link.is_symlink()
     assert beside(base) == ["link"]
@@ -238,7 +238,7 @@ def test_a_place_that_cannot_be_made(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")
     with pytest.raises(KnowledgeBaseError, match="cannot be written") as caught:
-        build([source("new")], file / "kb")
+        build_knowledge_base([source("new")], file / "kb")
     assert "wanted a folder that can be made" in one_line(caught)
     assert list(tmp_path.iterdir()) == [file]
 
@@ -250,7 +250,7 @@ def test_a_read_only_place(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:
         with pytest.raises(KnowledgeBaseError, match="cannot be written"):
-            build([source("new")], tmp_path / "kb")
+            build_knowledge_base([source("new")], tmp_path / "kb")
     finally:
         tmp_path.chmod(0o700)
     assert list(tmp_path.iterdir()) == []
@@ -268,7 +268,7 @@ def test_a_disk_that_fills_up(base: Path, monkeypatch: pytest.MonkeyPatch, at_fi
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(KnowledgeBaseError, match="No space left on device") as caught:
-        build([source("new")], base, replace=True)
+        build_knowledge_base([source("new")], base, replace=True)
     assert str(base) in one_line(caught)
     assert names_of(base)[0] == "lesion"
     store.verify(base)
@@ -291,5 +291,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_full_disk(tiny_disk: Path) -> None:
     with pytest.raises(KnowledgeBaseError, match=r"cannot be written .* enough free space"):
-        build([source(*(f"name {number}" for number in range(2000)))], tiny_disk / "kb")
+        build_knowledge_base(
+            [source(*(f"name {number}" for number in range(2000)))], tiny_disk / "kb"
+        )
     assert list(tiny_disk.iterdir()) == []

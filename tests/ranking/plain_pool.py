@@ -33,7 +33,7 @@ class PlainPooling:
         """Concept, name and features of each candidate."""
         kb, priors = self.kb, self.priors
         least, alike = (0.3, 0.3) if self.most >= 30 else (0.5, 0.7)
-        [near] = kb.match_many([text], k=max(self.most, 30), threshold=least)
+        [near] = kb.match_many([text], k=max(self.most, 30), min_similarity=least)
         if near and near[0].similarity == 1.0:
             near = [match for match in near if match.similarity >= alike]
         words = key(text).split()

@@ -9,7 +9,7 @@ import pytest
 from plain_encoder import features, vector
 
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.source import SourceInfo, SourceTables
 from models.ranker import alignment
 
@@ -31,7 +31,7 @@ def test_names_of_a_concept_come_close(tmp_path: Path, monkeypatch: pytest.Monke
     # What a corpus has taught does not count.
     rows += [(f"X:{number}", words[300 + number - 1], 1, "MEDMENTIONS") for number in range(1, 50)]
     folder = tmp_path / "kb"
-    build([SourceTables.from_rows(SourceInfo("test", "small"), names=rows)], folder)
+    build_knowledge_base([SourceTables.from_rows(SourceInfo("test", "small"), names=rows)], folder)
     kb = KnowledgeBase.open(folder)
     names = alignment.Names.of(kb)
     assert len(names.keys) == len(rows) - 49

@@ -14,7 +14,7 @@ from plain_pool import PlainPooling, likeness
 
 from concept_linker.detection.dictionary import DictionaryDetector
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.source import SourceInfo, SourceTables
 from concept_linker.ranking import string_features as describing
 from concept_linker.ranking.encoder import Encoder
@@ -67,7 +67,7 @@ def test_the_compiled_pools_are_the_plain_ones(
     folder = tmp_path_factory.mktemp("pool") / "kb"
     rows = [(concept_id, name, i % 3, "X") for i, (concept_id, name) in enumerate(names)]
     source = SourceTables.from_rows(SourceInfo("test", "pool"), names=rows, types=[("X:1", "T047")])
-    build([source], folder)
+    build_knowledge_base([source], folder)
     compare(KnowledgeBase.open(folder), Priors.count(uses), strings)
 
 

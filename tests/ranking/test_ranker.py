@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from concept_linker.detection.detector import GROUPS
 from concept_linker.errors import InputError
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.source import SourceInfo, SourceTables
 from concept_linker.ranking.priors import PRIORS, Priors, Use
 from concept_linker.ranking.ranker import Query, Ranker
@@ -38,7 +38,7 @@ ROWS = [
 @pytest.fixture(scope="module")
 def kb(tmp_path_factory: pytest.TempPathFactory) -> KnowledgeBase:
     folder = tmp_path_factory.mktemp("kb") / "small"
-    build([SourceTables.from_rows(SourceInfo("test", "small"), names=ROWS)], folder)
+    build_knowledge_base([SourceTables.from_rows(SourceInfo("test", "small"), names=ROWS)], folder)
     return KnowledgeBase.open(folder)
 
 

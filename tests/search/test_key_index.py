@@ -26,16 +26,18 @@ def make_index(keys: list[str], *, probed: bool = False) -> KeyIndex:
     return index
 
 
-def found(index: KeyIndex, query: str, *, k: int, threshold: float) -> list[tuple[str, float]]:
-    hits = index.search_many([(query,)], k=k, threshold=threshold)
+def found(index: KeyIndex, query: str, *, k: int, min_similarity: float) -> list[tuple[str, float]]:
+    hits = index.search_many([(query,)], k=k, min_similarity=min_similarity)
     count = int(hits.counts[0])
     pairs = zip(hits.concepts[0, :count], hits.similarities[0, :count], strict=True)
     return [(index.key(int(i)), float(cosine)) for i, cosine in pairs]
 
 
-def expected(keys: list[str], query: str, *, k: int, threshold: float) -> list[tuple[str, float]]:
+def expected(
+    keys: list[str], query: str, *, k: int, min_similarity: float
+) -> list[tuple[str, float]]:
     """What the oracle finds, and the key that equals the query before its equals."""
-    everything = PlainIndex(keys).search(query, k=len(keys), threshold=threshold)
+    everything = PlainIndex(keys).search(query, k=len(keys), min_similarity=min_similarity)
     everything.sort(key=lambda hit: (-hit[1], hit[0] != query))
     return everything[:k]
 
@@ -64,11 +66,11 @@ KEYS = st.lists(WORDS | NASTY, min_size=1, max_size=40)
 @settings(max_examples=300, deadline=None)
 @given(KEYS, WORDS | NASTY, st.integers(1, 12), st.floats(0, 1), st.booleans())
 def test_equal_to_the_oracle(
-    keys: list[str], query: str, k: int, threshold: float, probed: bool
+    keys: list[str], query: str, k: int, min_similarity: float, probed: bool
 ) -> None:
     index = make_index(keys, probed=probed)
-    wanted = expected(keys, query, k=k, threshold=threshold)
-    assert found(index, query, k=k, threshold=threshold) == wanted
+    wanted = expected(keys, query, k=k, min_similarity=min_similarity)
+    assert found(index, query, k=k, min_similarity=min_similarity) == wanted
 
 
 @pytest.mark.parametrize("length", [3000, 20_000])
@@ -77,8 +79,8 @@ def test_a_text_too_heavy_for_the_sums(length: int) -> None:
     long = "".join(chr(0x4E00 + i) for i in range(length))
     keys = [long, long[: length // 2], long[::-1], "lesion"]
     for query in (long, long[:-1]):
-        assert found(make_index(keys), query, k=3, threshold=0.1) == expected(
-            keys, query, k=3, threshold=0.1
+        assert found(make_index(keys), query, k=3, min_similarity=0.1) == expected(
+            keys, query, k=3, min_similarity=0.1
         )
 
 
@@ -87,8 +89,8 @@ def test_a_text_heavier_than_all_keys(probed: bool) -> None:
     """What its grams weigh together is past 32 bits, what any key weighs is far below."""
     keys = [f"name {number}" for number in range(5000)]
     query = "".join(chr(0x4E00 + i) for i in range(6000)) + " name 17"
-    hits = found(make_index(keys, probed=probed), query, k=3, threshold=0.0)
-    assert hits == expected(keys, query, k=3, threshold=0.0)
+    hits = found(make_index(keys, probed=probed), query, k=3, min_similarity=0.0)
+    assert hits == expected(keys, query, k=3, min_similarity=0.0)
     assert hits[0][0] == "name 17"
 
 
@@ -98,13 +100,13 @@ def test_the_threshold_is_met_by_a_key_exactly_at_it(
     keys: list[str], query: str, probed: bool
 ) -> None:
     index = make_index(keys, probed=probed)
-    everything = found(index, query, k=len(keys), threshold=0.0)
+    everything = found(index, query, k=len(keys), min_similarity=0.0)
     for _, cosine in everything:
-        kept = found(index, query, k=len(keys), threshold=cosine)
+        kept = found(index, query, k=len(keys), min_similarity=cosine)
         assert kept == [hit for hit in everything if hit[1] >= cosine]
         above = float(np.nextafter(cosine, 2.0))
         if above <= 1.0:
-            kept = found(index, query, k=len(keys), threshold=above)
+            kept = found(index, query, k=len(keys), min_similarity=above)
             assert kept == [hit for hit in everything if hit[1] > cosine]
 
 
@@ -116,7 +118,7 @@ def test_every_key_finds_itself_and_nothing_else_is_found(keys: list[str]) -> No
         key_id = index.find(key)
         assert key_id is not None
         assert index.key(key_id) == key
-        assert (key, 1.0) in found(index, key, k=len(keys), threshold=1.0)
+        assert (key, 1.0) in found(index, key, k=len(keys), min_similarity=1.0)
     for stranger in ("q", "", keys[0] + "q", "q" + keys[0]):
         assert index.find(stranger) is None
 
@@ -148,9 +150,9 @@ def test_equal_to_the_oracle_on_real_names(shared_data: Path, probed: bool) -> N
     column = next(name for name in ("mention", "text", "query") if name in row)
     for line in lines[::100]:
         query = key(json.loads(line)[column])
-        for k, threshold in ((5, 0.7), (30, 0.3), (10, 0.0)):
-            wanted = oracle.search(query, k=k, threshold=threshold)
-            assert found(index, query, k=k, threshold=threshold) == wanted
+        for k, min_similarity in ((5, 0.7), (30, 0.3), (10, 0.0)):
+            wanted = oracle.search(query, k=k, min_similarity=min_similarity)
+            assert found(index, query, k=k, min_similarity=min_similarity) == wanted
 
 
 def same(one: Hits, other: Hits) -> bool:
@@ -169,9 +171,9 @@ QUERIES = [("aion",), ("bine lesion", "lesion bine"), (), ("zzz",), ("lesion",)]
 @pytest.mark.parametrize("probed", [False, True])
 def test_batches_equal_single_queries(probed: bool) -> None:
     index = make_index(KEY_LIST, probed=probed)
-    hits = index.search_many(QUERIES, k=4, threshold=0.2)
+    hits = index.search_many(QUERIES, k=4, min_similarity=0.2)
     for i, query in enumerate(QUERIES):
-        alone = index.search_many([query], k=4, threshold=0.2)
+        alone = index.search_many([query], k=4, min_similarity=0.2)
         row = Hits(*(getattr(hits, name)[i : i + 1] for name in Hits.__slots__))
         assert same(alone, row)
 
@@ -179,10 +181,10 @@ def test_batches_equal_single_queries(probed: bool) -> None:
 @pytest.mark.parametrize("probed", [False, True])
 def test_threads_give_the_same_answers(probed: bool) -> None:
     index = make_index(KEY_LIST, probed=probed)
-    wanted = index.search_many(QUERIES * 20, k=5, threshold=0.3)
+    wanted = index.search_many(QUERIES * 20, k=5, min_similarity=0.3)
     with ThreadPoolExecutor(4) as threads:
         answers = threads.map(
-            lambda _: index.search_many(QUERIES * 20, k=5, threshold=0.3), range(8)
+            lambda _: index.search_many(QUERIES * 20, k=5, min_similarity=0.3), range(8)
         )
         assert all(same(answer, wanted) for answer in answers)
 
@@ -190,5 +192,5 @@ def test_threads_give_the_same_answers(probed: bool) -> None:
 @pytest.mark.parametrize("probed", [False, True])
 @pytest.mark.parametrize("keys", [["a"], ["ab", "ba"]])
 def test_a_query_without_a_known_gram_finds_nothing(keys: list[str], probed: bool) -> None:
-    assert found(make_index(keys, probed=probed), "qqq", k=3, threshold=0.0) == []
-    assert found(make_index(keys, probed=probed), "", k=3, threshold=0.0) == []
+    assert found(make_index(keys, probed=probed), "qqq", k=3, min_similarity=0.0) == []
+    assert found(make_index(keys, probed=probed), "", k=3, min_similarity=0.0) == []

@@ -16,7 +16,7 @@ from concept_linker import KnowledgeBase
 from concept_linker.errors import KnowledgeBaseError
 from concept_linker.knowledge_base import store
 from concept_linker.knowledge_base.base import Match
-from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.source import NameKind, SourceInfo, SourceTables
 from concept_linker.search import index as key_index
 from concept_linker.search.normalise import case_agrees, keys
@@ -38,11 +38,11 @@ ROWS = st.lists(st.tuples(st.integers(0, 7), NAMES, st.integers(0, 3)), min_size
 
 def make_base(rows: list[Row], folder: Path) -> KnowledgeBase:
     names = [(f"X:{number}", name, kind, "TEST") for number, name, kind in rows]
-    build([SourceTables.from_rows(SourceInfo("table", "test"), names=names)], folder)
+    build_knowledge_base([SourceTables.from_rows(SourceInfo("table", "test"), names=names)], folder)
     return KnowledgeBase.open(folder)
 
 
-def plain_matches(kb: KnowledgeBase, text: str, *, k: int, threshold: float) -> list[Match]:
+def plain_matches(kb: KnowledgeBase, text: str, *, k: int, min_similarity: float) -> list[Match]:
     """What is documented at ``search_many``, by going through all names."""
     table = [
         (name.text, name.kind, row)
@@ -60,7 +60,7 @@ def plain_matches(kb: KnowledgeBase, text: str, *, k: int, threshold: float) -> 
                 ranked.append((order, 1.0, concept, number))
                 continue
             similarity = max((plain.similarity(form, key) for form in forms), default=0.0)
-            if similarity > 0 and similarity >= threshold:
+            if similarity > 0 and similarity >= min_similarity:
                 ranked.append(
                     ((1, -similarity, place[key], kind, number), similarity, concept, number)
                 )
@@ -72,13 +72,15 @@ def plain_matches(kb: KnowledgeBase, text: str, *, k: int, threshold: float) -> 
 
 @settings(max_examples=150, deadline=None)
 @given(ROWS, st.lists(NAMES, min_size=1, max_size=4), st.integers(1, 9), st.floats(0, 1))
-def test_equal_to_plain_python(rows: list[Row], texts: list[str], k: int, threshold: float) -> None:
+def test_equal_to_plain_python(
+    rows: list[Row], texts: list[str], k: int, min_similarity: float
+) -> None:
     with tempfile.TemporaryDirectory() as folder:
         kb = make_base(rows, Path(folder) / "kb")
         for text, matches in zip(
-            texts, kb.match_many(texts, k=k, threshold=threshold), strict=True
+            texts, kb.match_many(texts, k=k, min_similarity=min_similarity), strict=True
         ):
-            assert matches == plain_matches(kb, text, k=k, threshold=threshold)
+            assert matches == plain_matches(kb, text, k=k, min_similarity=min_similarity)
 
 
 @pytest.mark.parametrize("few_keys", [0, key_index.FEW_KEYS])
@@ -96,10 +98,10 @@ def test_both_ways_on_real_names(
     monkeypatch.setitem(key_index.build.__kwdefaults__, "few_keys", few_keys)
     kb = make_base(rows, tmp_path / "kb")
     texts = [name[1:] + name[:1] for _, name, _ in rows[::80]] + [rows[5][1], rows[9][1].upper()]
-    for k, threshold in ((30, 0.2), (3, 0.6)):
-        answers = kb.match_many(texts, k=k, threshold=threshold)
+    for k, min_similarity in ((30, 0.2), (3, 0.6)):
+        answers = kb.match_many(texts, k=k, min_similarity=min_similarity)
         for text, matches in zip(texts, answers, strict=True):
-            assert matches == plain_matches(kb, text, k=k, threshold=threshold)
+            assert matches == plain_matches(kb, text, k=k, min_similarity=min_similarity)
 
 
 @pytest.fixture(scope="module")
@@ -114,15 +116,15 @@ TEXTS = ["left lung", "kidny cyst", "hipocampus", "LEFT LUNG LESION", "", "?", "
 
 
 def test_batches_repeats_and_single_texts_agree(kb: KnowledgeBase) -> None:
-    answers = kb.search_many(TEXTS, k=4, threshold=0.3)
-    assert answers == [kb.search(text, k=4, threshold=0.3) for text in TEXTS]
-    assert kb.search_many([], k=4, threshold=0.3) == []
+    answers = kb.search_many(TEXTS, k=4, min_similarity=0.3)
+    assert answers == [kb.search(text, k=4, min_similarity=0.3) for text in TEXTS]
+    assert kb.search_many([], k=4, min_similarity=0.3) == []
     answers[0].clear()  # an answer belongs to its caller
-    assert kb.search_many(TEXTS, k=4, threshold=0.3)[0]
+    assert kb.search_many(TEXTS, k=4, min_similarity=0.3)[0]
 
 
 def answers_of(kb: KnowledgeBase) -> list[list[Match]]:
-    return kb.match_many(TEXTS, k=4, threshold=0.3)
+    return kb.match_many(TEXTS, k=4, min_similarity=0.3)
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # Python 3.12's, and our purpose

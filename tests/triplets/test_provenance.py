@@ -10,7 +10,9 @@ from concept_linker.triplets.provenance import Provenance
 
 def test_there_and_back() -> None:
     article = Provenance("PMC1", 2, "CC BY", "https://example.org/a.xml", "2026-11-22")
-    linked = article.linked(version="0.1.0", kb="open", kb_sha256="ab", settings={"b": 1, "a": 2})
+    linked = article.linked(
+        version="0.1.0", kb="default", kb_sha256="ab", settings={"b": 1, "a": 2}
+    )
     assert linked.settings == '{"a": 2, "b": 1}'
     assert Provenance.from_dict(linked.to_dict()) == linked
     assert Provenance.from_dict({}) == Provenance()

@@ -26,7 +26,7 @@ from concept_linker.triplets.streams import side_car
 def file(records: list[dict[str, Any]], tmp_path: Path) -> Path:
     records[1]["umls_meta_info"][0] |= {"start_token": 74, "end_token": 76}
     path = write(tmp_path / "a.jsonl", [*records, {"caption": 5}])
-    linked = {"version": "0.1.0", "kb": "open", "kb_sha256": "ab", "settings": {"k": 10}}
+    linked = {"version": "0.1.0", "kb": "default", "kb_sha256": "ab", "settings": {"k": 10}}
     about = [
         Provenance(licence="CC BY").linked(**linked),
         Provenance(),

@@ -46,7 +46,7 @@ def test_records_are_read(tmp_path: Path, name: str) -> None:
         record("A lesion of the lung.", ("lesion", "C0221198", 1.0), ("lung", "C0024109", 0.75)),
         record("Nothing."),
     ]
-    found = read_collection(write(tmp_path / name, *rows), kb="open", limit=10)
+    found = read_collection(write(tmp_path / name, *rows), kb="default", limit=10)
     first, second = found.records
     assert first.spans == [Span(2, 8, "C0221198", 1.0), Span(16, 20, "C0024109", 0.75)]
     assert (first.pmc, second.spans) == ("22", [])

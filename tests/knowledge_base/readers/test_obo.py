@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from concept_linker.errors import SourceError
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.knowledge_base.build import build
+from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.readers import read_source
 
 NAMES = ["thigh {long} bone", "femur", "FEM", "FM", "leg bone", "tibia"]
@@ -178,7 +178,7 @@ def test_what_may_stand_behind_a_synonym(tmp_path: Path, line: str) -> None:
 
 def leads(format: str, path: Path) -> dict[str, str]:
     """Each joined id and the name that it leads to."""
-    build([read_source(format, path)], path.parent / "kb", replace=True)
+    build_knowledge_base([read_source(format, path)], path.parent / "kb", replace=True)
     kb = KnowledgeBase.open(path.parent / "kb")
     return {i: kb.concept(i).name for i in kb._other_ids}
 

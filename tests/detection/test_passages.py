@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from concept_linker import ConceptLinker, KnowledgeBase, passages
+from concept_linker import ConceptLinker, KnowledgeBase
+from concept_linker.detection import passages
 from concept_linker.detection.passages import read_caption, together
 
 SENTENCE = "CT of the chest shows a nodule in the left lung, no effusion. "
