@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,7 @@ FORMATS: Mapping[str, Format] = {
 
 def read_source(
     format: str,
-    path: Path | str,
+    path: str | PathLike[str],
     options: SourceOptions | Mapping[str, Any] | None = None,
     quarantine: Quarantine | None = None,
 ) -> SourceTables:
