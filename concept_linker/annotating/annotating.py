@@ -21,9 +21,9 @@ from concept_linker.annotating.watch import Watch
 from concept_linker.annotating.writing import ShardFiles, ShardWriter
 from concept_linker.annotation import Annotation
 from concept_linker.errors import BatchError
+from concept_linker.files import write_whole
 from concept_linker.knowledge_base.identity import is_cui
 from concept_linker.quarantine import Quarantine
-from concept_linker.triplets.placing import beside
 from concept_linker.triplets.wordpiece import WordPiece
 
 if TYPE_CHECKING:
@@ -255,7 +255,7 @@ def _set_aside(folder: Path, shard: str, bad: Iterable[BadInput]) -> list[str]:
     if not bad:
         (folder / name).unlink(missing_ok=True)  # of an attempt that was worse
         return []
-    with beside(folder / name) as part:
+    with write_whole(folder / name) as part:
         quarantine = Quarantine(part)
         for row in sorted(bad):
             quarantine.bad(row.file, row.number, row.problem, row=row.text)

@@ -16,8 +16,8 @@ from typing import IO, Any, Final
 
 from concept_linker.annotating.annotating import QUARANTINE, ShardReport
 from concept_linker.errors import BatchError
+from concept_linker.files import sync, write_whole
 from concept_linker.knowledge_base.checksum import sha256_of
-from concept_linker.triplets.placing import beside
 
 __all__ = ["MANIFEST", "OutputFolder", "open_output"]
 
@@ -176,11 +176,11 @@ class OutputFolder:
 
     def _write_manifest(self, content: Mapping[str, Any]) -> None:
         """Before any shard: without a manifest, even after a power cut, they would be nobody's."""
-        with beside(self.path / MANIFEST) as part, part.open("w", encoding="utf-8") as file:
+        with write_whole(self.path / MANIFEST) as part, part.open("w", encoding="utf-8") as file:
             file.write(json.dumps(content, indent=1) + "\n")
             file.flush()
             os.fsync(file.fileno())
-        _sync_names(self.path)
+        sync(self.path)
 
     def _find_finished(self) -> None:
         path = self.path / PROGRESS
@@ -205,7 +205,7 @@ class OutputFolder:
 
     def _rewrite_progress(self) -> None:
         """In the order of shards, without torn lines and shards that are no longer whole."""
-        with beside(self.path / PROGRESS) as part:
+        with write_whole(self.path / PROGRESS) as part:
             part.write_bytes(b"".join(_line(self.finished[n]) for n in sorted(self.finished)))
 
     def _remove(self) -> None:
@@ -220,17 +220,6 @@ class OutputFolder:
                 name = path.relative_to(self.path).as_posix()
                 if _OURS.fullmatch(name) and path.is_file():
                     yield name
-
-
-def _sync_names(folder: Path) -> None:
-    """What was renamed in a folder stays so."""
-    if os.name == "nt":  # folders cannot be opened there
-        return
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _line(report: ShardReport) -> bytes:

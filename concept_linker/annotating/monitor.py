@@ -11,7 +11,7 @@ from typing import Any
 
 from concept_linker.annotating.annotating import ShardReport
 from concept_linker.annotating.reading import Shard
-from concept_linker.triplets.placing import beside
+from concept_linker.files import write_whole
 
 __all__ = ["Monitor", "Totals"]
 
@@ -154,5 +154,5 @@ class Monitor:
             full = f"concept_linker_{name}_total"
             shown = f"{value:.3f}" if isinstance(value, float) else value
             lines += [f"# HELP {full} {what}", f"# TYPE {full} counter", f"{full} {shown}"]
-        with beside(self._metrics) as part:
+        with write_whole(self._metrics) as part:
             part.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -26,7 +26,7 @@ from concept_linker.annotating.job import Job
 from concept_linker.annotating.local import RETRIES, run_locally
 from concept_linker.annotating.reading import Shard, ShardSource
 from concept_linker.errors import BatchError, SettingsError
-from concept_linker.triplets.placing import beside
+from concept_linker.files import write_whole
 
 __all__ = ["run_on_ray"]
 
@@ -145,7 +145,7 @@ def run_on_ray(
                     continue
                 report = ShardReport.from_dict(told)
                 for name, data in zip(row["names"], row["files"], strict=True):
-                    with beside(folder / name) as part:
+                    with write_whole(folder / name) as part:
                         part.write_bytes(data)
                 done(report)
                 finished.add(report.number)

@@ -17,12 +17,12 @@ from concept_linker.annotating.rows import Row, fit
 from concept_linker.annotating.spans import DETAILS, minimised
 from concept_linker.annotation import Annotation
 from concept_linker.errors import InputError
+from concept_linker.files import write_whole
 from concept_linker.triplets.checking import PROVENANCE
 from concept_linker.triplets.lines import MAX_LINE
 from concept_linker.triplets.making import how_made
 from concept_linker.triplets.mentions import MENTION, MENTIONS
 from concept_linker.triplets.parquet import schema
-from concept_linker.triplets.placing import beside
 from concept_linker.triplets.provenance import Provenance
 from concept_linker.triplets.record import SPAN_DETAILS, SPANS, dump, minimise
 from concept_linker.triplets.streams import RecordWriter, open_writer
@@ -100,7 +100,7 @@ class ShardFiles:
 
 @contextmanager
 def _open_table(path: Path, made: pa.Schema) -> Iterator[pq.ParquetWriter]:
-    with beside(path) as part, pq.ParquetWriter(part, made, compression="zstd") as table:
+    with write_whole(path) as part, pq.ParquetWriter(part, made, compression="zstd") as table:
         yield table
 
 

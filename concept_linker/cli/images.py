@@ -161,10 +161,10 @@ def duplicates(
         concept-linker images duplicates figures.csv
         concept-linker images duplicates training.csv evaluation.csv -o report.csv
     """
+    from concept_linker.files import write_whole
     from concept_linker.retrieval.near_duplicates.duplicates import REPORT_COLUMNS
     from concept_linker.retrieval.near_duplicates.duplicates import duplicates as find
     from concept_linker.retrieval.near_duplicates.hashing import read_hashes
-    from concept_linker.triplets.placing import beside
 
     tables = []
     for path in filter(None, (first, second)):
@@ -180,7 +180,7 @@ def duplicates(
             yield pair
 
     if output is not None:
-        with beside(output) as part, part.open("w", encoding="utf-8", newline="") as stream:
+        with write_whole(output) as part, part.open("w", encoding="utf-8", newline="") as stream:
             _write(stream, REPORT_COLUMNS, found())
     elif as_json:
         deque(found(), maxlen=0)

@@ -207,9 +207,9 @@ def card(
         concept-linker records card figures.parquet -o README.md
         concept-linker records card figures.parquet --title "My figures" --licence cc-by-4.0
     """
+    from concept_linker.files import write_whole
     from concept_linker.triplets.card import card as card_of
     from concept_linker.triplets.finding import label, pattern
-    from concept_linker.triplets.placing import beside
     from concept_linker.triplets.statistics import count
 
     prepare_base(kb, quiet=quiet)
@@ -225,7 +225,7 @@ def card(
     if output is None:
         print(text)
     else:
-        with beside(output) as part:
+        with write_whole(output) as part:
             part.write_text(text, encoding="utf-8")
     if statistics.bad:
         raise typer.Exit(1)

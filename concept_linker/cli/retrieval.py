@@ -154,11 +154,11 @@ def retrieval(
         seed=seed,
     )
     if html_file:
+        from concept_linker.files import write_whole
         from concept_linker.retrieval.page import page, thumbnails
-        from concept_linker.triplets.placing import beside
 
         picture = thumbnails(image_folder) if image_folder else None
-        with beside(html_file) as part:
+        with write_whole(html_file) as part:
             part.write_text(page(made, picture=picture), encoding="utf-8")
     if as_json:
         print_json(made.to_dict(), indent=1)

@@ -113,9 +113,9 @@ def view(
         )
     text = page(collection, title=title or " against ".join(collection.sources), image_of=image_of)
     if output is not None:
-        from concept_linker.triplets.placing import beside
+        from concept_linker.files import write_whole
 
-        with beside(output) as part:
+        with write_whole(output) as part:
             part.write_text(text, encoding="utf-8", newline="\n")
     missing = embedder.missing if embedder else 0
     size = len(text.encode("utf-8"))

@@ -10,8 +10,9 @@ from pathlib import Path
 from concept_linker._version import __version__
 from concept_linker.evaluation.error_analysis import Mistake, Mistakes
 from concept_linker.evaluation.ranks import TIE_RULES
-from concept_linker.evaluation.report import Report, write_beside
+from concept_linker.evaluation.report import Report
 from concept_linker.evaluation.results import KS, EndToEndResult, GoldMentionResult
+from concept_linker.files import write_text
 from concept_linker.reporting.charts import Bar, Series, bar_chart, line_chart
 from concept_linker.reporting.confidence import Interval, PairedTest, shown
 
@@ -63,7 +64,7 @@ _MEASURES = (
 
 def write_page(report: Report, path: Path) -> None:
     """Writes the page; a file that is there is replaced."""
-    write_beside(path, page(report))
+    write_text(path, page(report))
 
 
 def page(report: Report) -> str:

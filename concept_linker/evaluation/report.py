@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,10 +21,11 @@ from concept_linker.evaluation.results import (
     measure_gold,
 )
 from concept_linker.evaluation.systems import SpanLinker, TextLinker, link_texts
+from concept_linker.files import write_text
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.reporting.confidence import PairedTest, f1, paired_test, recall
 
-__all__ = ["Linker", "Options", "Report", "evaluate", "write_beside"]
+__all__ = ["Linker", "Options", "Report", "evaluate"]
 
 
 class Linker(SpanLinker, TextLinker, Protocol):
@@ -109,22 +108,7 @@ class Report:
 
     def write_json(self, path: Path) -> None:
         """Writes all figures as JSON; a file that is there is replaced."""
-        write_beside(path, json.dumps(self.to_dict(), indent=1) + "\n")
-
-
-def write_beside(path: Path, text: str) -> None:
-    """Writes a file whole or not at all."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
-            stream.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(name).chmod(0o666 & ~umask)  # mkstemp makes it private
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        write_text(path, json.dumps(self.to_dict(), indent=1) + "\n")
 
 
 def evaluate(

@@ -212,7 +212,7 @@ def draw(statistics: Statistics, path: Path) -> None:
     """Draws the counts: concepts, semantic groups, similarity, spans a record."""
     from matplotlib.figure import Figure
 
-    from concept_linker.triplets.placing import beside
+    from concept_linker.files import write_whole
 
     concepts = [
         (one_line(statistics.names.get(cui, cui))[:40].replace("$", r"\$"), spans)
@@ -235,5 +235,5 @@ def draw(statistics: Statistics, path: Path) -> None:
         axes.invert_yaxis()
         axes.set_title(title)
         axes.spines[["top", "right"]].set_visible(False)
-    with beside(path) as part:
+    with write_whole(path) as part:
         figure.savefig(part, format=path.suffix[1:], dpi=120)

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from concept_linker.errors import InputError, SettingsError, SourceError
+from concept_linker.files import write_whole
 from concept_linker.triplets.checking import PROVENANCE, Breach, Checker
 from concept_linker.triplets.containers import no_lines_of_json
 from concept_linker.triplets.lines import BadRow, Progress, edges, head_of, lines, parse
-from concept_linker.triplets.placing import beside
 from concept_linker.triplets.provenance import Provenance
 from concept_linker.triplets.record import OTHER_KEYS, SPAN_DETAILS, Form, dump
 
@@ -263,7 +263,7 @@ def open_writer(
             metadata=metadata,
         )
         folder = images if isinstance(images, Path) else None
-        with beside(path) as part:
+        with write_whole(path) as part:
             table = ParquetWriter(part, made, images=folder)
             try:
                 yield table
@@ -330,7 +330,7 @@ class _Buffer:
 
 @contextmanager
 def _packed(path: Path, ending: str) -> Iterator[Any]:
-    with beside(path) as part, part.open("wb") as file:
+    with write_whole(path) as part, part.open("wb") as file:
         if ending.endswith(".gz"):  # no name and no time in it: the same rows, the same bytes
             with gzip.GzipFile("", "wb", compresslevel=6, fileobj=file, mtime=0) as stream:
                 yield stream

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -21,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concept_linker.errors import ImageError, InputError
+from concept_linker.files import write_whole
 from concept_linker.retrieval.encoders.encoder import Checksummed, Encoder
 from concept_linker.retrieval.pairs import Pair
 
@@ -287,9 +287,5 @@ def _save_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]
 
 
 def _write(path: Path, fill: Callable[[Path], object]) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        fill(beside)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with write_whole(path) as part:
+        fill(part)

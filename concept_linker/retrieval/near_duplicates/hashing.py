@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concept_linker.errors import ImageError, InputError, SettingsError, SourceError
+from concept_linker.files import write_whole
 from concept_linker.images.files import find_image
 from concept_linker.images.pixels import read_grey
 
@@ -161,22 +162,17 @@ def write_hashes(path: Path, hashes: Iterable[ImageHash]) -> list[ImageHash]:
     Returns:
         The images that cannot be read; they are not in it.
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
     bad = []
-    try:
-        with beside.open("w", encoding="utf-8", newline="") as stream:
-            writer = csv.writer(stream, lineterminator="\n")
-            writer.writerow(COLUMNS)
-            for one in hashes:
-                if one.flat:
-                    writer.writerow(("", one.path, 1))
-                elif one.hash is None:
-                    bad.append(one)
-                else:
-                    writer.writerow((f"{one.hash:016x}", one.path, 0))
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+    with write_whole(path) as part, part.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(COLUMNS)
+        for one in hashes:
+            if one.flat:
+                writer.writerow(("", one.path, 1))
+            elif one.hash is None:
+                bad.append(one)
+            else:
+                writer.writerow((f"{one.hash:016x}", one.path, 0))
     return bad
 
 

@@ -1,0 +1,61 @@
+"""Writes files whole or not at all: beside their place, then renamed into it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from concept_linker.runtime.processes import is_alive
+
+__all__ = ["sync", "write_text", "write_whole"]
+
+
+@contextmanager
+def write_whole(path: Path) -> Iterator[Path]:
+    """Yields a path to write to; renames it to ``path`` at the end, removes it after an error.
+
+    Raises:
+        OSError: it cannot be written; what was there before still is.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(f"{path}: is a folder, wanted a file to write")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_orphans(path)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes UTF-8 text whole; lone surrogates become escapes.
+
+    Raises:
+        OSError: it cannot be written; what was there before still is.
+    """
+    with write_whole(path) as part:
+        part.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
+
+
+def sync(path: Path) -> None:
+    """Forces a file's content, or a folder's list of names, onto the disk."""
+    if os.name == "nt":  # neither folders nor files that are only read can be synced there
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _remove_orphans(path: Path) -> None:
+    """Removes the unfinished files of killed runs."""
+    pattern = re.compile(rf"\.{re.escape(path.name)}\.(\d+)\.part")
+    for left in path.parent.iterdir():
+        if (found := pattern.fullmatch(left.name)) and not is_alive(int(found[1])):
+            left.unlink(missing_ok=True)
