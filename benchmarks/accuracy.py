@@ -81,7 +81,7 @@ PUBLISHED = {
 def base_for(row: Row, work: Path) -> KnowledgeBase:
     """The base of a row, built where it is missing or of another format."""
     if row.base == "default":
-        return KnowledgeBase.open("open")
+        return KnowledgeBase.open("default")
     folder = work / row.base
     try:
         return KnowledgeBase.open(folder)

@@ -84,7 +84,7 @@ def differing(linker: ConceptLinker, texts: list[str], alone: list[Any], seed: i
 
 def threads(count: int = 5000, rounds: int = 20) -> tuple[dict[str, Any], bool]:
     """Eight of them."""
-    kb, texts = KnowledgeBase.open("open", quiet=True), captions(count)
+    kb, texts = KnowledgeBase.open("default", quiet=True), captions(count)
     figures: dict[str, Any] = {"captions": len(texts), "threads": THREADS, "rounds": rounds}
     for detector in DETECTORS:
         alone = list(ConceptLinker.load(kb, detector=detector).link_many(texts))
@@ -130,7 +130,7 @@ def endless(linker: ConceptLinker, texts: list[str]) -> tuple[Callable[[int], No
 
 def forks(count: int = 100) -> tuple[dict[str, Any], bool]:
     """While four threads link."""
-    kb, texts = KnowledgeBase.open("open", quiet=True), captions(5000)
+    kb, texts = KnowledgeBase.open("default", quiet=True), captions(5000)
     figures: dict[str, Any] = {"forks": count}
     for detector in DETECTORS:
         alone = list(ConceptLinker.load(kb, detector=detector).link_many(texts[:20]))

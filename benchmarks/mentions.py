@@ -251,7 +251,7 @@ def measure(name: str) -> dict[str, Any]:
     from concept_linker.detection.noise import without_noise
     from concept_linker.detection.registry import open_detector
 
-    kb = KnowledgeBase.open("open", quiet=True)
+    kb = KnowledgeBase.open("default", quiet=True)
     detector = open_detector(name, kb)
     captions = {r["roco_id"]: r["caption"] for r in rows(data_folder() / ROCO)}
 

@@ -27,7 +27,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--show", action="store_true", help="list every published span")
     show = parser.parse_args().show
-    kb = KnowledgeBase.open("open", quiet=True)
+    kb = KnowledgeBase.open("default", quiet=True)
     linker = ConceptLinker.load(kb)
     counts: Counter[str] = Counter()
     with (data_folder() / "medconcept_sample/full.jsonl").open(encoding="utf-8") as lines:

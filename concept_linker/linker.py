@@ -391,7 +391,7 @@ def link(text: str, **settings: Any) -> Annotation:
         SettingsError: a setting or detector does not exist.
 
     >>> link("Pleural effusion.", min_score=0.5).mentions[0].name
-    'Pleural effusion'
+    'Pleural Effusion'
     """
     return _shared.linker(settings).link(text)
 
@@ -401,7 +401,7 @@ def link_many(
 ) -> Iterator[Annotation]:
     """Links texts as they come, in order; see :func:`link` and :meth:`ConceptLinker.link_many`.
 
-    >>> [len(one) for one in link_many(["Pleural effusion.", "See text."])]
-    [1, 0]
+    >>> [annotation.mentions[0].name for annotation in link_many(["Pleural effusion.", "Liver."])]
+    ['Pleural Effusion', 'Liver']
     """
     return _shared.linker(settings).link_many(texts, batch_size=batch_size)

@@ -197,34 +197,37 @@ def test_a_detector_of_ones_own(open_base: KnowledgeBase) -> None:
     assert (mention.text, mention.label) == ("MRI", "X")
 
 
-@pytest.mark.parametrize("chance", [1.0, 0.5, 0.25])
-def test_the_score_is_that_of_mention_and_concept_together(
-    open_base: KnowledgeBase, chance: float
+@pytest.mark.parametrize("probability", [1.0, 0.5, 0.25])
+def test_the_confidence_is_that_of_mention_and_concept_together(
+    open_base: KnowledgeBase, probability: float
 ) -> None:
     class Unsure:
         def detect_many(self, texts: Iterable[str]) -> Iterator[list[Span]]:
-            return ([Span(at, at + 6, chance=chance)] for at in (t.find("lesion") for t in texts))
+            places = (text.find("lesion") for text in texts)
+            return ([Span(at, at + 6, probability=probability)] for at in places)
 
     linker = ConceptLinker.load(open_base, detector=Unsure())
     text = "A lesion of the hippocampus."
     [given] = linker.link_spans(text, [(2, 8)]).mentions
     [found] = linker.link(text).mentions
     assert given.best is not None
-    wanted = [one._replace(score=chance * one.score) for one in given.candidates]
-    assert list(found.candidates) == wanted
-    assert (found.best is not None) == (wanted[0].score >= linker.settings.min_score)
+    assert (given.probability, found.probability) == (1.0, probability)
+    assert found.candidates == given.candidates
+    product = probability * given.best.score
+    assert found.best == (given.best if product >= linker.settings.min_score else None)
+    assert found.confidence == (product if found.best else 0.0)
     [why] = linker.explain(text)
-    assert (why.best, why.second) == tuple(wanted[:2])
+    assert (why.best, why.second) == given.candidates[:2]
 
 
-def test_what_a_network_finds_has_a_chance(open_base: KnowledgeBase) -> None:
+def test_what_a_network_finds_has_a_probability(open_base: KnowledgeBase) -> None:
     for name in ("hybrid", "ner"):
         detector = open_detector(name, open_base)
         [spans] = detector.detect_many([CAPTION])
-        assert all(detector.min_similarity - 1e-6 <= span.chance <= 1 for span in spans), name
-        assert len({span.chance for span in spans}) > 1
+        assert all(detector.threshold - 1e-6 <= span.probability <= 1 for span in spans), name
+        assert len({span.probability for span in spans}) > 1
     [named] = open_detector("dictionary", open_base).detect_many([CAPTION])
-    assert {span.chance for span in named} == {1.0}
+    assert {span.probability for span in named} == {1.0}
 
 
 def test_an_equal_name_is_trusted_though_training_had_it_not(linker: ConceptLinker) -> None:

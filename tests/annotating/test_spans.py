@@ -95,7 +95,9 @@ def test_ordinary_captions_are_done_at_once(monkeypatch: pytest.MonkeyPatch) -> 
     wanted = [twin(one) for one in given_]
     monkeypatch.delattr(spans, "_one_by_one")
     found, details, problems = spans_of(given_, PROFILES["exact"], None)
-    assert details.to_pylist()[0] == [{"score": pytest.approx(0.9), "label": "", "negated": False}]
+    assert details.to_pylist()[0] == [
+        {"probability": 1.0, "score": pytest.approx(0.9), "label": "", "negated": False}
+    ]
     assert (found.to_pylist(), problems) == (wanted, {})
 
 

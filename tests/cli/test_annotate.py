@@ -48,7 +48,7 @@ def test_it_says_what_it_did(run: Run, base: Path, captions: Path, tmp_path: Pat
     ("options", "message"),
     [
         (["--setting", "k"], "--setting 'k', wanted NAME=VALUE"),
-        (["--setting", "k"], "of k (10), threshold (0.0), min_score (0.38)"),
+        (["--setting", "k"], "of k (10), min_similarity (0.0), min_score (0.38)"),
         (
             ["--setting", "nonsense=1"],
             "setting 'nonsense' does not exist; there are k (10), ",

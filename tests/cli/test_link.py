@@ -26,7 +26,10 @@ def test_a_table(run: Run, linker: ConceptLinker) -> None:
     assert (done.status, done.err) == (0, "")
     lines = done.out.splitlines()
     assert lines[0] == CAPTION
-    assert lines[1].split() == "place mention id name semantic type similarity score".split()
+    assert (
+        lines[1].split()
+        == "place mention probability id name semantic type similarity score".split()
+    )
     mentions = list(linker.link(CAPTION))
     assert len(mentions) >= 3
     for mention in mentions:

@@ -77,7 +77,7 @@ def test_a_changed_collection_does_not_verify(
 def test_as_published(run: Run, arrays: list[str], tmp_path: Path) -> None:
     done = run("retrieval", *arrays, "--profile", "conceptclip", "--json")
     figures = json.loads(done.out)
-    assert (figures["like"], figures["encoder"]) == ("conceptclip", tmp_path.name)
+    assert (figures["profile"], figures["encoder"]) == ("conceptclip", tmp_path.name)
     assert "not to be read as confidence intervals" in figures["note"]
     assert {"image_to_text_R@1", "text_to_image_median_rank", "i2t_R@200_CI"} <= set(figures)
     shown = run("retrieval", *arrays, "--profile", "conceptclip").out

@@ -103,7 +103,7 @@ def test_scores_that_are_no_probabilities() -> None:
 def test_threshold_curve_by_hand(rows: list[tuple[float, bool]], more: int) -> None:
     to_find = sum(right for _, right in rows) + more
     for point in threshold_curve(*zip(*rows, strict=True), to_find, steps=10):
-        linked = [right for score, right in rows if score >= point.min_similarity]
+        linked = [right for score, right in rows if score >= point.threshold]
         assert point.linked == len(linked)
         assert point.precision == pytest.approx(np.mean(linked) if linked else nan, nan_ok=True)
         assert point.recall == pytest.approx(sum(linked) / to_find if to_find else 0.0)

@@ -133,7 +133,7 @@ def test_k_out_of_range(kb: KnowledgeBase, k: int) -> None:
 
 @pytest.mark.parametrize("min_similarity", [-0.1, 1.1, math.nan, math.inf])
 def test_threshold_out_of_range(kb: KnowledgeBase, min_similarity: float) -> None:
-    with pytest.raises(SettingsError, match=r"threshold is .*, wanted 0 to 1"):
+    with pytest.raises(SettingsError, match=r"min_similarity is .*, wanted 0 to 1"):
         kb.search("lesion", min_similarity=min_similarity)
 
 

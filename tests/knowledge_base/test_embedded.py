@@ -65,19 +65,19 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 def test_derived_once_and_into_the_cache(
     compiled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kb = KnowledgeBase.open("open")
+    kb = KnowledgeBase.open("default")
     assert kb.path.parent == tmp_path / "cache"
     assert kb.concept("B:1").id == "C0000001"
     assert kb.manifest.counts["refused_equivalences"] == 1
     assert "Preparing the open knowledge base (once)" in capsys.readouterr().err
     times = {path.name: path.stat().st_mtime_ns for path in kb.path.iterdir()}
-    assert KnowledgeBase.open("open").path == kb.path
+    assert KnowledgeBase.open("default").path == kb.path
     assert {path.name: path.stat().st_mtime_ns for path in kb.path.iterdir()} == times
     assert capsys.readouterr().err == ""
 
 
 def test_quiet_shows_nothing(compiled: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    KnowledgeBase.open("open", quiet=True)
+    KnowledgeBase.open("default", quiet=True)
     assert capfd.readouterr() == ("", "")
 
 
@@ -108,7 +108,7 @@ def test_a_damaged_table(
 ) -> None:
     damage(compiled / name)
     with pytest.raises(KnowledgeBaseError, match=f"{name}: missing or damaged; install") as caught:
-        KnowledgeBase.open("open", quiet=True)
+        KnowledgeBase.open("default", quiet=True)
     assert "\n" not in str(caught.value)
     assert [path.suffix for path in (tmp_path / "cache").iterdir()] in ([], [".lock"])
 
@@ -120,7 +120,7 @@ def test_a_damaged_head(compiled: Path, text: str | None) -> None:
     if text is not None:
         head.write_text(text)
     with pytest.raises(KnowledgeBaseError, match="missing or damaged; install concept_linker"):
-        KnowledgeBase.open("open", quiet=True)
+        KnowledgeBase.open("default", quiet=True)
 
 
 def test_a_table_of_another_schema(compiled: Path) -> None:
@@ -130,7 +130,7 @@ def test_a_table_of_another_schema(compiled: Path) -> None:
     head["files"][path.name] = embedded.sha256_of(path)
     (compiled / "compiled.json").write_text(json.dumps(head))
     with pytest.raises(KnowledgeBaseError, match=r"names.parquet: missing or damaged; install"):
-        KnowledgeBase.open("open", quiet=True)
+        KnowledgeBase.open("default", quiet=True)
 
 
 @pytest.mark.parametrize("taken", ["manifest.json", "names_bytes.npy", "postings.npy"])
@@ -138,7 +138,7 @@ def test_a_derived_folder_that_lost_a_file_is_derived_again(compiled: Path, take
     """Programs that clean caches take files, not folders."""
     folder = open_base_folder(quiet=True)
     (folder / taken).unlink()
-    assert "B:1" in KnowledgeBase.open("open", quiet=True)
+    assert "B:1" in KnowledgeBase.open("default", quiet=True)
     store.verify(folder)
 
 
@@ -154,18 +154,18 @@ def test_a_cache_that_cannot_be_written(
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     monkeypatch.setenv(CACHE, str(file / "cache"))
-    kb = KnowledgeBase.open("open", quiet=True)
+    kb = KnowledgeBase.open("default", quiet=True)
     assert "B:1" in kb
     assert kb.path.is_relative_to(temporary)
     [warning] = caplog.messages
     assert warning.startswith(f"{file}/cache/open-")
     assert "set CONCEPT_LINKER_CACHE to a folder that can be written" in warning
-    assert KnowledgeBase.open("open", quiet=True).path == kb.path
+    assert KnowledgeBase.open("default", quiet=True).path == kb.path
     assert len(caplog.messages) == 1
 
     shutil.rmtree(temporary)
     with pytest.raises(KnowledgeBaseError, match="cannot be written") as caught:
-        KnowledgeBase.open("open", quiet=True)
+        KnowledgeBase.open("default", quiet=True)
     assert str(caught.value).endswith("set CONCEPT_LINKER_CACHE to a folder that can")
     assert "\n" not in str(caught.value)
 
@@ -194,8 +194,8 @@ def test_a_cache_that_fills_up(compiled: Path, monkeypatch: pytest.MonkeyPatch) 
         with pytest.raises(
             KnowledgeBaseError, match=r"No space left on device.*CONCEPT_LINKER_CACHE"
         ):
-            KnowledgeBase.open("open", quiet=True)
-    assert "B:1" in KnowledgeBase.open("open", quiet=True)
+            KnowledgeBase.open("default", quiet=True)
+    assert "B:1" in KnowledgeBase.open("default", quiet=True)
 
 
 def test_two_processes_derive_the_real_one_once(tmp_path: Path) -> None:
