@@ -2,7 +2,6 @@
 
 import ast
 import re
-from collections import defaultdict
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
