@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
-from xml.etree.ElementTree import Element, TreeBuilder
+from xml.etree.ElementTree import Element
 from xml.parsers import expat
 
 from concept_linker.corpora.bioc import Marking, Passage, document
 from concept_linker.corpora.checks import Bad, BadCorpusError, SetAside, bad_rows
 from concept_linker.corpora.gold import GoldDocument
-from concept_linker.errors import SourceError
 from concept_linker.knowledge_base.readers.opening import chunks
 from concept_linker.quarantine import Quarantine
+from concept_linker.runtime.xml_records import XmlRecord, read_records
 
 __all__ = ["read"]
+
+_LONGEST_DOCUMENT = 1 << 28  # bytes; a full-text article has less than a megabyte
 
 
 def read(path: Path, quarantine: Quarantine) -> tuple[GoldDocument, ...]:
@@ -27,80 +28,23 @@ def read(path: Path, quarantine: Quarantine) -> tuple[GoldDocument, ...]:
     """
     bad = bad_rows(quarantine, path)
     documents: list[GoldDocument] = []
-    for read in _Documents(path, bad):
-        id = (read.element.findtext("id") or "").strip()
-        with SetAside(bad, read.line, read.element, f"document {id!r}"):
-            documents.append(document(id, _passages(read, bad), bad))
+    records = read_records(
+        chunks(path), path, ["document"], longest=_LONGEST_DOCUMENT, line_tags=["annotation"]
+    )
+    try:
+        for record in records:
+            id = (record.element.findtext("id") or "").strip()
+            with SetAside(bad, record.line, record.element, f"document {id!r}"):
+                documents.append(document(id, _passages(record, bad), bad))
+    except expat.ExpatError as error:
+        problem = f"not XML: {expat.ErrorString(error.code)}; nothing after it is read"
+        bad(error.lineno, problem)
     return tuple(documents)
 
 
-class _Read(NamedTuple):
-    """A document's element, its line, and the lines of its annotations by their elements."""
-
-    element: Element
-    line: int
-    annotations: dict[Element, int]
-
-
-class _Documents:
-    """Builds an element a document, so that no more than a chunk's are held."""
-
-    def __init__(self, path: Path, bad: Bad) -> None:
-        self._path = path
-        self._bad = bad
-        self._done: list[_Read] = []
-        self._builder: TreeBuilder | None = None
-        self._line = 0
-        self._annotations: dict[Element, int] = {}
-        self._parser = expat.ParserCreate()
-        self._parser.buffer_text = True
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-        self._parser.CharacterDataHandler = self._data
-        # No handler for external entities, so no DTD is ever fetched.
-        self._parser.EntityDeclHandler = self._entity
-
-    def __iter__(self) -> Iterator[_Read]:
-        try:
-            for piece in chunks(self._path):
-                self._parser.Parse(piece, False)
-                yield from self._done
-                self._done.clear()
-            self._parser.Parse(b"", True)
-        except expat.ExpatError as error:
-            yield from self._done
-            problem = f"not XML: {expat.ErrorString(error.code)}; nothing behind it is read"
-            self._bad(error.lineno, problem)
-
-    def _entity(self, name: str, *_: object) -> None:
-        line = self._parser.CurrentLineNumber
-        raise SourceError(self._path, f"declares the entity {name}, wanted none", line=line)
-
-    def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        if self._builder is None and tag == "document":
-            self._builder = TreeBuilder()
-            self._line = self._parser.CurrentLineNumber
-            self._annotations = {}
-        if self._builder is not None:
-            element = self._builder.start(tag, attributes)
-            if tag == "annotation":
-                self._annotations[element] = self._parser.CurrentLineNumber
-
-    def _data(self, text: str) -> None:
-        if self._builder is not None:
-            self._builder.data(text)
-
-    def _end(self, tag: str) -> None:
-        if self._builder is not None:
-            self._builder.end(tag)
-            if tag == "document":
-                self._done.append(_Read(self._builder.close(), self._line, self._annotations))
-                self._builder = None
-
-
-def _passages(read: _Read, bad: Bad) -> Iterator[Passage]:
-    id = read.element.findtext("id")
-    for passage in read.element.findall("passage"):
+def _passages(record: XmlRecord, bad: Bad) -> Iterator[Passage]:
+    id = record.element.findtext("id")
+    for passage in record.element.findall("passage"):
         parts = [passage] if passage.find("text") is not None else passage.findall("sentence")
         loose = passage.findall("annotation")
         for part in parts:
@@ -109,7 +53,7 @@ def _passages(read: _Read, bad: Bad) -> Iterator[Passage]:
                 annotations, loose = loose + annotations, []
             markings: list[Marking] = []
             for one in annotations:
-                line = read.annotations[one]
+                line = record.lines[one]
                 with SetAside(bad, line, one, f"document {id!r}, annotation {one.get('id')!r}"):
                     markings.append(_marking(one, line))
             offset = _number(part.findtext("offset"))

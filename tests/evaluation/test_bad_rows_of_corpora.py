@@ -175,7 +175,7 @@ def test_xml_that_breaks_keeps_what_stands_before(tmp_path: Path) -> None:
     corpus, [row] = skipping(path, tmp_path)
     assert corpus.documents == tuple(good[:5])
     assert row["problem"].startswith("not XML: ")
-    assert "nothing behind it is read" in row["problem"]
+    assert "nothing after it is read" in row["problem"]
     path.write_bytes(whole.replace(b"<offset>0", b"<offset>x", 1))
     corpus, [row] = skipping(path, tmp_path)
     assert corpus.documents == tuple(good[1:])

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from xml.etree.ElementTree import Element, TreeBuilder
+from xml.etree.ElementTree import Element
 from xml.parsers import expat
 
 from concept_linker.errors import SourceError
@@ -19,6 +19,7 @@ from concept_linker.knowledge_base.readers.collecting import Collector, Concept
 from concept_linker.knowledge_base.readers.opening import chunks, lines
 from concept_linker.knowledge_base.readers.options import SourceOptions
 from concept_linker.knowledge_base.source import NameKind, Quarantine, SourceTables
+from concept_linker.runtime.xml_records import read_records
 
 __all__ = ["MeshOptions", "read"]
 
@@ -27,10 +28,8 @@ _RECORDS = {
     "DescriptorRecord": ("DescriptorUI", "DescriptorName/String"),
     "SupplementalRecord": ("SupplementalRecordUI", "SupplementalRecordName/String"),
 }
-#: A record of MeSH has some kilobytes; one of so many bytes is none.
-_LONGEST_RECORD = 1 << 24
+_LONGEST_RECORD = 1 << 24  # bytes; a real record has some kilobytes
 _ABBREVIATIONS = ("ABB", "ACR")  # ABX and ACX mark names that contain one
-_STEP = 1 << 20
 _LICENCE = "NLM, free (https://www.nlm.nih.gov/databases/download/terms_and_conditions_mesh.html)"
 
 
@@ -99,76 +98,12 @@ def _types(tuis: list[str], tree_numbers: list[str]) -> list[str]:
     return tuis or [number.strip()[:1] for number in tree_numbers if number.strip()]
 
 
-class _Records:
-    """Builds an element a record, so that no more than one is held."""
-
-    def __init__(self, path: Path) -> None:
-        self.done: list[tuple[int, Element]] = []
-        self.path = path
-        self.parser = expat.ParserCreate()
-        self.parser.buffer_text = True
-        self.parser.StartElementHandler = self._start
-        self.parser.EndElementHandler = self._end
-        self.parser.CharacterDataHandler = self._data
-        # No handler for external ones, so no DTD and no entity is ever fetched.
-        self.parser.EntityDeclHandler = self._entity
-        self._builder: TreeBuilder | None = None
-        self._line = 0
-        self._fed = self._begin = 0  # bytes so far, and where the open record or tag begins
-
-    def parse(self, piece: bytes) -> None:
-        """Take some bytes.
-
-        Raises:
-            SourceError: a record, or a tag, is too long to be one.
-            ExpatError: they are no XML.
-        """
-        self.parser.Parse(piece, False)
-        self._fed += len(piece)
-        if self._builder is None:
-            self._begin = self.parser.CurrentByteIndex
-        if self._fed - self._begin > _LONGEST_RECORD:
-            raise SourceError(
-                self.path,
-                f"more than {_LONGEST_RECORD >> 20} MiB without the end of a record or a tag",
-                line=self.parser.CurrentLineNumber,
-            )
-
-    def _entity(self, name: str, *_: object) -> None:
-        line = self.parser.CurrentLineNumber
-        raise SourceError(self.path, f"declares the entity {name}, wanted none", line=line)
-
-    def _start(self, tag: str, attributes: dict[str, str]) -> None:
-        if self._builder is None and tag in _RECORDS:
-            self._builder = TreeBuilder()
-            self._line = self.parser.CurrentLineNumber
-            self._begin = self.parser.CurrentByteIndex
-        if self._builder is not None:
-            self._builder.start(tag, attributes)
-
-    def _data(self, data: str) -> None:
-        if self._builder is not None:
-            self._builder.data(data)
-
-    def _end(self, tag: str) -> None:
-        if self._builder is not None:
-            self._builder.end(tag)
-            if tag in _RECORDS:
-                self.done.append((self._line, self._builder.close()))
-                self._builder = None
-
-
 def _xml_records(path: Path, quarantine: Quarantine) -> Iterator[tuple[int, Concept]]:
-    records = _Records(path)
     try:
-        for chunk in chunks(path):
-            for first in range(0, len(chunk), _STEP):
-                records.parse(chunk[first : first + _STEP])
-            yield from ((line, _concept(element)) for line, element in records.done)
-            records.done.clear()
-        records.parser.Parse(b"", True)
+        for record in read_records(chunks(path), path, _RECORDS, longest=_LONGEST_RECORD):
+            yield record.line, _concept(record.element)
     except expat.ExpatError as error:
-        problem = f"no XML, or cut short: {expat.ErrorString(error.code)}"
+        problem = f"not XML, or cut short: {expat.ErrorString(error.code)}"
         raise SourceError(path, problem, line=error.lineno) from error
 
 

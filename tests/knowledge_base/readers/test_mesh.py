@@ -111,7 +111,7 @@ def test_bad_ascii(
 def test_cut_xml(tmp_path: Path, reader_data: Path) -> None:
     path = tmp_path / "cut.xml"
     path.write_bytes((reader_data / "desc2023.xml").read_bytes()[:700])
-    with pytest.raises(SourceError, match="no XML, or cut short") as caught:
+    with pytest.raises(SourceError, match="not XML, or cut short") as caught:
         read_source("mesh", path)
     assert caught.value.line == path.read_bytes().count(b"\n") + 1
 
