@@ -29,7 +29,7 @@ from concept_linker.detection.passages import (
 from concept_linker.detection.registry import open_detector
 from concept_linker.errors import InputError, SettingsError
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
+from concept_linker.knowledge_base.semantic_types import semantic_group
 from concept_linker.ranking.explain import Explanation
 from concept_linker.ranking.neighbours import beside
 from concept_linker.ranking.priors import PRIORS
@@ -296,7 +296,7 @@ class ConceptLinker:
             start=start,
             end=end,
             text=passage.source[start:end],
-            label=label or _group(best),
+            label=label or semantic_group(best.semantic_types if best else ()),
             probability=probability,
             long_form=found.long_form,
             negated=negated,
@@ -341,14 +341,6 @@ def _with_inner(mentions: Sequence[Mention], retried: Sequence[Mention]) -> list
         ]
         kept += inside or [mention]
     return kept
-
-
-def _group(best: Candidate | None) -> str:
-    """The semantic group of a candidate's first type that has one."""
-    for type_id in best.semantic_types if best else ():
-        if type_id in SEMANTIC_TYPES:
-            return SEMANTIC_TYPES[type_id].group
-    return ""
 
 
 class _Shared:

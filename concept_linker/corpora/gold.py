@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
+from concept_linker.knowledge_base.semantic_types import semantic_group
 
 __all__ = ["GoldCorpus", "GoldDocument", "GoldMention"]
 
@@ -42,7 +42,7 @@ class GoldMention:
     def group(self) -> str:
         """The semantic group of its first type where that is a TUI, else that type, or ``""``."""
         first = self.types[0] if self.types else ""
-        return SEMANTIC_TYPES[first].group if first in SEMANTIC_TYPES else first
+        return semantic_group([first]) or first
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from concept_linker.detection.matching import closed, find_runs, hash_table, sel
 from concept_linker.detection.tokens import Tokens, cut
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.identity import NameKind
-from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
+from concept_linker.knowledge_base.semantic_types import semantic_group
 from concept_linker.search.normalise import case_agrees, key
 
 __all__ = ["Features", "Gazetteer", "Memory", "Names", "Runs", "without_groups"]
@@ -172,9 +172,7 @@ class Names:
         ]
         if not agreeing:
             return _NO_NAME
-        types = (t for t in kb.semantic_types(agreeing[0]) if t in SEMANTIC_TYPES)
-        known = next(types, None)
-        group = UNKNOWN if known is None else _GROUP_IDS[SEMANTIC_TYPES[known].group]
+        group = _GROUP_IDS.get(semantic_group(kb.semantic_types(agreeing[0])), UNKNOWN)
         everyday = not mention.isupper() and key(mention) in self._everyday
         return Judgement(group, int(kb.kind(agreeing[0])), len(agreeing), int(everyday))
 

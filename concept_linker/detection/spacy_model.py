@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from concept_linker.detection.detector import Span
 from concept_linker.errors import SettingsError
-from concept_linker.knowledge_base.semantic_types import GROUP_NAMES, SEMANTIC_TYPES
+from concept_linker.knowledge_base.semantic_types import GROUP_NAMES, SEMANTIC_TYPES, semantic_group
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -59,8 +59,8 @@ def label_of(label: str) -> str:
     >>> [label_of(x) for x in ("T047", "DISO", "Disease or Syndrome", "Disorders", "ORG", "ENTITY")]
     ['DISO', 'DISO', 'DISO', 'DISO', 'ORG', '']
     """
-    if label in SEMANTIC_TYPES:
-        return SEMANTIC_TYPES[label].group
+    if group := semantic_group([label]):
+        return group
     if label == _NO_KIND:
         return ""
     plain = label.replace("_", " ").casefold()

@@ -9,7 +9,7 @@ from typing import Final
 
 from concept_linker.errors import ConceptLinkerError
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.knowledge_base.semantic_types import GROUP_NAMES, SEMANTIC_TYPES
+from concept_linker.knowledge_base.semantic_types import GROUP_NAMES, semantic_group
 
 __all__ = ["NO_GROUP", "ConceptGroups"]
 
@@ -38,8 +38,7 @@ class ConceptGroups:
             concept = self._kb.concept(concept_id)
         except ConceptLinkerError:
             return concept_id, NO_GROUP
-        known = [SEMANTIC_TYPES[type] for type in concept.semantic_types if type in SEMANTIC_TYPES]
-        return concept.name, known[0].group if known else NO_GROUP
+        return concept.name, semantic_group(concept.semantic_types) or NO_GROUP
 
     def name(self, concept_id: str) -> str:
         """A concept's preferred name, or its id."""

@@ -1,21 +1,31 @@
 """The UMLS Semantic Network: its 127 types, their tree numbers and their 15 groups.
 
-Written after the public files of the Semantic Network and of the Semantic Groups
+Based on the public files of the Semantic Network and the Semantic Groups
 (https://lhncbc.nlm.nih.gov/semanticnetwork/), which, unlike the Metathesaurus, need no licence.
-Tree numbers that begin with ``A`` are entities, with ``B`` events.
+Types with a tree number that begins with ``A`` are entities, those with ``B`` are events.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from concept_linker.errors import InputError
 
-__all__ = ["GROUP_NAMES", "SEMANTIC_TYPES", "SemanticType", "group_of", "type_name"]
+__all__ = [
+    "GROUP_NAMES",
+    "SEMANTIC_TYPES",
+    "SemanticType",
+    "group_name",
+    "group_of",
+    "semantic_group",
+    "semantic_groups",
+    "type_name",
+]
 
 
 class SemanticType(NamedTuple):
-    """One type of the network.
+    """One type of the Semantic Network.
 
     Args:
         name: its name, such as ``Body Part, Organ, or Organ Component``.
@@ -194,15 +204,17 @@ SEMANTIC_TYPES: Final[dict[str, SemanticType]] = _parse(_TABLE)
 def _lookup(tui: str) -> SemanticType:
     found = SEMANTIC_TYPES.get(tui)
     if found is None:
-        raise InputError(f"{tui!r} is no type of the UMLS Semantic Network; wanted such as 'T023'")
+        raise InputError(
+            f"{tui!r} is not a type of the UMLS Semantic Network, expected a TUI such as 'T023'"
+        )
     return found
 
 
 def type_name(tui: str) -> str:
-    """The name of a semantic type.
+    """Returns the name of a semantic type.
 
     Raises:
-        InputError: for a TUI that the network does not have.
+        InputError: the network has no such type.
 
     >>> type_name("T023")
     'Body Part, Organ, or Organ Component'
@@ -211,12 +223,40 @@ def type_name(tui: str) -> str:
 
 
 def group_of(tui: str) -> str:
-    """The abbreviation of a semantic type's group, a key of :data:`GROUP_NAMES`.
+    """Returns the abbreviation of a semantic type's group, a key of :data:`GROUP_NAMES`.
 
     Raises:
-        InputError: for a TUI that the network does not have.
+        InputError: the network has no such type.
 
     >>> group_of("T023"), GROUP_NAMES[group_of("T191")]
     ('ANAT', 'Disorders')
     """
     return _lookup(tui).group
+
+
+def semantic_groups(types: Iterable[str]) -> tuple[str, ...]:
+    """Returns the groups of semantic types, each once, in order; unknown types have none.
+
+    >>> semantic_groups(["T999", "T191", "T047", "T023"])
+    ('DISO', 'ANAT')
+    """
+    known = (SEMANTIC_TYPES[tui].group for tui in types if tui in SEMANTIC_TYPES)
+    return tuple(dict.fromkeys(known))
+
+
+def semantic_group(types: Iterable[str]) -> str:
+    """Returns the group of the first known semantic type, or ``""``.
+
+    >>> semantic_group(["T999", "T023", "T191"]), semantic_group([])
+    ('ANAT', '')
+    """
+    return next(iter(semantic_groups(types)), "")
+
+
+def group_name(group: str) -> str:
+    """Returns the full name of a group; any other label is returned as it is.
+
+    >>> group_name("ANAT"), group_name("ORG")
+    ('Anatomy', 'ORG')
+    """
+    return GROUP_NAMES.get(group, group)

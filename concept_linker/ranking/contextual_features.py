@@ -283,14 +283,10 @@ def spread(begins: NDArray[np.int64], sizes: NDArray[np.int64]) -> NDArray[np.in
 
 def group_numbers(type_ids: tuple[str, ...], groups: tuple[str, ...]) -> NDArray[Any]:
     """The number of the semantic group of each type, or -1."""
-    from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
+    from concept_linker.knowledge_base.semantic_types import semantic_group
 
     known = {name: number for number, name in enumerate(groups)}
     return np.array(
-        [
-            known.get(SEMANTIC_TYPES[one].group, -1) if one in SEMANTIC_TYPES else -1
-            for one in type_ids
-        ]
-        or [-1],
+        [known.get(semantic_group([one]), -1) for one in type_ids] or [-1],
         np.int64,
     )

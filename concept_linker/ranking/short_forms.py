@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from concept_linker.detection.short_forms import disagrees, is_known
-from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
+from concept_linker.knowledge_base.semantic_types import semantic_groups
 from concept_linker.ranking.contextual_features import IN_PLACE
 from concept_linker.runtime.compiling import njit
 
@@ -89,7 +89,7 @@ def told_by_concept(
     >>> told_by_concept("CTPA", "MONDO:0007288", "cataract 6 multiple types", ["T047"])
     (1.0, 0.0, 0.0, 0.0, 1.0)
     """
-    groups = {SEMANTIC_TYPES[one].group for one in semantic_types if one in SEMANTIC_TYPES}
+    groups = semantic_groups(semantic_types)
     return (
         float(_means_other(string, name)),
         float(":" not in concept_id),

@@ -181,7 +181,7 @@ def count(
 
 def _name_concepts(found: Statistics, kb: str) -> None:
     from concept_linker.knowledge_base.base import KnowledgeBase
-    from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
+    from concept_linker.knowledge_base.semantic_types import semantic_group
 
     base = KnowledgeBase.open(kb)
     for cui, spans in found.concepts.items():
@@ -189,8 +189,7 @@ def _name_concepts(found: Statistics, kb: str) -> None:
         if cui in base:
             concept = base.concept(cui)
             found.names[cui] = concept.name
-            types = (SEMANTIC_TYPES.get(kind) for kind in concept.semantic_types)
-            group = next((kind.group for kind in types if kind), "unknown")
+            group = semantic_group(concept.semantic_types) or group
         found.groups[group] += spans
 
 

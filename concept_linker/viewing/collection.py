@@ -11,13 +11,13 @@ from typing import Any, NamedTuple, cast
 
 from concept_linker.errors import SettingsError
 from concept_linker.knowledge_base.base import KnowledgeBase
+from concept_linker.knowledge_base.semantic_types import semantic_group
 from concept_linker.triplets.checking import PROVENANCE, Checker, Rules
 from concept_linker.triplets.finding import Given, find_records, label
 from concept_linker.triplets.lines import BadRow, Progress
 from concept_linker.triplets.record import SPAN_DETAILS, SPANS, Record
 from concept_linker.triplets.repairing import repair
 from concept_linker.triplets.streams import has_images, read_all
-from concept_linker.viewing.concepts import semantic_group
 
 __all__ = ["Collection", "Seen", "Span", "Standing", "compare", "has_images", "read_collection"]
 

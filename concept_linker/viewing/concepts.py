@@ -1,15 +1,13 @@
-"""What a page says of a concept: its semantic group, and where its own page is."""
+"""Where a concept's web page is."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from urllib.parse import quote
 
 from concept_linker.knowledge_base.identity import is_cui
-from concept_linker.knowledge_base.semantic_types import GROUP_NAMES, SEMANTIC_TYPES
 
-__all__ = ["CUI_PAGE", "concept_page", "group_name", "semantic_group"]
+__all__ = ["CUI_PAGE", "concept_page"]
 
 #: Where a CUI's page is, in the UMLS Metathesaurus Browser; it asks for the (free) UMLS licence.
 CUI_PAGE = "https://uts.nlm.nih.gov/uts/umls/concept/"
@@ -28,13 +26,3 @@ def concept_page(concept_id: str) -> str | None:
     if found := _CURIE.fullmatch(concept_id):
         return f"{_CURIE_PAGE}{found[1].lower()}:{quote(found[2], safe='')}"
     return None
-
-
-def semantic_group(types: Iterable[str]) -> str:
-    """The group of the first type that has one, else ``""``."""
-    return next((SEMANTIC_TYPES[kind].group for kind in types if kind in SEMANTIC_TYPES), "")
-
-
-def group_name(group: str) -> str:
-    """A group's name in full; a label that is no group is its own name."""
-    return GROUP_NAMES.get(group, group)

@@ -11,8 +11,9 @@ from functools import lru_cache
 from html import escape
 
 from concept_linker.annotation import Annotation, Candidate, Mention
+from concept_linker.knowledge_base.semantic_types import group_name, semantic_group
 from concept_linker.viewing.assets import asset
-from concept_linker.viewing.concepts import concept_page, group_name, semantic_group
+from concept_linker.viewing.concepts import concept_page
 
 __all__ = ["AnnotationTable", "annotation_html"]
 

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from concept_linker.knowledge_base.compiled import save_compiled
 from concept_linker.knowledge_base.merge import CuiOrigin, MergedTables, merge
-from concept_linker.knowledge_base.semantic_types import GROUP_NAMES, SEMANTIC_TYPES
+from concept_linker.knowledge_base.semantic_types import GROUP_NAMES, semantic_groups
 
 from .infer import Evidence
 from .recipe import HERE, Recipe
@@ -56,7 +56,7 @@ def _sources(merged: MergedTables, recipe: Recipe) -> str:
     names = Counter(merged.names["source"].cast("string").to_pylist())
     groups: Counter[str] = Counter()
     for types in merged.concepts["types"].to_pylist():
-        groups.update({SEMANTIC_TYPES[one].group for one in types if one in SEMANTIC_TYPES})
+        groups.update(semantic_groups(types))
     lines = [
         "# Sources of the embedded open knowledge base",
         "",

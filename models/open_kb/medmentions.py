@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES, group_of
+from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES, semantic_groups
 from concept_linker.knowledge_base.source import NameKind
 from concept_linker.search.normalise import is_symbol
 
@@ -77,7 +77,7 @@ class Usage:
 
     def groups(self, cui: str) -> frozenset[str]:
         """The semantic groups of a CUI, none where no annotation types it."""
-        return frozenset(group_of(tui) for tui in self.types.get(cui, ()))
+        return frozenset(semantic_groups(self.types.get(cui, ())))
 
 
 def _detokenise(tokens: list[str]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES, group_of
+from concept_linker.knowledge_base.semantic_types import semantic_groups
 from concept_linker.knowledge_base.source import NameKind, SourceInfo, SourceTables
 from concept_linker.search.normalise import is_symbol, keys
 
@@ -90,7 +90,7 @@ class Vocabulary:
     def groups(self, concept_id: str) -> frozenset[str]:
         """The semantic groups of a concept."""
         found = self.types.get(concept_id, ())
-        return frozenset(group_of(tui) for tui in found if tui in SEMANTIC_TYPES)
+        return frozenset(semantic_groups(found))
 
     def keep_only(self, wanted: Iterable[str]) -> None:
         """Drop every other concept."""

@@ -60,7 +60,7 @@ def test_known_types(tui: str, name: str, group: str) -> None:
 
 
 def test_an_unknown_type_says_so() -> None:
-    with pytest.raises(InputError, match="'T999' is no type"):
+    with pytest.raises(InputError, match="'T999' is not a type"):
         group_of("T999")
 
 
