@@ -84,12 +84,12 @@ def small_base(folder: Path) -> Path:
 def answers(folder: Path) -> str:
     """All that is asked of a base."""
     kb = KnowledgeBase.open(folder)
-    ids = [kb.head(row)[0] for row in range(0, len(kb), max(len(kb) // 50, 1))]
+    ids = [kb.rows.head(row)[0] for row in range(0, len(kb), max(len(kb) // 50, 1))]
     concepts = [repr(kb.concept(one)) for one in ids]
     found = [[one.to_dict() for one in some] for some in kb.search_many(WORDS, k=5)]
     linker = ConceptLinker.load(folder, detector="dictionary")
     linked = [one.to_dict() for one in linker.link_many(CAPTIONS)]
-    return json.dumps([repr(kb.manifest), concepts, found, linked])
+    return json.dumps([repr(kb.info), concepts, found, linked])
 
 
 def asked(folder: Path) -> tuple[str, str]:

@@ -45,10 +45,10 @@ def cold_queries(kb: KnowledgeBase, count: int, seed: int) -> list[str]:
     rng = random.Random(seed)
     found: dict[str, None] = {}
     while len(found) < count:
-        key = kb.index.key(rng.randrange(len(kb.index)))
+        key = kb.rows.index.key(rng.randrange(len(kb.index)))
         if len(key) > 6:
             text = with_an_error(with_an_error(key, rng), rng)
-            if not kb.find(text):
+            if not kb.rows.find(text):
                 found[text] = None
     return list(found)
 
@@ -89,7 +89,7 @@ def speed(folder: str, queries: int) -> dict[str, Any]:
     began = time.perf_counter()
     kb = KnowledgeBase.open(folder)
     figures: dict[str, Any] = {"open_s": round(time.perf_counter() - began, 4)}
-    figures["names"] = kb.manifest.counts["names"]
+    figures["names"] = kb.info.counts["names"]
     texts = cold_queries(kb, queries, 1)
     kb.search_many(texts[:50], k=30, min_similarity=0.7)
     for min_similarity in (0.7, 0.5):

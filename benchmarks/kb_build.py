@@ -61,7 +61,7 @@ def build_large(release: Path, folder: Path) -> None:
         count = sum(block.count(b"\n") for block in iter(lambda: rows.read(1 << 24), b""))
     figures = {
         "rows": count,
-        **KnowledgeBase.open(folder).manifest.counts,
+        **KnowledgeBase.open(folder).info.counts,
         "seconds": round(seconds),
         "megabytes": round(megabytes),
     }
@@ -99,7 +99,7 @@ def main() -> None:
             taken = [build(format, data_folder() / file, folder) for _ in range(runs + 1)][1:]
             seconds, megabytes = (max(column) for column in zip(*taken, strict=True))
             kb = bases[title] = KnowledgeBase.open(folder)
-            counts = kb.manifest.counts
+            counts = kb.info.counts
             on_disk = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
             within = seconds <= most_seconds and megabytes <= (most_megabytes or megabytes)
             limit = f"{most_seconds} s" + (f", {most_megabytes} MB" if most_megabytes else "")

@@ -271,9 +271,9 @@ class ConceptLinker:
 
     def _spell(self, string: str) -> str:
         """A string as the base writes it, where that differs in the numeral only."""
-        if self.kb.find(string):
+        if self.kb.rows.find(string):
             return string
-        return next((one for one in other_numerals(string) if self.kb.find(one)), string)
+        return next((one for one in other_numerals(string) if self.kb.rows.find(one)), string)
 
     def _mention(
         self,

@@ -54,7 +54,7 @@ def captions(kb: KnowledgeBase, count: int, seed: int) -> list[str]:
         return "".join(chance.choices(letters, k=7))
 
     def name() -> str:
-        return kb.name(chance.randrange(kb.manifest.counts["names"]))
+        return kb.rows.name(chance.randrange(kb.info.counts["names"]))
 
     return [
         f"{word().title()} of {name()} shows {word()} {name()} and no {name()}, {word()}."

@@ -113,7 +113,7 @@ def build(
         )
     base = KnowledgeBase.open(output)
     if as_json:
-        counts = base.manifest.counts
+        counts = base.info.counts
         facts = {name: counts[name] for name in ("concepts", "names", "keys")}
         set_aside = str(bad_rows) if quarantine.count else None
         print_json(
@@ -166,13 +166,13 @@ def info(
     base = KnowledgeBase.open(kb, quiet=quiet)
     if verify:
         store.verify(base.path)
-        check_sound(base.path, base.manifest, base.arrays)
+        check_sound(base.path, base.info, base.rows.arrays)
     if as_json:
-        print_json(base.manifest.model_dump(mode="json"), indent=1)
+        print_json(base.info.model_dump(mode="json"), indent=1)
     else:
         _print_summary(base)
         print("names by vocabulary:")
-        counts = base.manifest.vocabularies
+        counts = base.info.vocabularies
         for name in sorted(filter(counts.get, counts), key=lambda name: (-counts[name], name)):
             print(printable(f"{counts[name]:>13,}  {name}"))
         if verify:
@@ -180,10 +180,10 @@ def info(
 
 
 def _print_summary(base: Any) -> None:
-    counts = base.manifest.counts
+    counts = base.info.counts
     print(f"{base.path}")
     print(f"{counts['concepts']:,} concepts, {counts['names']:,} names, {counts['keys']:,} keys")
-    for source in base.manifest.sources:
+    for source in base.info.sources:
         about = ", ".join(filter(None, (source.format, source.version, source.licence)))
         print(printable(f"  {source.name} ({about})"))
 

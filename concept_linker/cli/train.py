@@ -58,7 +58,7 @@ def train(
     with progress_bar("Teaching", quiet=quiet) as progress:
         train(base, gold, output, replace=force, progress=progress)
     taught = KnowledgeBase.open(output)
-    added = taught.manifest.counts["names"] - base.manifest.counts["names"]
+    added = taught.info.counts["names"] - base.info.counts["names"]
     if as_json:
         counts = {"concepts": len(taught), "names_added": added, "gold_mentions": len(gold)}
         set_aside = str(bad_rows) if quarantine.count else None

@@ -45,8 +45,8 @@ class ConceptIds:
 
     def type_of(self, own_id: str) -> str:
         """The first semantic type that the base gives the concept, or an empty string."""
-        row = None if self.kb is None else self.kb.row_of(own_id)
-        types = () if self.kb is None or row is None else self.kb.head(row)[2]
+        row = None if self.kb is None else self.kb.rows.row_of(own_id)
+        types = () if self.kb is None or row is None else self.kb.rows.head(row).semantic_types
         return types[0] if types else ""
 
     def spelled(self, concept_id: str) -> str:
@@ -60,8 +60,8 @@ class ConceptIds:
         spellings = list(_spellings(concept_id))
         own = spellings[0]
         for spelling in spellings:
-            if self.kb is not None and (known := self.kb.own_id(spelling)) is not None:
-                own = known
+            if self.kb is not None and (row := self.kb.rows.row_of(spelling)) is not None:
+                own = self.kb.rows.head(row).id
                 self._known.add(own)
                 break
         for spelling in (concept_id, *spellings):

@@ -28,8 +28,7 @@ from concept_linker.detection.guards import everyday_words, is_shouted, is_worde
 from concept_linker.detection.matching import closed, find_runs, select_longest
 from concept_linker.detection.tokens import cut
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.knowledge_base.identity import NameKind
-from concept_linker.search.normalise import case_agrees, key
+from concept_linker.search.normalise import key
 
 __all__ = ["DictionaryDetector"]
 
@@ -65,7 +64,7 @@ class DictionaryDetector:
 
     def _detect(self, texts: list[str]) -> list[list[Span]]:
         tokens = cut(texts)
-        found, ends = closed(tokens, find_runs(tokens, self._kb.index.table))
+        found, ends = closed(tokens, find_runs(tokens, self._kb.rows.index.table))
         starts = tokens.starts[found[:, 0]]
         numbers = np.searchsorted(tokens.text_starts, starts, side="right") - 1
         shouted = np.fromiter((is_shouted(text) for text in texts), np.bool_, len(texts))
@@ -107,12 +106,8 @@ class DictionaryDetector:
         """Whether a run that has the key of a name is a mention of it."""
         if not is_worded(mention):
             return False
-        matches = self._kb.find(mention)
-        kb = self._kb
-        if not any(
-            case_agrees(mention, kb.alias(m), symbol=kb.kind(m) is NameKind.ABBREVIATION)
-            for m in matches
-        ):
+        rows = self._kb.rows
+        if not any(rows.case_agrees(mention, match.name) for match in rows.find(mention)):
             return False
         capitals = sum(map(str.isupper, mention))
         return (capitals > 1 and mention.isupper()) or key(mention) not in self._everyday

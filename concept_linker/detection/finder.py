@@ -115,7 +115,7 @@ class MentionFinder:
         ]
 
     def _by_rules(self, passage: Passage, detected: Sequence[Span]) -> list[Span]:
-        text, is_name = passage.text, self._kb.find
+        text, is_name = passage.text, self._kb.rows.find
         spans = list(with_numerals(text, without_cues(text, detected, is_name), is_name))
         kept = without_noise(text, spans)
         if passage.definitions:

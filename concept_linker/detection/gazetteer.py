@@ -23,9 +23,8 @@ from concept_linker.detection.guards import everyday_words, is_worded
 from concept_linker.detection.matching import closed, find_runs, hash_table, select_longest
 from concept_linker.detection.tokens import Tokens, cut
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.knowledge_base.identity import NameKind
 from concept_linker.knowledge_base.semantic_types import semantic_group
-from concept_linker.search.normalise import case_agrees, key
+from concept_linker.search.normalise import key
 
 __all__ = ["Features", "Gazetteer", "Memory", "Names", "Runs", "without_groups"]
 
@@ -152,8 +151,8 @@ class Names:
 
     def __init__(self, kb: KnowledgeBase) -> None:
         self._kb = kb
-        self._sources = kb._columns["name_sources"]
-        sources = kb.manifest.name_sources
+        self._sources = kb.rows.columns["name_sources"]
+        sources = kb.info.name_sources
         self._everyday = everyday_words()
         self._learned = sources.index("MEDMENTIONS") if "MEDMENTIONS" in sources else -1
         self.judge = lru_cache(maxsize=1 << 17)(self._judge)
@@ -161,20 +160,18 @@ class Names:
     def _judge(self, mention: str) -> Judgement:
         if not is_worded(mention):
             return _NO_NAME
-        kb = self._kb
+        rows = self._kb.rows
         agreeing = [
             match
-            for match in kb.find(mention)
-            if self._sources[match.name] != self._learned
-            and case_agrees(
-                mention, kb.alias(match), symbol=kb.kind(match) is NameKind.ABBREVIATION
-            )
+            for match in rows.find(mention)
+            if self._sources[match.name] != self._learned and rows.case_agrees(mention, match.name)
         ]
         if not agreeing:
             return _NO_NAME
-        group = _GROUP_IDS.get(semantic_group(kb.semantic_types(agreeing[0])), UNKNOWN)
+        best = agreeing[0]
+        group = _GROUP_IDS.get(semantic_group(rows.head(best.concept).semantic_types), UNKNOWN)
         everyday = not mention.isupper() and key(mention) in self._everyday
-        return Judgement(group, int(kb.kind(agreeing[0])), len(agreeing), int(everyday))
+        return Judgement(group, int(rows.kind(best.name)), len(agreeing), int(everyday))
 
 
 class Runs(NamedTuple):
@@ -231,7 +228,7 @@ class Gazetteer:
     """
 
     def __init__(self, kb: KnowledgeBase, memory: Memory) -> None:
-        self._table = kb.index.table
+        self._table = kb.rows.index.table
         self._names = Names(kb)
         self.memory = memory
 

@@ -110,7 +110,7 @@ class HybridDetector:
         """What of a mention is left without what only says where or how it is seen."""
         whole = ((0, len(words)),)
         lead = _LEAD.match(words)
-        named = self._kb.find
+        named = self._kb.rows.find
         if lead is None or named(words) or not named(words[lead.end() :]):
             return whole
         rest = (lead.end(), len(words))

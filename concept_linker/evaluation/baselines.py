@@ -81,9 +81,9 @@ class ExactMatch(StringLinker):
 
     def _look_up(self, string: str) -> tuple[Candidate, ...]:
         named = {}
-        for match in self._kb.find(string):
-            candidate = self._kb.candidate(match, score=0.0)
-            named[candidate.concept_id] = candidate
+        for match in self._kb.rows.find(string):
+            head, alias = self._kb.rows.head(match.concept), self._kb.rows.name(match.name)
+            named[head.id] = Candidate(head.id, head.name, alias, 1.0, 0.0, head.semantic_types)
         counts = self._counts.get(key(string), Counter())
         total = counts.total()
         shares = {concept: count / total for concept, count in counts.items()}

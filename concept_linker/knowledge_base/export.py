@@ -26,14 +26,14 @@ __all__ = ["tables_of"]
 
 def tables_of(kb: KnowledgeBase) -> SourceTables:
     """All that a base holds, as one source; built alone it gives the same concepts and names."""
-    arrays = kb.arrays
+    arrays = kb.rows.arrays
     ids = _strings(arrays, "concept_ids")
     inferred = arrays["concept_origins"] == CuiOrigin.INFERRED
     definitions = _strings(arrays, "definitions") if "definitions_bytes" in arrays else ids[:0]
     defined = np.flatnonzero(definitions != "")
     owner = arrays["other_concepts"]
-    name_sources = np.array(kb.manifest.name_sources, object)
-    types = np.array(kb.manifest.types, object)
+    name_sources = np.array(kb.info.name_sources, object)
+    types = np.array(kb.info.types, object)
     names = {
         "id": ids[arrays["name_concepts"]],
         "name": _strings(arrays, "names"),
@@ -49,7 +49,7 @@ def tables_of(kb: KnowledgeBase) -> SourceTables:
         "other": ids[owner],
         "asserted": ~inferred[owner],
     }
-    sources = kb.manifest.sources
+    sources = kb.info.sources
     info = SourceInfo(
         "kb",
         " + ".join(source.name for source in sources),

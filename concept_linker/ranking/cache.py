@@ -87,7 +87,7 @@ class Remembered:
         pairs: Iterable[tuple[Any, Any]] = zip(self.shelf, ranked.shelf, strict=True)
         for column, values in pairs:
             column[begin:end] = values
-        ids, names, types, aliases = kb.words_of(
+        ids, names, types, aliases = kb.rows.candidate_columns(
             ranked.shelf.concepts.tolist(), ranked.shelf.names.tolist()
         )
         similarities = ranked.shelf.similarities.tolist()

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_linker.knowledge_base.base import KnowledgeBase, Nearest
-from concept_linker.knowledge_base.identity import NameKind
+from concept_linker.knowledge_base.base import KnowledgeBase
+from concept_linker.knowledge_base.rows import Nearest
 from concept_linker.ranking.candidates import (
     MOST_MORE,
     WORDS,
@@ -31,7 +31,7 @@ from concept_linker.ranking.priors import Priors, Table
 from concept_linker.ranking.string_features import FEATURES, describe
 from concept_linker.runtime.compiling import njit
 from concept_linker.runtime.forking import renew_when_forked
-from concept_linker.search.normalise import case_agrees, key
+from concept_linker.search.normalise import key
 
 __all__ = ["Pooling", "Pools"]
 
@@ -141,7 +141,7 @@ class Pooling:
     def _near(self, strings: Sequence[str]) -> Nearest:
         """The nearest names; where one is equal, only such as are hardly different."""
         least, alike = self.thresholds
-        near = self._kb.nearest(strings, k=self._nearest, min_similarity=alike)
+        near = self._kb.rows.nearest(strings, k=self._nearest, min_similarity=alike)
         ends = list(itertools.accumulate(near.counts.tolist(), initial=0))
         far = [
             i
@@ -150,7 +150,9 @@ class Pooling:
         ]
         if not far or least == alike:
             return near
-        wider = self._kb.nearest([strings[i] for i in far], k=self._nearest, min_similarity=least)
+        wider = self._kb.rows.nearest(
+            [strings[i] for i in far], k=self._nearest, min_similarity=least
+        )
         stops = list(itertools.accumulate(wider.counts.tolist(), initial=0))
         merged = Nearest(near.counts.copy(), [], [], [])
         at = 0
@@ -169,14 +171,11 @@ class Pooling:
         """Whether the case of the string agrees with the name, where they are equal."""
         agrees = np.ones(len(near.concepts), np.uint8)
         ends = list(itertools.accumulate(near.counts.tolist(), initial=0))
-        kinds = self.base.name_kinds
         for text, begin, end in zip(strings, ends, ends[1:], strict=False):
             for at in range(begin, end):
                 if near.similarities[at] < 1.0:
                     break
-                name = near.names[at]
-                symbol = kinds[name] == NameKind.ABBREVIATION
-                agrees[at] = case_agrees(text, self._kb.name(name), symbol=symbol)
+                agrees[at] = self._kb.rows.case_agrees(text, near.names[at])
         return agrees
 
 
@@ -188,9 +187,9 @@ def columns(kb: KnowledgeBase, priors: Priors, *, common: int | None) -> tuple[B
         priors: what was learned.
         common: how many of the commonest concepts are wanted, or ``None`` for all that are known.
     """
-    arrays = {name: _plain(array) for name, array in kb.arrays.items()}
+    arrays = {name: _plain(array) for name, array in kb.rows.arrays.items()}
     begins, values = arrays["concept_types_offsets"], arrays["concept_types_values"]
-    kinds = [priors.type_number.get(one, -1) for one in kb.manifest.types] or [-1]
+    kinds = [priors.type_number.get(one, -1) for one in kb.info.types] or [-1]
     first = np.minimum(begins[:-1], max(values.size - 1, 0))
     types = np.full(len(kb), -1, np.int16)
     typed = begins[1:] > begins[:-1]

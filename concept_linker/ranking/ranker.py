@@ -287,7 +287,7 @@ class Ranker:
         mentions, ids = [], []
         for mention, string in short_forms.items():
             if best[mention] >= 0:
-                head = self._kb.head(int(placed.concepts[best[mention]]))
+                head = self._kb.rows.head(int(placed.concepts[best[mention]]))
                 if needs_judge(string, head[1], evidence[mention, PAIR_COUNT]):
                     evidence[mention, -OF_CONCEPT:] = told_by_concept(string, *head)
                     mentions.append(mention)

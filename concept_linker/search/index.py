@@ -207,9 +207,9 @@ class KeyIndex:
     ) -> Hits:
         """The k concepts with the nearest keys: cosine at least ``min_similarity`` and above 0.
 
-        Exact: what :class:`~concept_linker.search.oracle.PlainIndex` finds by scoring every
-        key.  Concepts with a key that equals one of the query's come first; then the higher cosine,
-        of equals the key with the lower id, and of one key the name that comes first in its list.
+        Exact: it returns what scoring every key would.  Concepts with a key that equals one of the
+        query's come first; then the higher cosine, among equals the key with the lower id, and
+        among names of one key the one that comes first in the key's list.
 
         Args:
             queries: for each the keys of a text (see

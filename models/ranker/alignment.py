@@ -48,7 +48,7 @@ class Names(NamedTuple):
         keys: list[str] = []
         sizes = []
         for row in range(len(kb)):
-            concept = kb.concept(kb.head(row)[0])
+            concept = kb.concept(kb.rows.head(row)[0])
             own = {
                 key(name.text)
                 for name in concept.names

@@ -56,7 +56,7 @@ def test_build_from_each_format(
     assert (done.status, done.err) == (0, "")
     kb = KnowledgeBase.open(folder)
     assert len(kb) > 0
-    assert kb.manifest.sources[0].files.keys() == {file}
+    assert kb.info.sources[0].files.keys() == {file}
     if concept_id:
         assert name in [found.text for found in kb.concept(concept_id).names]
 
@@ -75,7 +75,7 @@ def test_build_from_several_the_first_trusted_most(run: Run, jsonl: Path, tmp_pa
         assert kb.concept("OWN:1").id == "C0019564"
         assert kb.concept("OWN:1").name == wanted
         assert len(kb) == 4
-        assert kb.manifest.options["source"] == order
+        assert kb.info.options["source"] == order
 
 
 def test_a_progress_bar_unless_quiet(run: Run, jsonl: Path, tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def test_skip_bad_counts_and_sets_aside(run: Run, bad: Path, tmp_path: Path) -> 
         assert "C0019564" in found[1]["problem"]
     kb = KnowledgeBase.open(folder)
     assert len(kb) == 2
-    assert kb.manifest.options["skip_bad"] is True
+    assert kb.info.options["skip_bad"] is True
 
 
 def test_skip_bad_without_a_bad_row(run: Run, bad: Path, jsonl: Path, tmp_path: Path) -> None:
@@ -326,7 +326,10 @@ def test_search_finds_nothing(run: Run, base: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "problem"),
-    [(["-k", "0"], "k is 0"), (["--min-similarity", "2"], "min_similarity is 2.0, wanted 0 to 1")],
+    [
+        (["-k", "0"], "k is 0"),
+        (["--min-similarity", "2"], "min_similarity is 2.0, expected 0 to 1"),
+    ],
 )
 def test_search_out_of_range(run: Run, base: Path, options: list[str], problem: str) -> None:
     done = run("kb", "search", "lesion", "--kb", base, *options)

@@ -70,7 +70,7 @@ def test_other_ids(kb: KnowledgeBase) -> None:
 )
 def test_unknown_ids(kb: KnowledgeBase, given: str) -> None:
     assert given not in kb
-    with pytest.raises(InputError, match="wanted an id such as C0019564") as caught:
+    with pytest.raises(InputError, match="expected an id such as C0019564") as caught:
         kb.concept(given)
     assert repr(given) in str(caught.value)
 
@@ -78,7 +78,7 @@ def test_unknown_ids(kb: KnowledgeBase, given: str) -> None:
 @pytest.mark.parametrize("given", [None, 19564, b"C0019564", ["C0019564"], float("nan")])
 def test_no_ids(kb: KnowledgeBase, given: Any) -> None:
     assert given not in kb
-    with pytest.raises(InputError, match="wanted an id such as"):
+    with pytest.raises(InputError, match="expected an id such as"):
         kb.concept(given)
 
 
@@ -118,30 +118,30 @@ def test_what_it_is(kb: KnowledgeBase) -> None:
 
 def test_find_prefers_the_name_that_agrees_in_case(kb: KnowledgeBase) -> None:
     for text, wanted in (("CAT", "GENE:1"), ("cat", "NCBITaxon:9685")):
-        found = kb.find(text)
+        found = kb.rows.find(text)
         other = {"GENE:1", "NCBITaxon:9685"} - {wanted}
-        assert [kb.concept_id(match) for match in found] == [wanted, *other]
-    assert kb.find("no such thing") == []
-    assert kb.find("") == []
+        assert [kb.rows.head(match.concept).id for match in found] == [wanted, *other]
+    assert kb.rows.find("no such thing") == []
+    assert kb.rows.find("") == []
 
 
 @pytest.mark.parametrize("k", [0, -1])
 def test_k_out_of_range(kb: KnowledgeBase, k: int) -> None:
-    with pytest.raises(SettingsError, match=f"k is {k}, wanted at least 1"):
+    with pytest.raises(SettingsError, match=f"k is {k}, expected an integer ≥ 1"):
         kb.search("lesion", k=k)
 
 
 @pytest.mark.parametrize("min_similarity", [-0.1, 1.1, math.nan, math.inf])
 def test_threshold_out_of_range(kb: KnowledgeBase, min_similarity: float) -> None:
-    with pytest.raises(SettingsError, match=r"min_similarity is .*, wanted 0 to 1"):
+    with pytest.raises(SettingsError, match=r"min_similarity is .*, expected 0 to 1"):
         kb.search("lesion", min_similarity=min_similarity)
 
 
 @pytest.mark.parametrize("text", [None, b"lesion", 7])
 def test_a_text_that_is_none(kb: KnowledgeBase, text: Any) -> None:
-    with pytest.raises(InputError, match="wanted str"):
+    with pytest.raises(InputError, match="expected a str"):
         kb.search(text)
-    with pytest.raises(InputError, match="wanted str"):
+    with pytest.raises(InputError, match="expected a str"):
         kb.search_many(["lesion", text])
 
 

@@ -143,14 +143,14 @@ def test_round_trip(concepts: list[Given]) -> None:
                 assert kb.concept(one) == wanted
         texts = {(concept.id, text) for concept in concepts for text, *_ in concept.names}
         for one, text in texts:
-            found = {kb.concept_id(match): match for match in kb.find(text)}
+            rows = kb.rows
+            found = {rows.head(match.concept).id: match for match in rows.find(text)}
             if keys(text):
                 assert one in found
-                assert keys(kb.alias(found[one]))
-                assert found[one].similarity == 1.0
+                assert keys(rows.name(found[one].name))
             else:
                 assert not found
-        counts = kb.manifest.counts
+        counts = kb.info.counts
         assert counts["concepts"] == len(concepts)
         assert counts["names"] == len(texts)
         assert counts["keys"] == len({key for _, text in texts for key in keys(text)})
@@ -208,8 +208,8 @@ def test_names_without_a_key_alone(tmp_path: Path) -> None:
     )
     kb = KnowledgeBase.open(tmp_path / "kb")
     assert kb.concept("A:1").name == "+/-"
-    assert kb.manifest.counts["names_without_a_key"] == 1
-    assert kb.find("+/-") == []
+    assert kb.info.counts["names_without_a_key"] == 1
+    assert kb.rows.find("+/-") == []
     assert kb.search_many(["+/-", "lesion", ""]) == [[], [], []]
 
 

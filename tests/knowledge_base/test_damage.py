@@ -228,7 +228,7 @@ def test_every_array_is_checked_before_it_is_seen(
             kb = KnowledgeBase.open(base)
             assert len(kb) == 3
             with pytest.raises(KnowledgeBaseError, match="damaged"):
-                dict(kb.arrays)
+                dict(kb.rows.arrays)
         path.write_bytes(data)
 
 

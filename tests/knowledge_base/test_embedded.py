@@ -68,7 +68,7 @@ def test_derived_once_and_into_the_cache(
     kb = KnowledgeBase.open("default")
     assert kb.path.parent == tmp_path / "cache"
     assert kb.concept("B:1").id == "C0000001"
-    assert kb.manifest.counts["refused_equivalences"] == 1
+    assert kb.info.counts["refused_equivalences"] == 1
     assert "Preparing the open knowledge base (once)" in capsys.readouterr().err
     times = {path.name: path.stat().st_mtime_ns for path in kb.path.iterdir()}
     assert KnowledgeBase.open("default").path == kb.path
@@ -219,8 +219,8 @@ def test_two_processes_derive_the_real_one_once(tmp_path: Path) -> None:
 def test_the_issues_minimum(open_base: KnowledgeBase) -> None:
     tables = load_compiled(COMPILED)
     concepts = tables.concepts
-    assert concepts.num_rows == open_base.manifest.counts["concepts"] >= 150_000
-    assert tables.names.num_rows == open_base.manifest.counts["names"] >= 500_000
+    assert concepts.num_rows == open_base.info.counts["concepts"] >= 150_000
+    assert tables.names.num_rows == open_base.info.counts["names"] >= 500_000
     origins = concepts["origin"].to_pylist()
     for concept_id, origin in zip(concepts["id"].to_pylist(), origins, strict=True):
         assert (origin == CuiOrigin.NONE) == (not is_cui(concept_id))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ class PlainPooling:
         self.kb, self.priors, self.encoder, self.most = kb, priors, encoder, most
         self.number: dict[int, int] = {}
         for number, concept_id in enumerate(priors.ids):
-            row = kb.row_of(concept_id)
+            row = kb.rows.row_of(concept_id)
             if row is not None:
                 self.number.setdefault(row, number)
 
@@ -33,7 +34,11 @@ class PlainPooling:
         """Concept, name and features of each candidate."""
         kb, priors = self.kb, self.priors
         least, alike = (0.3, 0.3) if self.most >= 30 else (0.5, 0.7)
-        [near] = kb.match_many([text], k=max(self.most, 30), min_similarity=least)
+        found_names = kb.rows.nearest([text], k=max(self.most, 30), min_similarity=least)
+        near = [
+            SimpleNamespace(concept=concept, name=name, similarity=similarity)
+            for concept, name, similarity in zip(*found_names[1:], strict=True)
+        ]
         if near and near[0].similarity == 1.0:
             near = [match for match in near if match.similarity >= alike]
         words = key(text).split()
@@ -42,7 +47,7 @@ class PlainPooling:
         most = len(found) + 12
         for run, share, is_last in runs(words):
             for name in self.names_of(run):
-                concept = int(kb.arrays["name_concepts"][name])
+                concept = int(kb.rows.arrays["name_concepts"][name])
                 if len(found) < most:
                     found.setdefault(concept, (name, 0.0))
                 if concept in found:
@@ -76,21 +81,23 @@ class PlainPooling:
         return rows
 
     def add(self, number: int, found: dict[int, Any], most: int) -> None:
-        row = self.kb.row_of(self.priors.ids[number])
+        row = self.kb.rows.row_of(self.priors.ids[number])
         if row is not None and len(found) < most:
-            found.setdefault(row, (self.kb.preferred_name(row), 0.0))
+            found.setdefault(row, (int(self.kb.rows.columns["concept_names"][row]), 0.0))
 
     def names_of(self, one: str) -> list[int]:
-        key_id = self.kb.index.find(one)
+        key_id = self.kb.rows.index.find(one)
         if key_id is None:
             return []
-        begin, end = self.kb.arrays["key_names_offsets"][key_id : key_id + 2]
-        return [int(name) for name in self.kb.arrays["key_names_values"][begin:end]]
+        begin, end = self.kb.rows.arrays["key_names_offsets"][key_id : key_id + 2]
+        return [int(name) for name in self.kb.rows.arrays["key_names_values"][begin:end]]
 
     def key_of(self, name: int) -> str:
-        offsets, values = (self.kb.arrays[f"key_names_{part}"] for part in ("offsets", "values"))
+        offsets, values = (
+            self.kb.rows.arrays[f"key_names_{part}"] for part in ("offsets", "values")
+        )
         places = np.flatnonzero(np.asarray(values) == name)
-        return self.kb.index.key(int(np.searchsorted(offsets, places.max(), side="right")) - 1)
+        return self.kb.rows.index.key(int(np.searchsorted(offsets, places.max(), side="right")) - 1)
 
     def row(
         self, text: str, words: list[str], place: int, concept: int, name: int, similarity: float,
@@ -98,9 +105,9 @@ class PlainPooling:
     ) -> Row:  # fmt: skip
         kb, priors = self.kb, self.priors
         string, alias = " ".join(words), self.key_of(name)
-        preferred = self.key_of(kb.preferred_name(concept))
+        preferred = self.key_of(int(kb.rows.columns["concept_names"][concept]))
         number = self.number.get(concept, -1)
-        kind = kb.arrays["name_kinds"][name]
+        kind = kb.rows.arrays["name_kinds"][name]
         own, whole = self.count(priors.strings, string, number)
         common = sum(word in words for word in alias.split())
         row: Row = {
@@ -108,7 +115,7 @@ class PlainPooling:
             "equal": similarity == 1.0,
             "kind": kind,
             "case_agrees": similarity < 1.0
-            or case_agrees(text, kb.name(name), symbol=kind == NameKind.ABBREVIATION),
+            or case_agrees(text, kb.rows.name(name), symbol=kind == NameKind.ABBREVIATION),
             "equals": sum(match.similarity == 1.0 for match in near),
             "place": place,
             "behind_first": (near[0].similarity if near else 0.0) - similarity,
@@ -130,7 +137,7 @@ class PlainPooling:
             "run_pair_length": 0.0,
             "symbol": sum(map(str.isupper, text)) > 1 and len(text) < 8,
             "small_letters": text.islower(),
-            "names": math.log1p(kb.name_count(concept)),
+            "names": math.log1p(len(self.keys_of(concept))),
         }
         for run, share, _ in runs(words):
             own, whole = self.count(priors.strings, run, number)
@@ -158,13 +165,13 @@ class PlainPooling:
         return row
 
     def keys_of(self, concept: int) -> list[str]:
-        begin, end = self.kb.arrays["concept_names"][concept : concept + 2]
+        begin, end = self.kb.rows.arrays["concept_names"][concept : concept + 2]
         return [self.key_of(name) for name in range(begin, end)]
 
     def type_of(self, concept: int, number: int) -> int:
         if number >= 0 and self.priors.types[number] >= 0:
             return int(self.priors.types[number])
-        types = self.kb.head(concept)[2]
+        types = self.kb.rows.head(concept)[2]
         return self.priors.type_number.get(types[0], -1) if types else -1
 
     def count(self, table: Table, sign: str, number: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""Concepts by text against plain Python: same concepts, names, similarities and order."""
+"""``KnowledgeBase.search`` against plain Python: same concepts, names, similarities and order."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_index import PlainIndex
 
-from concept_linker import KnowledgeBase
+from concept_linker import Candidate, KnowledgeBase
 from concept_linker.errors import KnowledgeBaseError
 from concept_linker.knowledge_base import store
-from concept_linker.knowledge_base.base import Match
 from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.source import NameKind, SourceInfo, SourceTables
 from concept_linker.search import index as key_index
 from concept_linker.search.normalise import case_agrees, keys
-from concept_linker.search.oracle import PlainIndex
 
 #: Concept number, name, kind; the first name of a concept becomes its preferred one.
 Row = tuple[int, str, int]
@@ -42,31 +41,32 @@ def make_base(rows: list[Row], folder: Path) -> KnowledgeBase:
     return KnowledgeBase.open(folder)
 
 
-def plain_matches(kb: KnowledgeBase, text: str, *, k: int, min_similarity: float) -> list[Match]:
-    """What is documented at ``search_many``, by going through all names."""
+def plain_search(kb: KnowledgeBase, text: str, *, k: int, min_similarity: float) -> list[Candidate]:
+    """What ``search_many`` documents, by going through all names."""
     table = [
-        (name.text, name.kind, row)
-        for row, concept_id in enumerate(kb._ids)
+        (name.text, name.kind, concept_id)
+        for concept_id in kb.rows.ids
         for name in kb.concept(concept_id).names
     ]
     forms = keys(text)
     plain = PlainIndex([key for name, _, _ in table for key in keys(name)])
     place = {key: i for i, key in enumerate(plain.keys)}
     ranked = []
-    for number, (name, kind, concept) in enumerate(table):
+    for number, (name, kind, concept_id) in enumerate(table):
         for key in keys(name):
             if key in forms:
                 order = (0, forms.index(key), not case_agrees(text, name), kind, number)
-                ranked.append((order, 1.0, concept, number))
+                ranked.append((order, 1.0, concept_id, number))
                 continue
             similarity = max((plain.similarity(form, key) for form in forms), default=0.0)
             if similarity > 0 and similarity >= min_similarity:
                 ranked.append(
-                    ((1, -similarity, place[key], kind, number), similarity, concept, number)
+                    ((1, -similarity, place[key], kind, number), similarity, concept_id, number)
                 )
-    found: dict[int, Match] = {}
-    for _, similarity, concept, number in sorted(ranked):
-        found.setdefault(concept, Match(concept, number, similarity))
+    found: dict[str, Candidate] = {}
+    for _, similarity, concept_id, number in sorted(ranked):
+        name, alias = kb.concept(concept_id).name, table[number][0]
+        found.setdefault(concept_id, Candidate(concept_id, name, alias, similarity, similarity, ()))
     return list(found.values())[:k]
 
 
@@ -77,10 +77,10 @@ def test_equal_to_plain_python(
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         kb = make_base(rows, Path(folder) / "kb")
-        for text, matches in zip(
-            texts, kb.match_many(texts, k=k, min_similarity=min_similarity), strict=True
+        for text, candidates in zip(
+            texts, kb.search_many(texts, k=k, min_similarity=min_similarity), strict=True
         ):
-            assert matches == plain_matches(kb, text, k=k, min_similarity=min_similarity)
+            assert candidates == plain_search(kb, text, k=k, min_similarity=min_similarity)
 
 
 @pytest.mark.parametrize("few_keys", [0, key_index.FEW_KEYS])
@@ -99,9 +99,9 @@ def test_both_ways_on_real_names(
     kb = make_base(rows, tmp_path / "kb")
     texts = [name[1:] + name[:1] for _, name, _ in rows[::80]] + [rows[5][1], rows[9][1].upper()]
     for k, min_similarity in ((30, 0.2), (3, 0.6)):
-        answers = kb.match_many(texts, k=k, min_similarity=min_similarity)
-        for text, matches in zip(texts, answers, strict=True):
-            assert matches == plain_matches(kb, text, k=k, min_similarity=min_similarity)
+        answers = kb.search_many(texts, k=k, min_similarity=min_similarity)
+        for text, candidates in zip(texts, answers, strict=True):
+            assert candidates == plain_search(kb, text, k=k, min_similarity=min_similarity)
 
 
 @pytest.fixture(scope="module")
@@ -123,8 +123,8 @@ def test_batches_repeats_and_single_texts_agree(kb: KnowledgeBase) -> None:
     assert kb.search_many(TEXTS, k=4, min_similarity=0.3)[0]
 
 
-def answers_of(kb: KnowledgeBase) -> list[list[Match]]:
-    return kb.match_many(TEXTS, k=4, min_similarity=0.3)
+def answers_of(kb: KnowledgeBase) -> list[list[Candidate]]:
+    return kb.search_many(TEXTS, k=4, min_similarity=0.3)
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # Python 3.12's, and our purpose

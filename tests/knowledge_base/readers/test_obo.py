@@ -180,7 +180,7 @@ def leads(format: str, path: Path) -> dict[str, str]:
     """Each joined id and the name that it leads to."""
     build_knowledge_base([read_source(format, path)], path.parent / "kb", replace=True)
     kb = KnowledgeBase.open(path.parent / "kb")
-    return {i: kb.concept(i).name for i in kb._other_ids}
+    return {i: kb.concept(i).name for i in kb.rows.other_ids}
 
 
 def term(concept_id: str, *lines: str, name: str = "", by: str = "") -> str:

@@ -1,6 +1,6 @@
-"""The plain twin of :class:`~concept_linker.search.index.KeyIndex`: the same, in a page.
+"""The plain twin of :mod:`concept_linker.search.index`: exact search by scoring every key.
 
-It scores every key and is what the tests hold the fast one against.
+It covers all the compiled modules behind the index: grams, build, probe, scan and best.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["PlainIndex", "grams_of"]
 
 
 def grams_of(key: str) -> set[str]:
-    """The 3-grams of a key padded with one blank on either side.
+    """Returns the 3-grams of a key padded with one blank on either side.
 
     >>> sorted(grams_of("mri"))
     [' mr', 'mri', 'ri ']
@@ -43,15 +43,15 @@ class PlainIndex:
         return sum(self._weights.get(gram, self._unknown) ** 2 for gram in grams_of(key))
 
     def similarity(self, query: str, key: str) -> float:
-        """The cosine of two texts, 0.0 where either has no gram."""
+        """Returns the cosine of two texts, 0.0 if either has no gram."""
         dot = sum(self._weights.get(gram, 0) ** 2 for gram in grams_of(query) & grams_of(key))
         norms = float(self._norm(query)) * float(self._norm(key))
         return dot / math.sqrt(norms) if norms else 0.0
 
     def search(self, query: str, *, k: int, min_similarity: float = 0.0) -> list[tuple[str, float]]:
-        """The k best keys with a similarity of at least ``min_similarity`` and above 0.
+        """Returns the k best keys with a similarity above 0 and of at least ``min_similarity``.
 
-        Best first; of equals the lighter one first (the lower norm), then by bytes.
+        The best comes first; among equals the key with the lower norm, then by bytes.
         """
         scored = [(key, self.similarity(query, key)) for key in self.keys]
         hits = [(key, cosine) for key, cosine in scored if cosine > 0 and cosine >= min_similarity]
