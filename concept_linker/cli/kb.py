@@ -12,12 +12,12 @@ from concept_linker.cli.console import counted, note, print_json, printable
 from concept_linker.cli.options import KB, ForceFlag, JsonFlag, QuietFlag, complete_base, one_of
 from concept_linker.cli.parser import CommandLine
 from concept_linker.errors import SettingsError
+from concept_linker.knowledge_base.readers import FORMATS
+from concept_linker.runtime.registry import list_names
 
 __all__ = ["app"]
 
 app = CommandLine(help="Build, inspect and search knowledge bases.")
-
-_FORMATS = ("rrf", "obo", "obographs", "sssom", "jsonl", "mesh", "table")
 
 
 @app.command()
@@ -26,9 +26,8 @@ def build(
         list[str],
         typer.Option(
             metavar="FORMAT=PATH",
-            autocompletion=one_of(*(f"{format}=" for format in _FORMATS)),
-            help=f"A vocabulary; the first is trusted most. FORMAT is {', '.join(_FORMATS[:-1])} "
-            f"or {_FORMATS[-1]}.",
+            autocompletion=one_of(*(f"{format}=" for format in FORMATS)),
+            help=f"A vocabulary; the first is trusted most. FORMAT is {list_names(FORMATS)}.",
         ),
     ],
     output: Annotated[

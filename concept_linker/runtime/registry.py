@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from concept_linker.errors import SettingsError
 
-__all__ = ["Entry", "find_entry", "list_names"]
+__all__ = ["Entry", "find_entry", "list_names", "load"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +38,13 @@ class Entry:
 
     def load(self) -> Any:
         """Imports the code and returns it."""
-        module, _, name = self.code.partition(":")
-        return getattr(import_module(module), name)
+        return load(self.code)
+
+
+def load(code: str) -> Any:
+    """Imports and returns what ``"package.module:name"`` names."""
+    module, _, name = code.partition(":")
+    return getattr(import_module(module), name)
 
 
 E = TypeVar("E", bound=Entry)

@@ -145,10 +145,10 @@ def test_nothing_but_bad_rows(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
-        ("owl=x.owl", "no source format 'owl', wanted one of rrf, obo, "),
+        ("owl=x.owl", "format is 'owl', expected rrf, obo, "),
         ("x.obo", "--source 'x.obo', wanted FORMAT=PATH, such as obo=hp.obo"),
         ("obo=", "--source 'obo=', wanted FORMAT=PATH"),
-        ("=x.obo", "no source format ''"),
+        ("=x.obo", "format is ''"),
         ("obo=absent.obo", "absent.obo: no such file"),
     ],
 )

@@ -1,58 +1,73 @@
-"""The readers of vocabularies, by the name of their format."""
+"""Readers of vocabularies: one module and one line of :data:`FORMATS` for each format."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
-
-from pydantic import ValidationError
+from typing import TYPE_CHECKING, Any
 
 from concept_linker.errors import SettingsError, SourceError
-from concept_linker.knowledge_base.readers import (
-    jsonl,
-    mesh,
-    obo,
-    obographs,
-    rrf,
-    sssom,
-    table,
-)
-from concept_linker.knowledge_base.readers.options import SourceOptions
-from concept_linker.knowledge_base.source import Quarantine, SourceTables
+from concept_linker.runtime.registry import Entry, find_entry, list_names, load
 
-__all__ = ["FORMATS", "Format", "SourceOptions", "read_source"]
+if TYPE_CHECKING:
+    from concept_linker.knowledge_base.readers.options import SourceOptions
+    from concept_linker.knowledge_base.source import Quarantine, SourceTables
+
+__all__ = ["FORMATS", "Format", "read_source"]
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
-    """One format.
+class Format(Entry):
+    """A format of vocabularies.
 
     Args:
-        read: ``read(path, *, options, quarantine) -> SourceTables``.
-        options: the class of its options.
-        description: one line for a help text.
+        code: its reader, ``read(path, *, options, quarantine) -> SourceTables``.
+        description: one line for help texts and documentation.
+        options: the class of its options, as ``"package.module:name"``.
     """
 
-    read: Callable[..., SourceTables]
-    options: type[SourceOptions]
-    description: str
+    options: str
 
 
+#: The formats by name, as ``kb build --source NAME=PATH`` takes them.
 FORMATS: Mapping[str, Format] = {
     "rrf": Format(
-        rrf.read, rrf.RrfOptions, "UMLS Rich Release Format: a META folder, a release zip or a tar"
+        "concept_linker.knowledge_base.readers.rrf:read",
+        "UMLS Rich Release Format: a META folder, a release zip or a tar",
+        "concept_linker.knowledge_base.readers.rrf:RrfOptions",
     ),
-    "obo": Format(obo.read, obo.OboOptions, "an ontology as an OBO text file"),
+    "obo": Format(
+        "concept_linker.knowledge_base.readers.obo:read",
+        "an ontology as an OBO text file, such as hp.obo",
+        "concept_linker.knowledge_base.readers.obo:OboOptions",
+    ),
     "obographs": Format(
-        obographs.read, obographs.ObographsOptions, "an ontology as obographs JSON"
+        "concept_linker.knowledge_base.readers.obographs:read",
+        "an ontology as obographs JSON",
+        "concept_linker.knowledge_base.readers.obographs:ObographsOptions",
     ),
-    "sssom": Format(sssom.read, sssom.SssomOptions, "mappings between vocabularies as SSSOM TSV"),
-    "jsonl": Format(jsonl.read, jsonl.JsonlOptions, "scispaCy's JSON Lines, one concept a line"),
-    "mesh": Format(mesh.read, mesh.MeshOptions, "MeSH in NLM's XML or ASCII"),
-    "table": Format(table.read, table.TableOptions, "CSV, TSV or Parquet, one name a row"),
+    "sssom": Format(
+        "concept_linker.knowledge_base.readers.sssom:read",
+        "mappings between vocabularies as SSSOM TSV; exact matches become one concept",
+        "concept_linker.knowledge_base.readers.sssom:SssomOptions",
+    ),
+    "jsonl": Format(
+        "concept_linker.knowledge_base.readers.jsonl:read",
+        "scispaCy's knowledge base: JSON Lines, one concept a line",
+        "concept_linker.knowledge_base.readers.jsonl:JsonlOptions",
+    ),
+    "mesh": Format(
+        "concept_linker.knowledge_base.readers.mesh:read",
+        "MeSH in NLM's XML or ASCII",
+        "concept_linker.knowledge_base.readers.mesh:MeshOptions",
+    ),
+    "table": Format(
+        "concept_linker.knowledge_base.readers.table:read",
+        "CSV, TSV or Parquet, one name a row",
+        "concept_linker.knowledge_base.readers.table:TableOptions",
+    ),
 }
 
 
@@ -62,35 +77,55 @@ def read_source(
     options: SourceOptions | Mapping[str, Any] | None = None,
     quarantine: Quarantine | None = None,
 ) -> SourceTables:
-    """Read one vocabulary.
+    """Reads one vocabulary.
 
     Args:
         format: a key of :data:`FORMATS`.
         path: the file or folder.
-        options: the format's options, or their names and values; ``None`` for the defaults.
-        quarantine: what to do with bad rows; ``None`` stops at the first.
+        options: the format's options, or a mapping of their names to values; ``None`` means the
+            defaults.
+        quarantine: collects bad rows; ``None`` stops at the first.
 
     Raises:
-        SettingsError: there is no such format or option.
-        SourceError: there is no such file, or it cannot be read.
+        SettingsError: the format or an option does not exist, or an option has a wrong value.
+        SourceError: the file does not exist or cannot be read.
     """
-    if format not in FORMATS:
-        known = ", ".join(FORMATS)
-        raise SettingsError(f"no source format {format!r}, wanted one of {known}")
-    chosen = FORMATS[format]
-    if not isinstance(options, SourceOptions):
-        try:
-            options = chosen.options.model_validate(dict(options or {}))
-        except ValidationError as error:
-            first = error.errors()[0]
-            place = ".".join(map(str, first["loc"]))
-            raise SettingsError(f"option {place!r} of {format}: {first['msg']}") from error
-    if not isinstance(options, chosen.options):
-        wanted = chosen.options.__name__
-        raise SettingsError(f"options of {format} are {type(options).__name__}, wanted {wanted}")
+    chosen = find_entry(FORMATS, format, "format")
+    options = _check_options(format, options)
     path = Path(path)
     if not path.exists():
         raise SourceError(path, "no such file or folder")
     if not path.is_file() and not path.is_dir():
-        raise SourceError(path, "is a pipe or a device, wanted a file: it is read more than once")
-    return chosen.read(path, options=options, quarantine=quarantine or Quarantine())
+        raise SourceError(path, "is a pipe or device, expected a file, which can be read twice")
+    from concept_linker.knowledge_base.source import Quarantine
+
+    tables: SourceTables = chosen.load()(
+        path, options=options, quarantine=quarantine or Quarantine()
+    )
+    return tables
+
+
+def _check_options(format: str, options: SourceOptions | Mapping[str, Any] | None) -> SourceOptions:
+    from pydantic import ValidationError
+
+    from concept_linker.knowledge_base.readers.options import SourceOptions
+
+    expected: type[SourceOptions] = load(FORMATS[format].options)
+    if isinstance(options, expected):
+        return options
+    if isinstance(options, SourceOptions):
+        given = type(options).__name__
+        raise SettingsError(f"options of {format} are {given}, expected {expected.__name__}")
+    options = dict(options or {})
+    for name in options:
+        if name not in expected.model_fields:
+            known = list_names(expected.model_fields)
+            raise SettingsError(f"{format} has no option {name!r}, expected {known}")
+    try:
+        return expected.model_validate(options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise SettingsError(
+            f"option {place} of {format} is {first['input']!r}: {first['msg']}"
+        ) from error

@@ -49,15 +49,15 @@ def refused(format: str, path: Path, problem: str) -> SourceError:
 def test_a_pipe_is_not_waited_for(tmp_path: Path, format: str) -> None:
     path = tmp_path / "pipe.csv"
     os.mkfifo(path)
-    refused(format, path, "is a pipe or a device, wanted a file")
-    refused(format, Path("/dev/null"), "is a pipe or a device, wanted a file")
+    refused(format, path, "is a pipe or device, expected a file")
+    refused(format, Path("/dev/null"), "is a pipe or device, expected a file")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs os.mkfifo")
 @pytest.mark.timeout(20)
 def test_a_pipe_in_a_release(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "MRCONSO.RRF")
-    refused("rrf", tmp_path, "MRCONSO.RRF: is a pipe or a device")
+    refused("rrf", tmp_path, "MRCONSO.RRF: is a pipe or device")
 
 
 # Other encodings, other formats

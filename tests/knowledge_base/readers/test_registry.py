@@ -5,26 +5,39 @@ from pathlib import Path
 import pytest
 
 from concept_linker.errors import SettingsError, SourceError
-from concept_linker.knowledge_base.readers import FORMATS, SourceOptions, read_source
+from concept_linker.knowledge_base.readers import FORMATS, read_source
 from concept_linker.knowledge_base.readers.mesh import MeshOptions
+from concept_linker.knowledge_base.readers.options import SourceOptions
+from concept_linker.runtime.registry import load
 
 
-def test_formats() -> None:
-    assert list(FORMATS) == ["rrf", "obo", "obographs", "sssom", "jsonl", "mesh", "table"]
-    for chosen in FORMATS.values():
-        assert issubclass(chosen.options, SourceOptions)
-        assert "\n" not in chosen.description
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_format_loads(format: str) -> None:
+    entry = FORMATS[format]
+    assert callable(entry.load())
+    assert issubclass(load(entry.options), SourceOptions)
 
 
-def test_unknown_format_lists_the_known(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="no source format 'owl', wanted one of rrf, obo"):
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_format_is_in_the_documentation(format: str) -> None:
+    page = Path(__file__).parents[3] / "docs" / "own-umls.md"
+    row = f"| `{format}=` | {FORMATS[format].description} |"
+    assert row in page.read_text("utf-8").splitlines()
+    api = Path(__file__).parents[3] / "docs" / "api" / "knowledge-base.rst"
+    assert FORMATS[format].options.replace(":", ".") in api.read_text("utf-8")
+
+
+def test_an_unknown_format_lists_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="format is 'owl', expected rrf, obo"):
         read_source("owl", tmp_path)
 
 
 def test_options_are_checked(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="option 'colour' of jsonl"):
+    with pytest.raises(SettingsError, match="jsonl has no option 'colour', expected name, version"):
         read_source("jsonl", tmp_path, {"colour": 1})
-    with pytest.raises(SettingsError, match="wanted JsonlOptions"):
+    with pytest.raises(SettingsError, match=r"option related of mesh is 'x': .*boolean"):
+        read_source("mesh", tmp_path, {"related": "x"})
+    with pytest.raises(SettingsError, match="are MeshOptions, expected JsonlOptions"):
         read_source("jsonl", tmp_path, MeshOptions())
 
 
