@@ -21,7 +21,7 @@ def write_whole(path: Path) -> Iterator[Path]:
         OSError: it cannot be written; what was there before still is.
     """
     if path.is_dir():
-        raise IsADirectoryError(f"{path}: is a folder, wanted a file to write")
+        raise IsADirectoryError(f"{path}: is a folder, expected a file to write")
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_orphans(path)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")

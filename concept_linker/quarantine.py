@@ -19,9 +19,9 @@ class Quarantine:
             row goes into it.
         advice: what an error says besides: how to go on in spite of bad rows.
 
-    >>> Quarantine().bad("names.tsv", 3, "2 columns, wanted 3", row="a\tb")
+    >>> Quarantine().bad("names.tsv", 3, "2 columns, expected 3", row="a\tb")
     Traceback (most recent call last):
-    concept_linker.errors.SourceError: names.tsv, line 3: 2 columns, wanted 3
+    concept_linker.errors.SourceError: names.tsv, line 3: 2 columns, expected 3
     """
 
     def __init__(self, path: Path | None = None, *, advice: str = "") -> None:

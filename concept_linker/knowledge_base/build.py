@@ -65,7 +65,7 @@ def build_knowledge_base(
     except OSError as error:
         raise KnowledgeBaseError(
             f"{folder}: cannot be written ({error.strerror or error}); "
-            "wanted a folder that can be made, with enough free space"
+            "expected a folder that can be made, with enough free space"
         ) from error
 
 
@@ -198,7 +198,7 @@ def _concept_arrays(
     types = sorted(set(flat.to_pylist()))
     if len(types) > _TYPES_AT_MOST:
         raise KnowledgeBaseError(
-            f"{len(types):,} semantic types, wanted at most {_TYPES_AT_MOST:,}; "
+            f"{len(types):,} semantic types, expected at most {_TYPES_AT_MOST:,}; "
             "is the column of types one of types?"
         )
     arrays["concept_types_values"] = (

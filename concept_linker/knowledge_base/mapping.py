@@ -84,7 +84,7 @@ class Arrays(Mapping[str, NDArray[Any]]):
         with path.open("rb") as stream:
             size = path.stat().st_size
             if size != info.size:
-                raise self._damaged(name, f"{size} bytes, wanted {info.size}; it is damaged")
+                raise self._damaged(name, f"{size} bytes, expected {info.size}; it is damaged")
             try:
                 data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
                 array = _array(data)
@@ -94,7 +94,7 @@ class Arrays(Mapping[str, NDArray[Any]]):
             raise self._damaged(
                 name,
                 f"{array.dtype.str} of shape {array.shape}, "
-                f"wanted {info.dtype} of shape {info.shape}",
+                f"expected {info.dtype} of shape {info.shape}",
             )
         return data, array
 

@@ -86,7 +86,7 @@ def merge(sources: Sequence[SourceTables]) -> MergedTables:
     names = pa.concat_tables(tables).combine_chunks()
     if not names.num_rows:
         raise KnowledgeBaseError(
-            "the sources have no names left, after any filters; wanted at least one concept"
+            "the sources have no names left, after any filters, expected at least one concept"
         )
     encoded = _one_chunk(names["id"]).dictionary_encode()
     concepts, row_of, refused = _concepts(sources, names, encoded.dictionary)
@@ -279,7 +279,7 @@ def _names(names: pa.Table, concept: NDArray[np.int64]) -> pa.Table:
     source = _one_chunk(names["source"]).dictionary_encode()
     if len(source.dictionary) > _SOURCES_AT_MOST:
         raise KnowledgeBaseError(
-            f"names from {len(source.dictionary):,} vocabularies, wanted at most "
+            f"names from {len(source.dictionary):,} vocabularies, expected at most "
             f"{_SOURCES_AT_MOST:,}; is the column of sources one of vocabularies?"
         )
     return pa.table(

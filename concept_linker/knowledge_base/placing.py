@@ -40,7 +40,9 @@ def check_target(folder: Path, arrays: Collection[str], *, replace: bool) -> Pat
     """
     folder = folder.resolve()
     if not folder.name:
-        raise KnowledgeBaseError(f"{folder} is no place for a knowledge base; wanted a new folder")
+        raise KnowledgeBaseError(
+            f"{folder} is no place for a knowledge base, expected a new folder"
+        )
     aside = _aside(folder)
     if os.path.lexists(aside) and (found := _foreign(aside, arrays)):
         raise KnowledgeBaseError(
@@ -51,11 +53,11 @@ def check_target(folder: Path, arrays: Collection[str], *, replace: bool) -> Pat
         return folder
     if found := _foreign(here, arrays):
         raise KnowledgeBaseError(
-            f"{folder} exists and is no knowledge base: it {found}; wanted a new folder"
+            f"{folder} exists and is no knowledge base: it {found}, expected a new folder"
         )
     if not replace:
         raise KnowledgeBaseError(
-            f"{folder} holds a knowledge base already; wanted a new folder, or --force "
+            f"{folder} holds a knowledge base already, expected a new folder, or --force "
             "(replace=True) to put the new one in its place"
         )
     return folder

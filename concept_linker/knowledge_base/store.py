@@ -229,7 +229,7 @@ def _map(folder: Path) -> tuple[Manifest, Arrays]:
     folder = place_of(folder)
     if not folder.is_dir():
         raise KnowledgeBaseError(
-            f"{folder}: no such knowledge base; wanted 'default' or a folder with {MANIFEST}"
+            f"{folder}: no such knowledge base, expected 'default' or a folder with {MANIFEST}"
         )
     manifest = _manifest(folder / MANIFEST)
     if missing := [name for name in REQUIRED if name not in manifest.arrays]:
@@ -242,7 +242,7 @@ def _map(folder: Path) -> tuple[Manifest, Arrays]:
 def _manifest(path: Path) -> Manifest:
     if not path.is_file():
         raise KnowledgeBaseError(
-            f"{path.parent}: no knowledge base; wanted 'default' or a folder with {MANIFEST}"
+            f"{path.parent}: no knowledge base, expected 'default' or a folder with {MANIFEST}"
         )
     what_to_do = remedy(path.parent)
     try:
@@ -254,7 +254,7 @@ def _manifest(path: Path) -> Manifest:
     version = data.get("format") if isinstance(data, dict) else None
     if version != FORMAT:
         raise KnowledgeBaseError(
-            f"{path}: format {version!r}, wanted {FORMAT}; "
+            f"{path}: format {version!r}, expected {FORMAT}; "
             "build the base again, or use the version of concept_linker that made it"
         )
     try:
@@ -281,5 +281,5 @@ def verify(folder: Path) -> None:
         found = sha256_of(path)
         if found != info.sha256:
             raise KnowledgeBaseError(
-                f"{path}: SHA-256 {found[:12]}…, wanted {info.sha256[:12]}…; {remedy(folder)}"
+                f"{path}: SHA-256 {found[:12]}…, expected {info.sha256[:12]}…; {remedy(folder)}"
             )

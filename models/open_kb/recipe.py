@@ -77,7 +77,7 @@ class Recipe:
             raise SourceError(path, f"cannot read {member}; fetch it from {wanted}") from error
         found = hashlib.sha256(data).hexdigest()
         if found != source["sha256"]:
-            raise SourceError(path, f"{member} has SHA-256 {found}, wanted {source['sha256']}")
+            raise SourceError(path, f"{member} has SHA-256 {found}, expected {source['sha256']}")
         return data
 
     def json(self, key: str) -> Any:

@@ -107,7 +107,7 @@ def _captions(vocabularies: Sequence[Vocabulary], names: Names, usage: Usage) ->
             continue
         cid, name, kind = line.split("\t")
         if cid not in known:
-            raise SourceError(path, f"{cid} is in no source; wanted one that is", line=number)
+            raise SourceError(path, f"{cid} is in no source, expected one that is", line=number)
         if kind == "TYPE":
             types.append((cid, name))
             continue

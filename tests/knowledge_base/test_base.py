@@ -117,7 +117,7 @@ def test_what_it_is(kb: KnowledgeBase) -> None:
 
 
 def test_find_prefers_the_name_that_agrees_in_case(kb: KnowledgeBase) -> None:
-    for text, wanted in (("CAT", "GENE:1"), ("cat", "NCBITaxon:9685")):
+    for text, expected in (("CAT", "GENE:1"), ("cat", "NCBITaxon:9685")):
         found = kb.rows.find(text)
         other = {"GENE:1", "NCBITaxon:9685"} - {wanted}
         assert [kb.rows.head(match.concept).id for match in found] == [wanted, *other]

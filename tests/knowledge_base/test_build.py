@@ -236,7 +236,7 @@ def test_more_types_than_fit(tmp_path: Path) -> None:
     )
     types = pa.table({"id": names["id"], "type": [f"T{n}" for n in range(count)]})
     source = replace(SourceTables.from_rows(INFO, names=[]), names=names, types=types)
-    with pytest.raises(KnowledgeBaseError, match="65,537 semantic types, wanted at most 65,536"):
+    with pytest.raises(KnowledgeBaseError, match="65,537 semantic types, expected at most 65,536"):
         build_knowledge_base([source], tmp_path / "kb")
     assert list(tmp_path.iterdir()) == []
     fitting = replace(source, types=types.slice(1))

@@ -33,8 +33,10 @@ def test_missing(tmp_path: Path) -> None:
     damaged(tmp_path / "absent", wanted="no such knowledge base")
     (tmp_path / "file").write_text("")
     damaged(tmp_path / "file", wanted="no such knowledge base")
-    damaged(tmp_path, wanted="no knowledge base; wanted 'default' or a folder with manifest.json")
-    damaged(Path("/"), wanted="no knowledge base; wanted 'default' or a folder with manifest.json")
+    damaged(tmp_path, wanted="no knowledge base, expected 'default' or a folder with manifest.json")
+    damaged(
+        Path("/"), wanted="no knowledge base, expected 'default' or a folder with manifest.json"
+    )
 
 
 @pytest.mark.parametrize("name", ["names_bytes", "definitions_bytes", "postings"])
@@ -42,7 +44,7 @@ def test_missing(tmp_path: Path) -> None:
 def test_truncated(base: Path, name: str, kept: int) -> None:
     path = base / f"{name}.npy"
     path.write_bytes(path.read_bytes()[:kept])
-    damaged(base, wanted=f"{name}.npy: .* bytes, wanted .*; it is damaged; build")
+    damaged(base, wanted=f"{name}.npy: .* bytes, expected .*; it is damaged; build")
 
 
 def test_grown(base: Path) -> None:
@@ -135,7 +137,7 @@ def test_another_format(base: Path, version: object) -> None:
     edit_manifest(base, lambda data: data.update(format=version))
     damaged(
         base,
-        wanted=re.escape(f"format {version!r}, wanted {store.FORMAT}; build the base again, or"),
+        wanted=re.escape(f"format {version!r}, expected {store.FORMAT}; build the base again, or"),
     )
 
 

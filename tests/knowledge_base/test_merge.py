@@ -362,7 +362,7 @@ def test_no_names(sources: list[Rows]) -> None:
 def test_more_vocabularies_than_fit() -> None:
     fit = [("A:1", f"name {n}", 0, f"source {n}") for n in range(1 << 15)]
     assert merged(Rows(fit)).names.num_rows == 1 << 15
-    with pytest.raises(KnowledgeBaseError, match="32,769 vocabularies, wanted at most 32,768"):
+    with pytest.raises(KnowledgeBaseError, match="32,769 vocabularies, expected at most 32,768"):
         merged(Rows([*fit, ("A:1", "one more", 0, "one more")]))
 
 

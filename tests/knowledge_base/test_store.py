@@ -202,7 +202,9 @@ def test_a_folder_that_is_no_base_is_not_written_over(tmp_path: Path) -> None:
     thesis.parent.mkdir()
     thesis.write_text("years of work")
     for taken in (thesis.parent, thesis):
-        with pytest.raises(KnowledgeBaseError, match=r"is no knowledge base: it .*; wanted a new"):
+        with pytest.raises(
+            KnowledgeBaseError, match=r"is no knowledge base: it .*, expected a new"
+        ):
             build_knowledge_base([source("new")], taken)
     assert thesis.read_text() == "years of work"
     assert beside(thesis.parent) == []

@@ -1,4 +1,4 @@
-"""Whether an archive has lost something: what ``zipfile`` and ``tarfile`` pass over."""
+"""Checks for damage to archives that ``zipfile`` and ``tarfile`` do not report."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from typing import IO, Self, cast
 
 from concept_linker.errors import SourceError
 
-__all__ = ["Entry", "check_tar", "check_zip"]
+__all__ = ["TarEntry", "check_tar", "check_zip"]
 
 _END_OF_ZIP = b"PK\5\6"
-_ENTRIES = slice(10, 12)  # in the record that begins so: how many entries there are, or FF FF
+_ENTRIES = slice(10, 12)  # bytes of that record: the number of entries, or FF FF
 _STEP = 1 << 20
-#: What is in these stands for a longer header, and is held in memory.
+#: Their content is a longer header, which tarfile holds in memory.
 _HEADERS = (
     tarfile.XHDTYPE,
     tarfile.XGLTYPE,
@@ -25,33 +25,34 @@ _HEADERS = (
 )
 
 
-class Entry(tarfile.TarInfo):
-    """A member of a tar, for ``tarfile.open``; a header of more than a megabyte is refused."""
+class TarEntry(tarfile.TarInfo):
+    """A member of a tar, for ``tarfile.open``; rejects headers of more than a megabyte."""
 
     @classmethod
     def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
-        """What a block of 512 bytes says.
+        """Parses a block of 512 bytes.
 
         Raises:
-            tarfile.ReadError: it announces a header of more than a megabyte.
+            tarfile.ReadError: the block announces a header of more than a megabyte.
         """
         entry = super().frombuf(buf, encoding, errors)
         if entry.type in _HEADERS and entry.size > _STEP:
-            raise tarfile.ReadError(f"a header of {entry.size:,} bytes, wanted {_STEP:,} at most")
+            raise tarfile.ReadError(f"a header of {entry.size:,} bytes, expected at most {_STEP:,}")
         return entry
 
 
 def check_tar(archive: tarfile.TarFile, path: Path) -> None:
-    """Reads what follows the last member, to the end: there the sum of a packed file stands.
+    """Checks the end of a tar: only empty blocks may follow the last member.
 
-    A header that is damaged ends a tar without a word, so what follows must be empty blocks.
+    tarfile takes a damaged header for the end of the archive. Reading to the end also makes the
+    decompressor check its checksum.
 
     Args:
-        archive: one that has been gone through.
-        path: what to call it.
+        archive: an archive whose members have all been read.
+        path: its path, for error messages.
 
     Raises:
-        SourceError: there is something else.
+        SourceError: other data follows.
         OSError, EOFError, zlib.error, lzma.LZMAError: the packed stream is damaged.
     """
     stream = cast("IO[bytes]", archive.fileobj)
@@ -60,20 +61,20 @@ def check_tar(archive: tarfile.TarFile, path: Path) -> None:
     while piece := stream.read(_STEP):
         is_empty = is_empty and not any(piece)
     if not is_empty:
-        raise SourceError(path, "is damaged: there is more in it than its headers say")
+        raise SourceError(path, "is damaged: data follows the last file; get the archive again")
 
 
 def check_zip(archive: zipfile.ZipFile, place: str) -> None:
-    """Compares the list of members with their own headers and with its length.
+    """Compares the directory of a zip with the members' headers and with its own length.
 
-    The sum of a member's bytes is checked where it is read.
+    zipfile itself checks the checksum of each member when it is read.
 
     Raises:
-        SourceError: members are missing from the list.
-        zipfile.BadZipFile: a member's own header says something else than the list.
+        SourceError: the directory lists another number of members than it announces.
+        zipfile.BadZipFile: a member's header contradicts the directory.
     """
     for entry in archive.infolist():
-        # Those that cannot be unpacked here do no harm unless they are wanted.
+        # A member that Python cannot unpack matters only if it is read.
         with suppress(NotImplementedError, RuntimeError), archive.open(entry):
             pass
     stream = cast("IO[bytes]", archive.fp)
@@ -83,5 +84,5 @@ def check_zip(archive: zipfile.ZipFile, place: str) -> None:
     counted = int.from_bytes(tail[tail.rfind(_END_OF_ZIP) :][_ENTRIES], "little")
     if counted not in (len(archive.infolist()), 0xFFFF):
         raise SourceError(
-            place, f"is damaged: it says that it has {counted} members, and lists others"
+            place, f"is damaged: it announces {counted} files but lists {len(archive.infolist())}"
         )

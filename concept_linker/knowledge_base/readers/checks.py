@@ -1,4 +1,4 @@
-"""What makes an id, a name or a mapping a good one, for one value and for a whole column."""
+"""Validation and cleaning of ids and names, for single values and whole columns."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ __all__ = [
     "shown",
 ]
 
-# ASCII controls but for white space, and lone surrogates, which no file can hold as UTF-8.
-# C1 controls (U+0080 to U+009F) pass: real vocabularies hold names that were encoded twice.
+# ASCII controls except white space, and lone surrogates, which UTF-8 cannot encode.
+# C1 controls (U+0080 to U+009F) are accepted: real vocabularies have names that were encoded twice.
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
-# RE2, on a column: everything that clean_name may change or refuse, and nothing common.
+# RE2 for a column: matches everything that clean_name may change or reject, and little else.
 _ODD = (
     r"^$|^ | $|  |[\x00-\x1f\x7f\x{80}-\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}"
     r"\x{202f}\x{205f}\x{3000}]"
 )
-#: What programs write for "nothing": pandas, R, Excel, databases.
-_NOTHING = frozenset(("nan", "null", "none", "na", "n/a", "#n/a", "<na>", "nat", "nil"))
+#: How pandas, R, Excel and databases write a missing value.
+_MISSING = frozenset(("nan", "null", "none", "na", "n/a", "#n/a", "<na>", "nat", "nil"))
 
-_ODD_NOTHING = f"^(?i:{'|'.join(map(re.escape, sorted(_NOTHING)))})$"
+_ODD_ID = f"^(?i:{'|'.join(map(re.escape, sorted(_MISSING)))})$"
 
 
 class BadRowError(ValueError):
-    """What is wrong with one row, without its place, which the reader knows."""
+    """The problem with one row; the reader adds the file and line."""
 
 
 def shown(value: str) -> str:
-    """A value for a message, in quotes; of a long one the beginning."""
+    """Returns a value in quotes for a message; a long one is shortened."""
     return repr(value) if len(value) <= 80 else f"{value[:60]!r}… of {len(value):,} characters"
 
 
 def clean_name(name: str) -> str:
-    r"""A name or definition without outer and with single inner blanks.
+    r"""Returns a name or definition without outer blanks and with single inner blanks.
 
     >>> clean_name("  Squamous cell\tcarcinoma ")
     'Squamous cell carcinoma'
 
     Raises:
-        BadRowError: it is empty, or holds NUL or another control character.
+        BadRowError: the name is empty, or contains a control character such as NUL.
     """
     if not name.isprintable() and (found := _CONTROL.search(name)):
         raise BadRowError(f"control character U+{ord(found[0]):04X} in a name")
@@ -63,24 +63,24 @@ def clean_name(name: str) -> str:
 
 
 def clean_id(concept_id: str) -> str:
-    """An id in its canonical spelling.
+    """Returns an id in its canonical spelling.
 
     Raises:
-        BadRowError: it is empty or a word for nothing (``nan``, ``NULL``), or holds white space or
-            a control character.
+        BadRowError: the id is empty or a missing value (``nan``, ``NULL``), or contains white space
+            or a control character.
     """
     concept_id = canonical_id(concept_id)
     if not concept_id or concept_id.endswith(":"):
         raise BadRowError("empty id")
     if not concept_id.isprintable() or " " in concept_id:
         raise BadRowError(f"white space or control character in id {shown(concept_id)}")
-    if concept_id.lower() in _NOTHING:
-        raise BadRowError(f"id {concept_id!r}, which says that there is none")
+    if concept_id.lower() in _MISSING:
+        raise BadRowError(f"id is {concept_id!r}, which means a missing value")
     return concept_id
 
 
 def prefix_of(concept_id: str) -> str:
-    """The vocabulary of a canonical id, in capitals: ``UMLS`` for a CUI, else its prefix.
+    """Returns the vocabulary of a canonical id, in capitals: ``UMLS`` for a CUI, else its prefix.
 
     >>> prefix_of("C0019564"), prefix_of("Orphanet:1"), prefix_of("D01")
     ('UMLS', 'ORPHANET', '')
@@ -89,23 +89,21 @@ def prefix_of(concept_id: str) -> str:
 
 
 def clean_names(column: pa.Array) -> tuple[pa.Array, dict[int, str]]:
-    """:func:`clean_name` of a whole column; only the odd ones are touched one by one.
+    """Applies :func:`clean_name` to a column; only unusual names are cleaned one by one.
 
     Returns:
-        The cleaned column, and row → problem for its bad rows.
+        The cleaned column, and a mapping from bad rows to their problems.
     """
     return _cleaned(column, pc.match_substring_regex(column, _ODD), clean_name)
 
 
 def clean_ids(column: pa.Array) -> tuple[pa.Array, dict[int, str]]:
-    """:func:`clean_id` of a whole column; an id without a prefix needs no spelling.
+    """Applies :func:`clean_id` to a column; plain ids without a prefix are skipped.
 
     Returns:
-        The cleaned column, and row → problem for its bad rows.
+        The cleaned column, and a mapping from bad rows to their problems.
     """
-    return _cleaned(
-        column, pc.match_substring_regex(column, f"{_ODD}|[: ]|{_ODD_NOTHING}"), clean_id
-    )
+    return _cleaned(column, pc.match_substring_regex(column, f"{_ODD}|[: ]|{_ODD_ID}"), clean_id)
 
 
 def _cleaned(
@@ -138,13 +136,13 @@ def _cleaned(
 def cycle_edges(
     edges: Mapping[str, Sequence[tuple[str, int]]],
 ) -> Iterator[tuple[str, str, int]]:
-    """Every edge that closes a cycle, found depth first in the order given.
+    """Finds every edge that closes a cycle, depth first in the given order.
 
     Args:
-        edges: id → its (other id, line) pairs.
+        edges: a mapping from ids to (other id, line) pairs.
 
     Yields:
-        (id, other id, line); without these edges there is no cycle.
+        (id, other id, line); removing these edges removes all cycles.
     """
     done: set[str] = set()
     for root in edges:

@@ -1,4 +1,4 @@
-"""Concepts one by one → the four tables, for the formats that come as records."""
+"""Collects concepts one by one into tables, for formats that consist of records."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ __all__ = ["Collector", "Concept"]
 
 @dataclass(slots=True)
 class Concept:
-    """One record, all its parts cleaned.
+    """One record, with all its parts cleaned.
 
     Args:
         id: the canonical id.
         names: (name, kind), the preferred one first.
         types: semantic types.
-        same_as: the canonical ids that it is asserted to equal.
-        definition: empty where there is none.
+        same_as: the canonical ids of equivalent concepts, as the source asserts.
+        definition: its definition, or ``""``.
     """
 
     id: str
@@ -40,7 +40,7 @@ class Concept:
 
 
 class Collector:
-    """Gathers concepts and makes the tables of them."""
+    """Collects concepts and makes tables of them."""
 
     def __init__(self) -> None:
         self.ids: dict[str, int | None] = {}
@@ -50,35 +50,35 @@ class Collector:
         self._definitions: tuple[list[str], list[str]] = ([], [])
 
     def claim(self, concept_id: str, line: int | None) -> None:
-        """Take an id for the record on a line, so that none after it can have it.
+        """Reserves an id for the record on a line.
 
         Raises:
-            BadRowError: an earlier record has it.
+            BadRowError: an earlier record has the id.
         """
         if concept_id in self.ids:
             first = self.ids[concept_id]
             place = "" if first is None else f", first on line {first}"
-            raise BadRowError(f"id {concept_id} a second time{place}")
+            raise BadRowError(f"duplicate id {concept_id}{place}")
         self.ids[concept_id] = line
 
     def add(self, concept: Concept, source: str, line: int | None) -> None:
-        """Claim a concept's id and add its rows, equal ones once.
+        """Reserves a concept's id and adds its rows, without duplicates.
 
         Args:
-            concept: what to add.
+            concept: the concept.
             source: the short name of its vocabulary.
-            line: where it is.
+            line: the line it begins on.
 
         Raises:
-            BadRowError: the id is there already, or the concept has no name.
+            BadRowError: an earlier record has the id, or the concept has no name.
         """
         if not concept.names:
-            raise BadRowError(f"id {concept.id} without a name")
+            raise BadRowError(f"id {concept.id} has no name")
         self.claim(concept.id, line)
         self.add_rows(concept, source)
 
     def add_rows(self, concept: Concept, source: str) -> None:
-        """Add the rows of a concept whose id is claimed."""
+        """Adds the rows of a concept whose id is reserved."""
         ids, names, kinds, sources = self._names
         known: dict[str, int] = {}
         for name, kind in concept.names:
@@ -97,12 +97,12 @@ class Collector:
             self._definitions[1].append(concept.definition)
 
     def add_same_as(self, concept_id: str, other: str) -> None:
-        """Add one asserted equivalence."""
+        """Adds one asserted equivalence."""
         for column, value in zip(self._same_as, (concept_id, other, True), strict=True):
             column.append(value)  # type: ignore[attr-defined]
 
     def tables(self, info: SourceInfo) -> SourceTables:
-        """All that was added."""
+        """Returns tables of all that was added."""
         columns = (self._names, self._types, self._same_as, self._definitions)
         schemas = (NAMES, TYPES, SAME_AS, DEFINITIONS)
         tables = [

@@ -1,7 +1,7 @@
-"""Lines of delimited columns as Arrow blocks, with the line of every row.
+"""Reads delimited lines as Arrow tables, with the line number of every row.
 
-The good path is Arrow's CSV parser over a block of whole lines. Only a block that it refuses
-is gone through line by line, to say which lines are bad and to keep the others.
+Arrow's CSV parser parses a block of whole lines at once. Only a block that it rejects is checked
+line by line, to find the bad lines and keep the others.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ __all__ = ["Block", "blocks", "split_first_line"]
 
 @dataclass(frozen=True)
 class Block:
-    """Some rows.
+    """Several rows.
 
     Args:
-        columns: the wanted columns as strings.
-        lines: int64, the line of each row.
-        raw: the rows' lines, each with its line end; empty where a row is no line.
+        columns: the requested columns, as strings.
+        lines: int64, the line number of each row.
+        raw: the rows' lines with their line ends; empty if rows are not lines of text.
     """
 
     columns: pa.Table
@@ -40,16 +40,16 @@ class Block:
         return self.raw.split(b"\n")
 
     def row(self, index: int) -> str:
-        """The text of one row, for a message."""
+        """Returns the text of a row, for a message."""
         if not self.raw:
             return "\t".join(str(column[index]) for column in self.columns.columns)
         return self._rows[index].decode("utf-8")
 
 
 def split_first_line(chunks: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """The first line without its end, and the chunks of what follows it.
+    """Returns the first line without its end, and the chunks after it.
 
-    Of one that is too long only the first part is given.
+    A line that is too long is cut off.
     """
     head = b""
     for chunk in chunks:
@@ -75,16 +75,16 @@ def blocks(
     quarantine: Quarantine,
     line: int = 1,
 ) -> Iterator[Block]:
-    """Rows of unquoted columns, block by block; empty lines are passed over.
+    """Reads rows of unquoted columns, block by block; empty lines are skipped.
 
     Args:
         chunks: the bytes, cut anywhere.
-        place: what to call the file in a message.
-        columns: the names of all columns of a row.
-        wanted: those to keep.
+        place: the name of the file, for messages.
+        columns: the names of all columns.
+        wanted: the columns to keep.
         delimiter: one ASCII character.
-        quarantine: takes lines that are not UTF-8, have another number of columns or a carriage
-            return inside.
+        quarantine: collects lines that are not UTF-8, have the wrong number of columns, or
+            contain a carriage return.
         line: the number of the first line.
     """
     layout = _Layout(place, columns, wanted, delimiter, quarantine)
@@ -116,7 +116,7 @@ class _Layout:
         count = data.count(b"\n")
         try:
             data.decode("utf-8")
-            # Arrow takes a lone carriage return for a line end.
+            # Arrow treats a lone carriage return as a line end.
             table = None if b"\r" in data else self._table(data)
         except (UnicodeDecodeError, pa.ArrowInvalid):
             table = None
@@ -148,11 +148,13 @@ class _Layout:
         except UnicodeDecodeError as error:
             return not_utf8(error)
         if b"\r" in row:
-            return "carriage return inside the line"
+            return "carriage return inside the line, expected line feeds between lines only"
         if problem := is_too_long(row):
             return problem
         count = row.count(self.delimiter.encode()) + 1
-        return "" if count == len(self.columns) else f"{count} columns, wanted {len(self.columns)}"
+        return (
+            "" if count == len(self.columns) else f"{count} columns, expected {len(self.columns)}"
+        )
 
     def _table(self, data: bytes) -> pa.Table:
         return pyarrow.csv.read_csv(
@@ -162,7 +164,7 @@ class _Layout:
                 delimiter=self.delimiter, quote_char=False, double_quote=False, escape_char=False
             ),
             pyarrow.csv.ConvertOptions(
-                check_utf8=False,  # the whole block was checked
+                check_utf8=False,  # the whole block has been checked
                 include_columns=list(self.wanted),
                 column_types=dict.fromkeys(self.wanted, pa.string()),
                 strings_can_be_null=False,

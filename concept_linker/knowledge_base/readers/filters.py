@@ -1,4 +1,4 @@
-"""Whether what a filter of a release asks for is there at all."""
+"""Checks that every value of a filter occurs in the release."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from concept_linker.errors import SettingsError
 
 __all__ = ["FILTERS", "Filters"]
 
-#: Option of a release → the column of MRCONSO that it filters, and what to call a value.
+#: Option → the column of MRCONSO that it filters, and the name of one value.
 FILTERS = {
     "languages": ("LAT", "language"),
     "sources": ("SAB", "vocabulary"),
@@ -20,33 +20,33 @@ _SHOWN = 20
 
 
 class Filters:
-    """What the filters ask for and what the rows have.
+    """The values of the filters, and which of them the rows have.
 
     Args:
-        wanted: option → its values, or ``None`` where everything is taken.
+        wanted: for each option its values, or ``None`` for no filter.
     """
 
     def __init__(self, **wanted: Sequence[str] | None) -> None:
         self._wanted = {name: values for name, values in wanted.items() if values is not None}
-        self._met: dict[str, set[str]] = {name: set() for name in self._wanted}
+        self._found: dict[str, set[str]] = {name: set() for name in self._wanted}
 
-    def see(self, rows: pa.Table) -> None:
-        """Notes the values of some rows."""
-        for name, met in self._met.items():
-            if not met.issuperset(self._wanted[name]):
-                met.update(rows[FILTERS[name][0]].unique().to_pylist())
+    def add(self, rows: pa.Table) -> None:
+        """Adds the values of some rows."""
+        for name, found in self._found.items():
+            if not found.issuperset(self._wanted[name]):
+                found.update(rows[FILTERS[name][0]].unique().to_pylist())
 
     def check(self, place: str) -> None:
-        """Called when all rows were seen.
+        """Checks the filters, after all rows have been added.
 
         Raises:
-            SettingsError: no row has a value that is asked for.
+            SettingsError: no row has one of the values.
         """
-        for name, met in self._met.items():
-            if missing := [value for value in self._wanted[name] if value not in met]:
-                known = sorted(met)
+        for name, found in self._found.items():
+            if missing := [value for value in self._wanted[name] if value not in found]:
+                known = sorted(found)
                 more = f", … ({len(known):,} in all)" if len(known) > _SHOWN else ""
                 raise SettingsError(
-                    f"{FILTERS[name][1]} {missing[0]!r}: no row of {place} has it; "
-                    f"it has {', '.join(known[:_SHOWN]) or 'none'}{more}"
+                    f"{FILTERS[name][1]} {missing[0]!r} does not occur in {place}, "
+                    f"expected {', '.join(known[:_SHOWN]) or 'none'}{more}"
                 )

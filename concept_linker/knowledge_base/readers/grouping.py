@@ -1,4 +1,4 @@
-"""Rows in any order → the names of each concept together, the preferred one first, each once."""
+"""Groups rows of names by concept, the preferred name first, without duplicates."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ _SLICE = 1 << 20
 
 
 def grouped_names(columns: dict[str, pa.ChunkedArray]) -> pa.Table:
-    """A table of schema :data:`~concept_linker.knowledge_base.source.NAMES`.
+    """Returns a table of schema :data:`~concept_linker.knowledge_base.source.NAMES`.
 
-    Concepts stand in the order of their first row. Of a concept's rows the first of the highest
-    score is its preferred name; the others follow in their order, and of equal names only the
-    first is kept.
+    Concepts are in the order of their first row. The first row with the highest score is a
+    concept's preferred name. The others follow in their order; of equal names only the first is
+    kept.
 
     Args:
         columns: ``id``, ``name`` and ``source``, strings or dictionaries of them; ``kind``,
-            :class:`NameKind` values, of which the preferred name's is replaced, and another that
-            says it is preferred becomes a synonym; ``score``, integers, higher is preferred. It
-            is emptied, so that each column's memory can go when it is done with.
+            :class:`NameKind` values, except that the preferred name's becomes PREFERRED and any
+            other PREFERRED becomes SYNONYM; ``score``, integers, higher is preferred. The
+            dictionary is emptied, to free each column as soon as possible.
     """
     ids = columns.pop("id")
     count = len(ids)
@@ -39,7 +39,7 @@ def grouped_names(columns: dict[str, pa.ChunkedArray]) -> pa.Table:
     kinds = columns.pop("kind").to_numpy()
     kinds = np.where(kinds == NameKind.PREFERRED, NameKind.SYNONYM, kinds).astype(np.uint8)
     scores = columns.pop("score").to_numpy()
-    # One large array, since 32-bit offsets do not reach over all names of a big source.
+    # One large array, because 32-bit offsets are too small for all names of a big source.
     names = columns.pop("name").cast(pa.large_string()).combine_chunks()
 
     order = np.argsort(codes, kind="stable").astype(np.int32)
@@ -67,12 +67,13 @@ def grouped_names(columns: dict[str, pa.ChunkedArray]) -> pa.Table:
 
 
 def _codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.Array]:
-    """The number of each row's value, and the values by number."""
+    """Returns the code of each row's value, and the values by code."""
     if pa.types.is_dictionary(column.type):
         column = column.unify_dictionaries()
         codes = np.concatenate([chunk.indices.to_numpy() for chunk in column.chunks])
         return codes.astype(np.int32, copy=False), column.chunk(0).dictionary.cast(pa.string())
-    # Only the first row of each run goes into the hash table, which else is the peak of memory.
+    # Only the first row of each run goes into the hash table, which would otherwise be the peak of
+    # memory.
     values = column.cast(pa.large_string()).combine_chunks()
     differs = pc.not_equal(values.slice(1), values.slice(0, len(values) - 1))
     heads = np.flatnonzero(np.append(True, differs.to_numpy(zero_copy_only=False)))
@@ -83,7 +84,7 @@ def _codes(column: pa.ChunkedArray) -> tuple[NDArray[np.int32], pa.Array]:
 
 
 def _best_first(scores: NDArray[np.int32], starts: NDArray[np.int32]) -> NDArray[np.int32]:
-    """The permutation that moves each group's first best row to the group's start."""
+    """Returns the permutation that moves each group's first best row to the group's start."""
     sizes = np.diff(starts, append=np.int32(len(scores)))
     best = np.flatnonzero(scores == np.repeat(np.maximum.reduceat(scores, starts), sizes))
     first = best[np.searchsorted(best, starts)].astype(np.int32)

@@ -1,4 +1,4 @@
-"""Ids that mappings say are one concept."""
+"""Groups of ids that mappings declare to be one concept."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ __all__ = ["Groups"]
 
 
 class Groups:
-    """Ids that are one concept, by union and find; each has at most one id a vocabulary."""
+    """Groups of ids as a union-find; a group has at most one id of each vocabulary."""
 
     def __init__(self) -> None:
         self._parent: dict[str, str] = {}
         self._members: dict[str, dict[str, str]] = {}
 
     def join(self, left: str, right: str) -> None:
-        """Make two ids one concept.
+        """Joins two ids in one group.
 
         Raises:
-            BadRowError: that would put two ids of one vocabulary into it.
+            BadRowError: the group would have two ids of one vocabulary.
         """
         one, two = self._root(left), self._root(right)
         if one == two:

@@ -21,20 +21,20 @@ __all__ = ["JsonlOptions", "read"]
 
 
 class JsonlOptions(SourceOptions):
-    """The format has no options of its own."""
+    """The format has only the common options."""
 
 
 def read(path: Path, *, options: JsonlOptions, quarantine: Quarantine) -> SourceTables:
-    """Read a plain or gzip file.
+    """Reads a plain or gzip file.
 
     Args:
         path: the file.
-        options: what to call it.
-        quarantine: takes bad lines: no JSON, no id, an id that an earlier line has, no good name;
-            and lines with a bad name, alias, type or definition, which costs that part alone.
+        options: the common options.
+        quarantine: collects bad lines: not JSON, no id, a duplicate id, no valid name. A line with
+            a bad alias, type or definition is also recorded, but loses only that part.
 
     Raises:
-        SourceError: the file is no such file or is damaged.
+        SourceError: the file is not in this format, or it is damaged.
     """
     collector = Collector()
     info = options.info("jsonl", [path])
@@ -49,15 +49,15 @@ def read(path: Path, *, options: JsonlOptions, quarantine: Quarantine) -> Source
         for problem in problems:
             quarantine.bad(path, number, problem, row=line)
     if not collector.ids and not quarantine.count:
-        raise SourceError(path, "holds no concepts, wanted one JSON object a line")
+        raise SourceError(path, "has no concepts, expected one JSON object per line")
     return collector.tables(info)
 
 
 def _concept(line: str, problems: list[str]) -> Concept:
-    """The concept of a line; what is wrong with a part of it goes into ``problems``.
+    """Returns the concept on a line; problems with its parts are added to ``problems``.
 
     Raises:
-        BadRowError: it is no concept, or none of its names is left.
+        BadRowError: the line has no concept, or the concept has no valid name.
     """
     try:
         record = json.loads(line, object_pairs_hook=_each_key_once)
@@ -74,7 +74,7 @@ def _concept(line: str, problems: list[str]) -> Concept:
     for text, kind in named:
         what = "canonical_name" if kind == NameKind.PREFERRED else "an alias"
         if name := _cleaned(text, what, problems):
-            # Where the preferred name is bad, the first alias stands in for it.
+            # If the preferred name is bad, the first alias replaces it.
             concept.names.append((name, kind if concept.names else NameKind.PREFERRED))
     if not concept.names:
         raise BadRowError(problems.pop(0))
@@ -89,13 +89,13 @@ def _concept(line: str, problems: list[str]) -> Concept:
 def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        raise ValueError("a key twice in one object")
+        raise ValueError("duplicate key in an object")
     return found
 
 
 def _cleaned(text: object, what: str, problems: list[str]) -> str:
     if not isinstance(text, str):
-        problems.append(f"no {what}" if what == "canonical_name" else f"{what} is not text")
+        problems.append(f"no {what}" if what == "canonical_name" else f"{what} is not a string")
         return ""
     try:
         return clean_name(text)
@@ -107,6 +107,6 @@ def _cleaned(text: object, what: str, problems: list[str]) -> str:
 def _list(record: dict[str, Any], key: str, problems: list[str]) -> list[Any]:
     values = record.get(key) or []
     if not isinstance(values, list):
-        problems.append(f"{key} is not a list of texts")
+        problems.append(f"{key} is not a list of strings")
         return []
     return values

@@ -1,8 +1,8 @@
 """MeSH as NLM publishes it: XML (``desc2023.xml``, ``supp2023.xml``) and ASCII (``d2023.bin``).
 
-The formats are those of https://www.nlm.nih.gov/mesh/xml_data_elements.html and
-https://www.nlm.nih.gov/mesh/dtype.html. The terms of a record's preferred concept are its
-names; those of its narrower, broader and related concepts are kept as related names.
+The formats are described at https://www.nlm.nih.gov/mesh/xml_data_elements.html and
+https://www.nlm.nih.gov/mesh/dtype.html. The terms of a record's preferred concept become its
+names; those of its narrower, broader and related concepts become related names.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from concept_linker.runtime.xml_records import read_records
 
 __all__ = ["MeshOptions", "read"]
 
-#: Record → the elements of its id and its name.
+#: The tag of a record → the elements with its id and its name.
 _RECORDS = {
     "DescriptorRecord": ("DescriptorUI", "DescriptorName/String"),
     "SupplementalRecord": ("SupplementalRecordUI", "SupplementalRecordName/String"),
@@ -34,28 +34,28 @@ _LICENCE = "NLM, free (https://www.nlm.nih.gov/databases/download/terms_and_cond
 
 
 class MeshOptions(SourceOptions):
-    """What to take of MeSH.
+    """Options of MeSH.
 
     Args:
-        related: take the terms of a record's other than preferred concepts as related names.
+        related: read the terms of concepts other than the preferred one, as related names.
     """
 
     related: bool = True
 
 
 def read(path: Path, *, options: MeshOptions, quarantine: Quarantine) -> SourceTables:
-    """Read a plain or gzip file, in XML where it begins with ``<``.
+    """Reads a plain or gzip file, as XML if it begins with ``<``.
 
-    A record's types are the TUIs that it names, else the first letters of its tree numbers.
+    A record's types are its TUIs if it has any, else the first letters of its tree numbers.
 
     Args:
         path: the file.
-        options: what to take.
-        quarantine: takes bad terms and lines, records without id or name, and a record whose id
-            an earlier one has, with the line that the record begins on.
+        options: what to read.
+        quarantine: collects bad terms and lines, records without id or name, and records with a
+            duplicate id, with the line that the record begins on.
 
     Raises:
-        SourceError: the file is damaged, or no MeSH.
+        SourceError: the file is damaged, or not MeSH.
     """
     head = next(chunks(path), b"")
     records = _xml_records if head.lstrip().startswith(b"<") else _ascii_records
@@ -72,7 +72,7 @@ def read(path: Path, *, options: MeshOptions, quarantine: Quarantine) -> SourceT
         except BadRowError as error:
             quarantine.bad(path, line, str(error), row=concept.id)
     if not collector.ids and not quarantine.count:
-        raise SourceError(path, "no MeSH records in it, wanted MeSH in XML or ASCII")
+        raise SourceError(path, "has no MeSH records, expected MeSH in XML or ASCII")
     year = re.fullmatch(r"(?:desc|supp|d|c)(\d{4})\..*", path.name)
     info = options.info(
         "mesh", [path], name="MeSH", version=year[1] if year else "", licence=_LICENCE
@@ -144,23 +144,23 @@ def _ascii_records(path: Path, quarantine: Quarantine) -> Iterator[tuple[int, Co
             key, equals, value = line.partition(" = ")
             if start and equals:
                 fields.setdefault(key, []).append(value.strip())
-            elif not line.rstrip().endswith(" ="):  # an element without a value says nothing
-                wanted = "wanted 'ELEMENT = value' after *NEWRECORD"
-                quarantine.bad(path, number, f"no element, {wanted}", row=line)
+            elif not line.rstrip().endswith(" ="):  # an element without a value is ignored
+                problem = "not an element, expected 'ELEMENT = value' after *NEWRECORD"
+                quarantine.bad(path, number, problem, row=line)
     if start and (concept := _ascii_concept(fields)):
         yield start, concept
 
 
 def _ascii_concept(fields: dict[str, list[str]]) -> Concept | None:
-    """A descriptor or supplementary record; qualifiers are no concepts of their own."""
+    """Returns the concept of a descriptor or supplementary record; ``None`` for a qualifier."""
     if fields.get("RECTYPE") == ["Q"]:
         return None
     concept = Concept((fields.get("UI") or [""])[0])
     heading = fields.get("MH") or fields.get("NM") or [""]
     concept.names.append((heading[0], NameKind.PREFERRED))
     for entry in (*fields.get("PRINT ENTRY", ()), *fields.get("ENTRY", ()), *fields.get("SY", ())):
-        # The last subfield has a letter for each other one: a the term, c lexical type,
-        # d relation.
+        # The last subfield has one letter for each of the others: a for the term, c for its lexical
+        # type, d for its relation.
         *parts, letters = entry.split("|") if "|" in entry else (entry, "a")
         named = dict(zip(letters, parts, strict=False))
         related = named.get("d", "EQV") != "EQV"

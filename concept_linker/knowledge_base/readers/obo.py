@@ -1,8 +1,8 @@
 """OBO text files.
 
-The format is the OBO Flat File Format 1.2 and 1.4
+The format is the OBO Flat File Format, versions 1.2 and 1.4
 (https://owlcollab.github.io/oboformat/doc/GO.format.obo-1_4.html): stanzas of ``tag: value``
-lines, where a value may end in ``{qualifiers}`` and a ``! comment``, and a backslash escapes.
+lines. A value may end with ``{qualifiers}`` and a ``! comment``; a backslash escapes a character.
 """
 
 from __future__ import annotations
@@ -31,16 +31,16 @@ from concept_linker.knowledge_base.source import NameKind, Quarantine, SourceTab
 __all__ = ["OboOptions", "read"]
 
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
-# What is most often wrong with them.
-_ESCAPED = 'a quote inside the text is written \\"'
-_NO_SYNONYM = f'no synonym, wanted "text" SCOPE TYPE [xrefs]; {_ESCAPED}'
-_NO_DEFINITION = f'no definition, wanted "text" [xrefs]; {_ESCAPED}'
+# The most frequent mistake in synonyms and definitions.
+_ESCAPED = 'write a quote inside the text as \\"'
+_NO_SYNONYM = f'not a synonym, expected "text" SCOPE TYPE [xrefs]; {_ESCAPED}'
+_NO_DEFINITION = f'not a definition, expected "text" [xrefs]; {_ESCAPED}'
 _SCOPES = ("EXACT", "NARROW", "BROAD", "RELATED")
 _COMMENT = re.compile(r"(?:^|(?<=\s))!.*")
 _QUOTE = re.compile(r'(?<!\\)"')
 _ESCAPE = re.compile(r"\\(.)")
 _ESCAPES = {"n": "\n", "t": "\t", "W": " "}
-#: OBO 1.0 gave the scope in the tag.
+#: OBO 1.0 has the scope in the tag.
 _OLD_SCOPES = {
     "exact_synonym": "EXACT",
     "narrow_synonym": "NARROW",
@@ -51,29 +51,29 @@ _EXACT_MATCH = ("skos:exactMatch", "http://www.w3.org/2004/02/skos/core#exactMat
 
 
 class OboOptions(OntologyOptions):
-    """What to take of an OBO file."""
+    """Options of OBO files."""
 
 
 def read(path: Path, *, options: OboOptions, quarantine: Quarantine) -> SourceTables:
-    """Read a plain or gzip file.
+    """Reads a plain or gzip file.
 
-    Obsolete terms are left out; the id of one that is replaced leads to what replaces it.
+    Obsolete terms are left out; the id of a replaced term becomes another id of its replacement.
 
     Args:
         path: the file.
-        options: what to take.
-        quarantine: takes bad lines, terms without id or name, a term whose id an earlier one
-            has, and the line that closes a cycle of ``is_a`` or ``replaced_by``.
+        options: what to read.
+        quarantine: collects bad lines, terms without id or name, terms with a duplicate id, and
+            lines that close a cycle of ``is_a`` or ``replaced_by``.
 
     Raises:
-        SourceError: the file is damaged, or has no stanza.
+        SourceError: the file is damaged, or has no stanzas.
     """
     reading = _Reading(path, quarantine)
     for number, line in lines(path, quarantine):
-        reading.take(number, line.strip())
+        reading.read_line(number, line.strip())
     reading.finish()
     if not reading.section:
-        raise SourceError(path, "no [Term] in it, wanted an OBO file")
+        raise SourceError(path, "has no [Term], expected an OBO file")
     for tag, edges in reading.edges.items():
         for here, other, line_number in cycle_edges(edges):
             problem = f"{tag} cycle: {here} leads back to itself through {other}"
@@ -108,8 +108,8 @@ class _Reading:
         self.obsolete = False
         self.bad_id = False
 
-    def take(self, number: int, line: str) -> None:
-        """Take one line."""
+    def read_line(self, number: int, line: str) -> None:
+        """Reads one line."""
         if not line or line.startswith("!"):
             return
         if line.startswith("["):
@@ -121,35 +121,35 @@ class _Reading:
         tag, colon, value = line.partition(":")
         try:
             if not colon:
-                raise BadRowError("no tag, wanted 'tag: value'")
+                raise BadRowError("not a tag, expected 'tag: value'")
             if self.section:
-                self._take_tag(tag, value.strip(), number)
+                self._read_tag(tag, value.strip(), number)
             else:
-                self._take_header(tag, value.strip())
+                self._read_header(tag, value.strip())
         except BadRowError as error:
             self.bad_id |= tag == "id"
             self.quarantine.bad(self.path, number, str(error), row=line)
 
     def finish(self) -> None:
-        """Close the open stanza."""
+        """Closes the open stanza."""
         if self.section != "[Term]" or self.bad_id:
             return
         concept = self.term.concept
         try:
             if not concept.id:
-                raise BadRowError("term without an id")
+                raise BadRowError("term has no id")
             self.collector.claim(concept.id, self.term.line)
             if self.obsolete:
                 return
             if not self.name:
-                raise BadRowError(f"id {concept.id} without a name")
+                raise BadRowError(f"id {concept.id} has no name")
         except BadRowError as error:
             self.quarantine.bad(self.path, self.term.line, str(error), row=concept.id)
             return
         concept.names.insert(0, (self.name, NameKind.PREFERRED))
         self.terms.append(self.term)
 
-    def _take_header(self, tag: str, value: str) -> None:
+    def _read_header(self, tag: str, value: str) -> None:
         if tag in ("ontology", "data-version"):
             self.header[tag] = value
         elif tag == "property_value" and (
@@ -157,13 +157,13 @@ class _Reading:
         ):
             self.header["license"] = found[1]
 
-    def _take_tag(self, tag: str, value: str, number: int) -> None:
+    def _read_tag(self, tag: str, value: str, number: int) -> None:
         concept = self.term.concept
         if tag == "id":
             concept.id = clean_id(_plain(value))
         elif tag == "name":
             if self.name:
-                raise BadRowError("a second name, wanted one a term")
+                raise BadRowError("second name, expected one per term")
             self.name = clean_name(_plain(value))
         elif tag == "namespace":
             concept.types.append(clean_name(_plain(value)))
@@ -198,32 +198,32 @@ def _first_id(value: str) -> str:
     return clean_id(first)
 
 
-def _quoted(value: str, wanted: str) -> tuple[str, list[str]]:
-    """The text in quotes, and the words between it and the cross-references.
+def _quoted(value: str, problem: str) -> tuple[str, list[str]]:
+    """Returns the text in quotes, and the words between it and the cross-references.
 
     Raises:
-        BadRowError: what follows is nothing of the format: then a quote in the text is not
-            escaped, and the text goes on.
+        BadRowError: what follows the text does not fit the format, usually because a quote inside
+            the text is not escaped.
     """
     if not (found := _QUOTED.match(value)):
-        raise BadRowError(wanted)
+        raise BadRowError(problem)
     rest = value[found.end() :]
     words, bracket, xrefs = rest.partition("[")
     if not bracket:
         words, xrefs = _without_qualifiers(_COMMENT.sub("", rest)), "]"
     quotes = len(_QUOTE.findall(xrefs))
     if rest[:1].strip(" \t[{!") or '"' in words or quotes % 2 or "]" not in xrefs:
-        raise BadRowError(wanted)
+        raise BadRowError(problem)
     return _unescaped(found[1]), words.split()
 
 
 def _plain(value: str) -> str:
-    """A value without qualifiers, comment and escapes."""
+    """Returns a value without qualifiers, comment and escapes."""
     return _unescaped(_without_qualifiers(_COMMENT.sub("", value)).strip())
 
 
 def _without_qualifiers(value: str) -> str:
-    """A value without the ``{name=value}`` that it may end in."""
+    """Returns a value without the ``{name=value}`` at its end, if any."""
     value = value.rstrip()
     begin = value.rfind("{")
     is_one = value.endswith("}") and "=" in value[begin:] and value[begin - 1 : begin] != "\\"

@@ -1,7 +1,7 @@
-"""obographs JSON, the JSON that ontologies of the OBO Foundry come as.
+"""obographs JSON, the JSON format of OBO Foundry ontologies.
 
-The format is that of https://github.com/geneontology/obographs: graphs of nodes, whose ids are
-IRIs and whose synonyms, xrefs and definition stand in ``meta``, and of edges.
+The format is described at https://github.com/geneontology/obographs: graphs of nodes and edges.
+The ids of nodes are IRIs; their synonyms, xrefs and definitions are in ``meta``.
 """
 
 from __future__ import annotations
@@ -41,37 +41,37 @@ _REPLACED_BY = "IAO_0100001"
 
 
 class ObographsOptions(OntologyOptions):
-    """What to take of an obographs file."""
+    """Options of obographs files."""
 
 
 def read(path: Path, *, options: ObographsOptions, quarantine: Quarantine) -> SourceTables:
-    """Read a plain or gzip file.
+    """Reads a plain or gzip file.
 
-    Deprecated nodes are left out, and so are bare references; the id of a deprecated node that is
-    replaced leads to what replaces it.
+    Deprecated nodes and bare references are left out; the id of a replaced node becomes another id
+    of its replacement.
 
     Args:
         path: the file.
-        options: what to take.
-        quarantine: takes bad nodes, with the line each begins on, bad parts of a node, a node whose
-            id an earlier one has, and the edge or node that closes a cycle of ``is_a`` or
+        options: what to read.
+        quarantine: collects bad nodes, with the line each begins on, bad parts of a node, nodes
+            with a duplicate id, and edges or nodes that close a cycle of ``is_a`` or
             ``replaced by``.
 
     Raises:
-        SourceError: the file is damaged, no JSON, or has no graphs.
+        SourceError: the file is damaged, not JSON, or has no graphs.
     """
     document = text(path)
     try:
         content = json.loads(document)
     except json.JSONDecodeError as error:
-        raise SourceError(path, f"no JSON: {error.msg}", line=error.lineno) from error
-    except ValueError as error:  # a number of thousands of digits
-        raise SourceError(path, f"no JSON: {error}") from error
+        raise SourceError(path, f"not JSON: {error.msg}", line=error.lineno) from error
+    except ValueError as error:  # a number with thousands of digits
+        raise SourceError(path, f"not JSON: {error}") from error
     except RecursionError as error:
-        raise SourceError(path, "nested too deeply, wanted obographs JSON") from error
+        raise SourceError(path, "nested too deeply, expected obographs JSON") from error
     graphs = content.get("graphs") if isinstance(content, dict) else None
     if not isinstance(graphs, list) or not all(isinstance(graph, dict) for graph in graphs):
-        raise SourceError(path, "no list of graphs, wanted obographs JSON")
+        raise SourceError(path, "has no list of graphs, expected obographs JSON")
     collector = Collector()
     terms: list[Term] = []
     edges: dict[str, dict[str, list[tuple[str, int]]]] = {"is_a": {}, "replaced_by": {}}
@@ -89,9 +89,9 @@ def read(path: Path, *, options: ObographsOptions, quarantine: Quarantine) -> So
                 here = len(about) - 1
                 try:
                     if not isinstance(entry, dict):
-                        raise BadRowError("no JSON object")
+                        raise BadRowError("not a JSON object")
                     if key == "edges":
-                        _take_edge(entry, edges["is_a"], here)
+                        _read_edge(entry, edges["is_a"], here)
                     elif term := _term(
                         entry, edges["replaced_by"], here, collector, partial(bad, here)
                     ):
@@ -117,10 +117,10 @@ def read(path: Path, *, options: ObographsOptions, quarantine: Quarantine) -> So
     return collector.tables(info)
 
 
-def _take_edge(edge: dict[str, Any], is_a: dict[str, list[tuple[str, int]]], place: int) -> None:
+def _read_edge(edge: dict[str, Any], is_a: dict[str, list[tuple[str, int]]], place: int) -> None:
     sub, pred, obj = (edge.get(key) for key in ("sub", "pred", "obj"))
     if not isinstance(sub, str) or not isinstance(pred, str) or not isinstance(obj, str):
-        raise BadRowError("edge without sub, pred and obj")
+        raise BadRowError("edge has no sub, pred or obj")
     if pred == "is_a":
         is_a.setdefault(clean_id(sub), []).append((clean_id(obj), place))
 
@@ -132,9 +132,9 @@ def _term(
     collector: Collector,
     bad: Callable[[str], None],
 ) -> Term | None:
-    """The term of a node that is a class and neither deprecated nor a bare reference.
+    """Returns the term of a class that is neither deprecated nor a bare reference, else ``None``.
 
-    A synonym, definition or cross-reference that is bad goes to ``bad``, and costs itself alone.
+    A bad synonym, definition or cross-reference is reported to ``bad``; the term loses only it.
 
     Raises:
         BadRowError: the node is bad.
@@ -143,16 +143,16 @@ def _term(
         return None
     meta, label = node.get("meta") or {}, node.get("lbl")
     if not isinstance(meta, dict):
-        raise BadRowError("meta is no JSON object")
+        raise BadRowError("meta is not a JSON object")
     if not isinstance(node.get("id"), str):
-        raise BadRowError("node without an id")
+        raise BadRowError("node has no id")
     if not label and not meta:
         return None
     properties = _properties(meta)
     concept = Concept(clean_id(node["id"]))
     deprecated = meta.get("deprecated") is True
     if not deprecated and not isinstance(label, str):
-        raise BadRowError(f"id {concept.id} without a name")
+        raise BadRowError(f"id {concept.id} has no name")
     names = [] if deprecated else [(clean_name(str(label)), NameKind.PREFERRED)]
     collector.claim(concept.id, None)
     for pred, value in properties:
@@ -185,18 +185,18 @@ def _term(
 
 
 def _is_equal(xref: dict[str, Any]) -> bool:
-    """Whether a cross-reference says that it means the same."""
-    # Its source has stood in both places over the versions.
+    """Returns whether a cross-reference is marked as equivalent."""
+    # Versions of the format have its source in different places.
     listed, about = xref.get("xrefs") or [], xref.get("meta") or {}
     if not isinstance(listed, list) or not isinstance(about, dict):
-        raise BadRowError("its xrefs are no list, or its meta is no JSON object")
+        raise BadRowError("xrefs is not a list, or meta is not a JSON object")
     sources = [*listed, *_properties(about)]
     return any(str(source).rstrip("')").endswith(EQUIVALENT) for source in sources)
 
 
 @contextmanager
 def _one(bad: Callable[[str], None], what: str) -> Iterator[None]:
-    """What is wrong in here costs one part of a node."""
+    """Reports an error in one part of a node, which loses only this part."""
     try:
         yield
     except BadRowError as error:
@@ -206,14 +206,14 @@ def _one(bad: Callable[[str], None], what: str) -> Iterator[None]:
 def _entries(meta: dict[str, Any], key: str) -> list[dict[str, Any]]:
     entries = meta.get(key) or []
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise BadRowError(f"{key} is no list of JSON objects")
+        raise BadRowError(f"{key} is not a list of JSON objects")
     return entries
 
 
 def _value(entry: dict[str, Any]) -> str:
     value = entry.get("val")
     if not isinstance(value, str):
-        raise BadRowError("val is not text")
+        raise BadRowError("val is not a string")
     return value
 
 
@@ -223,7 +223,7 @@ def _properties(meta: dict[str, Any]) -> list[tuple[str, str]]:
 
 
 class _Places:
-    """Where the entries of the graphs' lists stand; the JSON is read once more, up to there."""
+    """Finds the lines of entries in the graphs' lists, by parsing the JSON again up to them."""
 
     def __init__(self, document: str) -> None:
         self._document = document
@@ -236,7 +236,7 @@ class _Places:
         return [found.start() for found in re.finditer("\n", self._document)]
 
     def find(self, key: str, graph: int, index: int) -> tuple[int | None, str]:
-        """The line that an entry of a graph's list begins on, and the beginning of its text."""
+        """Returns the line that an entry of a graph's list begins on, and the start of its text."""
         if (key, graph) not in self._known:
             starts = re.finditer(rf'"{key}"\s*:\s*\[', self._document)
             start = next(islice(starts, graph, None), None)

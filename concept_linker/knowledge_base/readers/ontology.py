@@ -1,4 +1,4 @@
-"""What OBO and obographs JSON have in common: terms, and which of their xrefs say "equal"."""
+"""The common part of OBO and obographs JSON: terms, and which xrefs are equivalences."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from concept_linker.knowledge_base.source import NameKind, is_cui
 
 __all__ = ["EQUIVALENT", "OntologyOptions", "Term", "add_terms", "synonym_kind"]
 
-#: The end of a qualifier by which MONDO and those like it say that an xref means the same.
+#: The end of the qualifier by which MONDO and similar ontologies mark an xref as equivalent.
 EQUIVALENT = ":equivalentTo"
 #: OMO's ids for "abbreviation" and "acronym", and the words themselves.
 _ABBREVIATION = re.compile(r"abbrev|acronym|OMO[_:]0003000|OMO[_:]0003012", re.IGNORECASE)
 
 
 class OntologyOptions(SourceOptions):
-    """What to take of an ontology.
+    """Options of ontologies.
 
     Args:
-        prefixes: take only terms whose id has one of these prefixes; ``None`` takes those that
-            the ontology imports, too.
-        same_as_prefixes: the vocabularies (``UMLS`` for CUIs) to take equivalences to.
-        alternative_ids: take a term's former ids as equivalent: its ``alt_id`` and the obsolete
+        prefixes: read only terms whose id has one of these prefixes; ``None`` reads all, including
+            those that the ontology imports.
+        same_as_prefixes: read equivalences to these vocabularies (``UMLS`` for CUIs).
+        alternative_ids: treat a term's former ids as equivalent: its ``alt_id`` and the obsolete
             terms that it replaces.
     """
 
@@ -40,9 +40,9 @@ class Term:
     """One class.
 
     Args:
-        concept: its id, names, types and definition; ``same_as`` is filled last.
-        line: where it begins.
-        xrefs: (id, whether it is qualified as equivalent).
+        concept: its id, names, types and definition; :func:`add_terms` fills ``same_as``.
+        line: the line it begins on.
+        xrefs: pairs of an id and whether it is marked as equivalent.
         exact: the ids of its ``skos:exactMatch``.
         alternatives: its former ids.
     """
@@ -55,7 +55,7 @@ class Term:
 
 
 def synonym_kind(*, exact: bool, synonym_type: str) -> NameKind:
-    """A synonym's kind by its scope and type; an abbreviation counts as one only where exact."""
+    """Returns a synonym's kind by its scope and type; only exact ones can be abbreviations."""
     if not exact:
         return NameKind.RELATED
     return NameKind.ABBREVIATION if _ABBREVIATION.search(synonym_type) else NameKind.SYNONYM
@@ -67,16 +67,16 @@ def add_terms(
     replaced_by: Mapping[str, Sequence[tuple[str, int]]],
     options: OntologyOptions,
 ) -> None:
-    """Add terms, whose ids the collector has, with the equivalences that they assert.
+    """Adds terms with the equivalences that they assert; the collector has their ids already.
 
-    Where any xref of the file is qualified as equivalent, the unqualified ones are no more than
-    pointers and are left out; a file without qualifiers means each as an equivalence.
+    If any xref of the file is marked as equivalent, the unmarked ones are only pointers and are
+    left out. In a file without such marks, every xref is an equivalence.
 
     Args:
-        collector: takes them.
-        terms: the living ones.
-        replaced_by: of obsolete ones what replaces them, with its place.
-        options: what to take.
+        collector: receives the terms.
+        terms: the current terms.
+        replaced_by: for each obsolete id the ids that replace it, with their places.
+        options: what to read.
     """
     former = _former_ids(terms, replaced_by) if options.alternative_ids else {}
     stated = any(equal for term in terms for _, equal in term.xrefs)
@@ -96,25 +96,25 @@ def add_terms(
 def _former_ids(
     terms: list[Term], replaced_by: Mapping[str, Sequence[tuple[str, int]]]
 ) -> dict[str, list[str]]:
-    """The ids that lead to each living term.
+    """Returns the former ids of each current term.
 
-    An id leads to one term at most, or it would make two terms one: an obsolete one to the last
-    of those that replace it, if each has one replacement; a living one to itself alone.
+    A former id has at most one current term, because it would otherwise join two terms. An
+    obsolete id leads to the end of its chain of replacements, if each link has exactly one.
     """
-    living = {term.concept.id for term in terms}
+    current = {term.concept.id for term in terms}
     leads: dict[str, str] = {}
     for old in replaced_by:
         here, seen = old, {old}
-        while here not in living and len(after := dict(replaced_by.get(here, ()))) == 1:
+        while here not in current and len(after := dict(replaced_by.get(here, ()))) == 1:
             here = next(iter(after))
             if here in seen:
                 break
             seen.add(here)
-        if old not in living and here != old:
+        if old not in current and here != old:
             leads[old] = here
     for term in terms:
         for old in term.alternatives:
-            if old not in living:
+            if old not in current:
                 leads.setdefault(old, term.concept.id)
     former: dict[str, list[str]] = {}
     for old, new in leads.items():
@@ -126,6 +126,6 @@ def _wanted(others: Iterable[str], prefixes: set[str]) -> Iterator[str]:
     for other in others:
         found = clean_id(other)
         prefix = prefix_of(found)
-        # "UMLS:CN000001" and the like are MedGen's, no CUIs.
+        # Ids such as "UMLS:CN000001" are MedGen's, not CUIs.
         if prefix in prefixes and (prefix != "UMLS" or is_cui(found)):
             yield found

@@ -1,7 +1,7 @@
-"""Bytes and lines out of plain, gzip-compressed and archived files.
+"""Reads bytes and lines of plain, gzip-compressed and archived files.
 
-Everything comes as an iterator of byte chunks, so that no reader holds a whole release and
-none needs to know how it was packed.
+All functions yield chunks of bytes, so that no reader holds a whole release in memory or needs to
+know how it is packed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import IO, Any, cast
 
 from concept_linker.errors import SourceError
-from concept_linker.knowledge_base.readers.archives import Entry, check_tar, check_zip
+from concept_linker.knowledge_base.readers.archives import TarEntry, check_tar, check_zip
 from concept_linker.knowledge_base.source import Quarantine
 
 __all__ = [
@@ -37,30 +37,30 @@ __all__ = [
     "text",
 ]
 
-#: A line of so many bytes or more is no line of a vocabulary, and is not held in memory.
+#: A line of this many bytes or more is not a line of a vocabulary, and is not kept in memory.
 LONGEST_LINE = 1 << 22
 _CHUNK = 1 << 24
-# Vocabularies shrink to a tenth when they are packed; what unpacks to more than this many times
-# its size is no vocabulary.
+# Compression shrinks vocabularies to a tenth. A file that unpacks to more than this many times its
+# size is not a vocabulary.
 _UNPACKED_AT_MOST = 100
 _SMALL = 1 << 26
 _MEMBERS_AT_MOST = 10_000
 _BOM = b"\xef\xbb\xbf"
 _UTF_16 = 'UTF-16 (Excel\'s "Unicode text"; save it as CSV UTF-8)'
 _WORKBOOK = "an Excel workbook or a zip archive (save it as CSV UTF-8, or unpack it)"
-#: The first bytes of what people take for a text file.
-_NO_TEXT = {
+#: The first bytes of files that are mistaken for text.
+_NOT_TEXT = {
     b"\xff\xfe\0\0": "UTF-32",
     b"\0\0\xfe\xff": "UTF-32",
     b"\xff\xfe": _UTF_16,
     b"\xfe\xff": _UTF_16,
     b"PK\x03\x04": _WORKBOOK,
     b"\xd0\xcf\x11\xe0": _WORKBOOK,
-    b"\x1f\x8b": "a gzip file packed twice",
-    b"BZh": "packed by bzip2",
-    b"\xfd7zXZ": "packed by xz",
-    b"PAR1": "Parquet",
-    b"%PDF": "PDF",
+    b"\x1f\x8b": "a gzip file inside a gzip file",
+    b"BZh": "a bzip2 file",
+    b"\xfd7zXZ": "an xz file",
+    b"PAR1": "a Parquet file",
+    b"%PDF": "a PDF file",
 }
 _BROKEN = (
     EOFError,
@@ -75,7 +75,7 @@ _BROKEN = (
 
 
 def not_utf8(error: UnicodeDecodeError) -> str:
-    """What to say of text that is not UTF-8."""
+    """Returns the message about text that is not UTF-8."""
     return (
         f"not UTF-8: {error.reason}, perhaps Latin-1 or Windows-1252; save it as UTF-8 "
         "(in Excel: CSV UTF-8)"
@@ -83,18 +83,20 @@ def not_utf8(error: UnicodeDecodeError) -> str:
 
 
 def is_too_long(line: bytes) -> str:
-    """What to say of a line that is too long, else nothing."""
+    """Returns the message about a line that is too long, else ``""``."""
     if len(line) < LONGEST_LINE:
         return ""
-    return f"a line of {LONGEST_LINE >> 20} MiB or more, wanted a shorter one"
+    return f"a line of {LONGEST_LINE >> 20} MiB or more, expected shorter lines"
 
 
 def chunks(path: Path) -> Iterator[bytes]:
-    """The bytes of a plain or gzip file (told by its first bytes), without a byte order mark.
+    """Yields the bytes of a plain or gzip file, without a byte order mark.
+
+    The first bytes decide whether it is a gzip file, not its name.
 
     Raises:
         SourceError: the file cannot be opened, or its compressed stream is cut or damaged; the
-            line is the one that the stream breaks in.
+            error has the line where the stream breaks off.
     """
     return _joined([_Part(str(path), path, lambda: _opened(path))])
 
@@ -102,17 +104,17 @@ def chunks(path: Path) -> Iterator[bytes]:
 def _opened(path: Path) -> IO[bytes]:
     if path.exists() and not path.is_file() and not path.is_dir():
         raise SourceError(
-            path, "is a pipe or a device, wanted a file: it is read more than once"
-        )  # opening a pipe would wait for someone to write
+            path, "is a pipe or device, expected a file, which can be read twice"
+        )  # opening a pipe would block until something is written
     return path.open("rb")
 
 
 def lines(path: Path, quarantine: Quarantine) -> Iterator[tuple[int, str]]:
-    """Each line that is UTF-8, with its number from 1 and without its line end.
+    """Yields each line that is UTF-8, with its number from 1 and without its line end.
 
     Args:
         path: a plain or gzip file.
-        quarantine: takes the lines that are not UTF-8.
+        quarantine: collects lines that are not UTF-8 or too long.
     """
     number = 0
     for raw in _raw_lines(chunks(path)):
@@ -130,10 +132,10 @@ def lines(path: Path, quarantine: Quarantine) -> Iterator[tuple[int, str]]:
 
 
 def text(path: Path) -> str:
-    """The whole of a plain or gzip file as text.
+    """Returns a whole plain or gzip file as text.
 
     Raises:
-        SourceError: it cannot be read, is not UTF-8, or unpacks to hundreds of times its size.
+        SourceError: the file cannot be read, is not UTF-8, or unpacks to far more than its size.
     """
     pieces: list[bytes] = []
     size = 0
@@ -150,21 +152,21 @@ def text(path: Path) -> str:
 
 
 def check_ratio(place: str, unpacked: int, packed: int) -> None:
-    """Refuses what unpacks to much more than a vocabulary would.
+    """Checks that a file unpacks to no more than a vocabulary would.
 
     Raises:
-        SourceError: it does.
+        SourceError: it unpacks to far more, as a decompression bomb does.
     """
     if unpacked > max(_SMALL, _UNPACKED_AT_MOST * packed):
         raise SourceError(
             place,
             f"unpacks to more than {_UNPACKED_AT_MOST} times its {packed:,} bytes, "
-            "wanted a vocabulary",
+            "expected a vocabulary",
         )
 
 
 def _raw_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines; of one that is too long only so much that it is known to be."""
+    """Yields the lines; a line that is too long is cut off."""
     rest = b""
     for piece in pieces:
         first, *others = piece.split(b"\n")
@@ -178,7 +180,7 @@ def _raw_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """One packed or plain file: where it is for a message, its file on disk, how to open it."""
+    """One plain or packed file: its name for messages, its file on disk, and how to open it."""
 
     place: str
     file: Path
@@ -193,14 +195,14 @@ def _joined(parts: list[_Part]) -> Iterator[bytes]:
         size = 0
         try:
             with part.open() as packed:
-                # read1 gives what there is, so all that comes before a cut is counted.
+                # read1 returns what is available, so all lines before a cut are counted.
                 stream = _unpacked(packed)
                 if stream is packed and part.place.lower().endswith(".gz"):
-                    raise SourceError(part.place, "is named .gz, but is no gzip file or damaged")
+                    raise SourceError(part.place, "is named .gz but is damaged or not a gzip file")
                 while piece := stream.read1(_CHUNK):
                     if start:
-                        if found := _no_text(piece):
-                            raise SourceError(part.place, f"is {found}, wanted text in UTF-8")
+                        if found := _other_format(piece):
+                            raise SourceError(part.place, f"is {found}, expected text in UTF-8")
                         piece, start = piece.removeprefix(_BOM), False
                     held.append(piece)
                     size += len(piece)
@@ -215,12 +217,12 @@ def _joined(parts: list[_Part]) -> Iterator[bytes]:
             yield b"".join(held)
 
 
-def _no_text(head: bytes) -> str:
-    """What a file that is no text is by its first bytes; nothing where they may be text."""
-    for begin, name in _NO_TEXT.items():
+def _other_format(head: bytes) -> str:
+    """Returns the format of a file that is not text, by its first bytes, else ``""``."""
+    for begin, name in _NOT_TEXT.items():
         if head.startswith(begin):
             return name
-    # Letters of UTF-16 without a mark: every second byte is 0.
+    # UTF-16 without a byte order mark: every second byte is 0.
     for place in (0, 1):
         odd = head[place:64:2]
         if len(odd) > 1 and not any(odd):
@@ -236,19 +238,19 @@ def _unpacked(stream: IO[bytes]) -> io.BufferedReader:
 
 
 class Release:
-    """The files of one release by name, wherever and however they are packed.
+    """The files of a release by name, however they are packed.
 
-    A release is a folder that holds them (or whose ``META`` or ``*/META`` does), any one of
-    them, a zip (also one that holds ``.nlm`` or ``.zip`` files), or a tar of any compression.
-    ``NAME``, ``NAME.gz`` and split parts (``NAME.aa.gz``, ``NAME.ab.gz``, …; a line may run over
-    from one to the next) are all the file ``NAME``.
+    A release is a folder that contains the files (or whose ``META`` or ``*/META`` does), any one of
+    the files, a zip (which may contain ``.nlm`` or ``.zip`` files), or a tar with any compression.
+    ``NAME``, ``NAME.gz`` and split parts (``NAME.aa.gz``, ``NAME.ab.gz``, …; a line may continue in
+    the next part) all provide the file ``NAME``.
 
     Args:
         path: the release.
         names: the files to look for.
 
     Raises:
-        SourceError: an archive cannot be read, or holds one file twice.
+        SourceError: an archive cannot be read, or contains a file twice.
     """
 
     def __init__(self, path: Path, names: Collection[str]) -> None:
@@ -283,15 +285,15 @@ class Release:
 
     @property
     def files(self) -> list[Path]:
-        """The files on disk that the release's files are in, in order of name."""
+        """The files on disk that contain the release, by name."""
         return sorted({part.file for parts in self._parts.values() for part in parts.values()})
 
     def place(self, name: str) -> str:
-        """What to call a file in a message."""
+        """Returns the name of a file for messages."""
         return next(iter(sorted(self._parts[name].items())))[1].place
 
     def chunks(self, name: str) -> Iterator[bytes]:
-        """The bytes of one file, its parts in order of name.
+        """Yields the bytes of a file, its parts in order of name.
 
         Raises:
             SourceError: a compressed stream is cut or damaged.
@@ -313,7 +315,7 @@ class Release:
         for place in (folder, folder / "META", *sorted(folder.glob("*/META"))):
             files = sorted(place.iterdir()) if place.is_dir() else []
             for file in files:
-                self._offer(file.name, _Part(str(file), file, lambda file=file: _opened(file)))  # type: ignore[misc]
+                self._add(file.name, _Part(str(file), file, lambda file=file: _opened(file)))  # type: ignore[misc]
             if not self._parts:
                 for file in (file for file in files if file.suffix == ".nlm"):
                     self._find_in_zip(file, file, str(file))
@@ -327,28 +329,28 @@ class Release:
             inside = f"{place}/{entry.filename}"
             if entry.filename.lower().endswith((".nlm", ".zip")):
                 check_ratio(inside, entry.file_size, entry.compress_size)
-                # Reading a zip inside a compressed zip member would unpack it once a seek.
+                # Reading a zip inside a compressed member would unpack the member at every seek.
                 copy = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
                 with archive.open(entry) as packed:
                     shutil.copyfileobj(packed, copy)
                 self._find_in_zip(copy, file, inside)
             else:
                 opener: Callable[..., Any] = lambda entry=entry: archive.open(entry)  # noqa: E731
-                self._offer(entry.filename, _Part(inside, file, opener))
+                self._add(entry.filename, _Part(inside, file, opener))
 
     def _find_in_tar(self, path: Path) -> None:
-        archive = self._stack.enter_context(tarfile.open(path, tarinfo=Entry))  # noqa: SIM115
+        archive = self._stack.enter_context(tarfile.open(path, tarinfo=TarEntry))  # noqa: SIM115
         for number, entry in enumerate(archive):
             if number == _MEMBERS_AT_MOST:
-                raise SourceError(path, f"more than {number:,} files in it, wanted a release")
+                raise SourceError(path, f"more than {number:,} files, expected a UMLS release")
             if entry.isfile():
                 opener: Callable[..., Any] = lambda entry=entry: archive.extractfile(entry)  # noqa: E731
-                self._offer(entry.name, _Part(f"{path}/{entry.name}", path, opener))
+                self._add(entry.name, _Part(f"{path}/{entry.name}", path, opener))
         check_tar(archive, path)
 
-    def _offer(self, name: str, part: _Part) -> None:
+    def _add(self, name: str, part: _Part) -> None:
         if found := self._wanted.fullmatch(name):
             parts = self._parts.setdefault(found[1], {})
             if (found[2] is None and parts) or (found[2] or "") in parts or "" in parts:
-                raise SourceError(part.place, f"{found[1]} is there twice, wanted once")
+                raise SourceError(part.place, f"a second {found[1]}, expected one")
             parts[found[2] or ""] = part

@@ -1,4 +1,4 @@
-"""The settings that every reader takes."""
+"""The options that every reader has."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ __all__ = ["SourceOptions"]
 
 
 class SourceOptions(BaseModel):
-    """What to call a source, where the file does not say it or says it wrongly.
+    """Describes a source, where its file does not or is wrong.
 
     Args:
-        name: the name for the manifest; ``None`` takes the file's own or the file name.
-        version: its version; ``None`` takes the file's own.
-        licence: its licence; ``None`` takes the file's own.
+        name: the name for the manifest; ``None`` uses the name in the file, or the file name.
+        version: its version; ``None`` uses the version in the file.
+        licence: its licence; ``None`` uses the licence in the file.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -36,14 +36,14 @@ class SourceOptions(BaseModel):
         version: str = "",
         licence: str = "",
     ) -> SourceInfo:
-        """The manifest's entry: what the user says, else what the file says.
+        """Returns the manifest's entry, from these options or else from the file.
 
         Args:
             format: the reader's name.
             files: the files that were read; each is hashed.
-            name: the file's own name for itself; empty takes the first file's name.
-            version: the file's own version.
-            licence: the file's own licence.
+            name: the name in the file; ``""`` uses the first file's name.
+            version: the version in the file.
+            licence: the licence in the file.
 
         Raises:
             SourceError: a file cannot be read.

@@ -1,4 +1,4 @@
-"""CSV with quoted cells, row by row, with the line that each row begins on."""
+"""Reads CSV with quoted cells, with the line that each row begins on."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["quoted_rows"]
 
 
 def quoted_rows(path: Path, quarantine: Quarantine) -> Iterator[tuple[int, list[str]]]:
-    """The header and the rows that have as many cells; empty lines are passed over.
+    """Yields the header, and the rows with as many cells; empty lines are skipped.
 
-    A quote that never closes costs its own line alone: reading goes on with the next.
+    An unclosed quote makes only its own line bad: reading continues with the next line.
 
     Args:
-        path: a plain or gzip file, quoted as RFC 4180 says.
-        quarantine: takes rows with another number of cells or a quote where none may be.
+        path: a plain or gzip file, quoted according to RFC 4180.
+        quarantine: collects rows with another number of cells or a misplaced quote.
 
     Yields:
         (line, cells)
@@ -30,7 +30,7 @@ def quoted_rows(path: Path, quarantine: Quarantine) -> Iterator[tuple[int, list[
         SourceError: the header cannot be read.
     """
     source = lines(path, quarantine)
-    again: deque[tuple[int, str]] = deque()  # lines of a row that broke, to be read once more
+    again: deque[tuple[int, str]] = deque()  # lines of a bad row, to be read again
     taken: list[tuple[int, str]] = []
 
     def feed() -> Iterator[str]:
@@ -47,8 +47,8 @@ def quoted_rows(path: Path, quarantine: Quarantine) -> Iterator[tuple[int, list[
         except csv.Error as error:
             number, text = taken[0]
             if not width:
-                raise SourceError(path, f"no CSV header: {error}", line=number) from error
-            quarantine.bad(path, number, f"no CSV row: {error}", row=text)
+                raise SourceError(path, f"not a CSV header: {error}", line=number) from error
+            quarantine.bad(path, number, f"not a CSV row: {error}", row=text)
             again.extendleft(reversed(taken[1:]))
             rows = csv.reader(feed(), strict=True)
             continue
@@ -60,6 +60,6 @@ def quoted_rows(path: Path, quarantine: Quarantine) -> Iterator[tuple[int, list[
         width = width or len(cells)
         if len(cells) != width:
             row = "\n".join(text for _, text in taken)
-            quarantine.bad(path, number, f"{len(cells)} columns, wanted {width}", row=row)
+            quarantine.bad(path, number, f"{len(cells)} columns, expected {width}", row=row)
             continue
         yield number, cells

@@ -1,8 +1,8 @@
 """UMLS in Rich Release Format: MRCONSO, MRSTY, MRDEF, MRSAB and MRRANK.
 
-The format is that of the UMLS Reference Manual, chapter 3, "Metathesaurus - Rich Release
-Format" (https://www.ncbi.nlm.nih.gov/books/NBK9685/): each line is its columns, each closed by
-a vertical bar, nothing quoted.
+The format is described in the UMLS Reference Manual, chapter 3, "Metathesaurus - Rich Release
+Format" (https://www.ncbi.nlm.nih.gov/books/NBK9685/): a vertical bar ends each column of a line,
+and nothing is quoted.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from concept_linker.knowledge_base.source import (
 
 __all__ = ["RrfOptions", "read"]
 
-#: What is kept of an MRCONSO row until all are read.
+#: The columns of MRCONSO that stay in memory until all rows are read.
 _ATOMS = pa.schema(
     [
         ("id", pa.string()),
@@ -52,14 +52,14 @@ _LICENCE = "UMLS Metathesaurus Licence (https://uts.nlm.nih.gov/uts/assets/Licen
 
 
 class RrfOptions(SourceOptions):
-    """What to take of a release.
+    """Options of a release.
 
     Args:
         languages: LAT values.
-        sources: SAB values; ``None`` takes all.
-        term_types: TTY values; ``None`` takes all.
-        keep_suppressed: take rows whose SUPPRESS is not ``N`` too.
-        semantic_types: TUIs; only concepts with one of them are taken. ``None`` takes all.
+        sources: SAB values; ``None`` reads all.
+        term_types: TTY values; ``None`` reads all.
+        keep_suppressed: also read rows whose SUPPRESS is not ``N``.
+        semantic_types: read only concepts with one of these TUIs; ``None`` reads all.
         abbreviation_term_types: the TTY values of abbreviations and acronyms.
     """
 
@@ -74,28 +74,28 @@ class RrfOptions(SourceOptions):
 
 
 def read(path: Path, *, options: RrfOptions, quarantine: Quarantine) -> SourceTables:
-    """Read a release.
+    """Reads a release.
 
-    A concept's preferred name is the atom that the release marks so (TS=P, STT=PF, ISPREF=Y).
-    Where filters have left none, it is that of the highest RANK of its (SAB, TTY) in MRRANK, then
-    of TS=P, STT=PF, ISPREF=Y; without MRRANK the first.  A release makes its marks by its ranks,
-    so in whole ones the two agree; where they do not, the marks are what its maker decided.
+    A concept's preferred name is the atom that the release marks as preferred (TS=P, STT=PF,
+    ISPREF=Y). If the filters leave none, it is the atom with the highest RANK of (SAB, TTY) in
+    MRRANK, then with TS=P, STT=PF, ISPREF=Y; without MRRANK it is the first. A release derives its
+    marks from its ranks, so both agree in a complete release; if they do not, the marks win.
 
-    Definitions in a language not taken (the LAT of their vocabulary in MRSAB) are left
-    out, and so are the types and definitions of concepts that have no name left.
+    Definitions in other languages (the LAT of their vocabulary in MRSAB) are left out, and so are
+    the types and definitions of concepts without a remaining name.
 
     Args:
-        path: a folder that is or holds META, one of its files, a zip or a tar.
-        options: what to take.
-        quarantine: takes bad rows.
+        path: META or its parent folder, one of its files, a zip or a tar.
+        options: what to read.
+        quarantine: collects bad rows.
 
     Raises:
-        SourceError: there is no MRCONSO, or the release is damaged.
-        SettingsError: a filter names what the release has not.
+        SourceError: the release has no MRCONSO, or it is damaged.
+        SettingsError: a filter has a value that does not occur in the release.
     """
     with Release(path, FILES) as release:
         if "MRCONSO.RRF" not in release:
-            raise SourceError(path, "holds no MRCONSO.RRF, wanted a release or its META folder")
+            raise SourceError(path, "has no MRCONSO.RRF, expected a UMLS release or its META")
         files = RrfFiles(release, quarantine)
         vocabularies = [row for _, row in files.rows("MRSAB.RRF")]
         types = _types(files)
@@ -124,21 +124,21 @@ def _check_types(options: RrfOptions, types: pa.Table) -> None:
     known = set(types["type"].unique().to_pylist())
     for wanted in options.semantic_types:
         if wanted not in known:
-            raise SettingsError(f"semantic type {wanted!r}: {_what_type(wanted, known)}")
+            raise SettingsError(f"semantic type is {wanted!r}, {_advice(wanted, known)}")
 
 
-def _what_type(wanted: str, known: set[str]) -> str:
-    """What to give in place of a semantic type that the release has not."""
+def _advice(wanted: str, known: set[str]) -> str:
+    """Returns what to give in place of a semantic type that the release does not have."""
     for group, name in GROUP_NAMES.items():
         if wanted.lower() in (group.lower(), name.lower()):
-            own = [tui for tui, one in SEMANTIC_TYPES.items() if one.group == group]
-            return f"a semantic group, wanted its types: {', '.join(own)}"
+            types = [tui for tui, one in SEMANTIC_TYPES.items() if one.group == group]
+            return f"a semantic group, expected its types: {', '.join(types)}"
     for tui, one in SEMANTIC_TYPES.items():
         if wanted.lower() in (one.name.lower(), tui.lower()) and wanted != tui:
-            return f"wanted {tui}"
+            return f"expected {tui}"
     if wanted in SEMANTIC_TYPES:
-        return "the release has no concept of it" if known else "the release has no MRSTY.RRF"
-    return "no such type, wanted TUIs such as T047"
+        return "but the release has no such concept" if known else "but it has no MRSTY.RRF"
+    return "expected a TUI such as T047"
 
 
 def _names(files: RrfFiles, options: RrfOptions, types: pa.Table) -> pa.Table:
@@ -148,13 +148,13 @@ def _names(files: RrfFiles, options: RrfOptions, types: pa.Table) -> pa.Table:
             ranks[f"{sab}|{tty}"] = int(rank)
         else:
             place = files.release.place("MRRANK.RRF")
-            files.quarantine.bad(place, line, f"RANK {shown(rank)}, wanted a number", row=rank)
+            files.quarantine.bad(place, line, f"RANK is {shown(rank)}, expected a number", row=rank)
     gathered = [_ATOMS.empty_table()]
     odd_atoms: dict[str, int] = {}
-    asked = options.model_fields_set
-    filters = Filters(**{name: getattr(options, name) for name in FILTERS if name in asked})
+    given = options.model_fields_set
+    filters = Filters(**{name: getattr(options, name) for name in FILTERS if name in given})
     for block in files.blocks("MRCONSO.RRF"):
-        filters.see(block.columns)
+        filters.add(block.columns)
         kept = _kept(
             block.columns,
             LAT=options.languages,
@@ -202,9 +202,9 @@ def _scores(atoms: pa.Table, ranks: dict[str, int]) -> NDArray[np.int64]:
 
 
 def _atom_numbers(column: pa.ChunkedArray, odd: dict[str, int]) -> NDArray[np.int64]:
-    """A number for each AUI, equal for equal ones alone; ``odd`` numbers those not A and digits.
+    """Returns a distinct number for each AUI; ``odd`` numbers those that are not A and digits.
 
-    A sort of numbers takes a tenth of the memory that a hash table of 17 million strings does.
+    Sorting numbers takes a tenth of the memory of a hash table of 17 million strings.
     """
     digits = pc.if_else(
         pc.match_substring_regex(column, r"^A[0-9]{1,17}$"),
@@ -225,7 +225,7 @@ def _each_atom_once(table: pa.Table, files: RrfFiles) -> pa.Table:
     again = np.sort(order[1:][numbers[order[1:]] == numbers[order[:-1]]])
     for bad in table.take(pa.array(again)).to_pylist():
         shown = f"{bad['id']}|{bad['source']}|{bad['name']}"
-        problem = "an atom (AUI) a second time, wanted each once"
+        problem = "duplicate atom (AUI), expected each once"
         files.quarantine.bad(files.release.place("MRCONSO.RRF"), bad["line"], problem, row=shown)
     good = np.ones(table.num_rows, dtype=np.bool_)
     good[again] = False
@@ -265,7 +265,7 @@ def _definitions(
 
 
 def _version(files: RrfFiles, vocabularies: list[tuple[str, ...]]) -> str:
-    """``2023AA``: from release.dat, else the version of the Metathesaurus' own vocabulary."""
+    """Returns e.g. ``2023AA``: from release.dat, else the version of the vocabulary MTH."""
     if RELEASE_FILE in files.release:
         raw = b"".join(files.release.chunks(RELEASE_FILE)).decode("utf-8", "replace")
         if found := re.search(r"^umls\.release\.name=(.*)$", raw, re.MULTILINE):

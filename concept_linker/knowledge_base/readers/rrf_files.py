@@ -1,4 +1,4 @@
-"""The rows of an RRF release's files, by the layout that the release says they have."""
+"""Reads the files of an RRF release, according to the layout in its MRFILES.RRF."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["FILES", "RELEASE_FILE", "RrfFiles"]
 
 _LOG = logging.getLogger(__name__)
 
-#: The columns of the manual's tables, for a release whose MRFILES.RRF does not list them.
+#: The columns according to the manual, for a release whose MRFILES.RRF does not list them.
 COLUMNS = {
     "MRCONSO.RRF": "CUI,LAT,TS,LUI,STT,SUI,ISPREF,AUI,SAUI,SCUI,SDUI,SAB,TTY,CODE,STR,SRL,"
     "SUPPRESS,CVF",
@@ -31,8 +31,8 @@ COLUMNS = {
     "MRRANK.RRF": "RANK,SAB,TTY,SUPPRESS",
     "MRFILES.RRF": "FIL,DES,FMT,CLS,RWS,BTS",
 }
-#: Those that are read.
-WANTED = {
+#: The columns that are read.
+USED = {
     "MRCONSO.RRF": ["CUI", "LAT", "TS", "STT", "ISPREF", "AUI", "SAB", "TTY", "STR", "SUPPRESS"],
     "MRSTY.RRF": ["CUI", "TUI"],
     "MRDEF.RRF": ["CUI", "SAB", "DEF", "SUPPRESS"],
@@ -41,23 +41,21 @@ WANTED = {
     "MRFILES.RRF": ["FIL", "FMT"],
 }
 RELEASE_FILE = "release.dat"
-#: All files of a release that are looked at.
+#: All files of a release that are read.
 FILES = [*COLUMNS, RELEASE_FILE]
 
 
-class _Passed(Quarantine):
-    """For MRSAB, which tells versions and languages only and is written in several layouts."""
+class _Skipped(Quarantine):
+    """Skips bad rows of MRSAB, which has several layouts and only versions and languages."""
 
     def bad(self, path: Path | str, line: int | None, problem: str, *, row: str = "") -> None:
         if not self.count:
-            _LOG.warning(
-                "%s, line %s: %s; rows of such a layout are passed over", path, line, problem
-            )
+            _LOG.warning("%s, line %s: %s; rows with this layout are skipped", path, line, problem)
         self.count += 1
 
 
 class RrfFiles:
-    """The rows of a release's files, by the layout that the release says they have."""
+    """The rows of a release's files."""
 
     def __init__(self, release: Release, quarantine: Quarantine) -> None:
         self.release = release
@@ -66,32 +64,32 @@ class RrfFiles:
         for line, (name, listed) in self.rows("MRFILES.RRF"):
             if listed and name in COLUMNS:
                 self.columns[name] = listed.split(",")
-                if missing := set(WANTED[name]) - set(self.columns[name]):
-                    problem = f"{name} without the columns {', '.join(sorted(missing))}"
+                if missing := set(USED[name]) - set(self.columns[name]):
+                    problem = f"{name} lacks the columns {', '.join(sorted(missing))}"
                     raise SourceError(release.place("MRFILES.RRF"), problem, line=line)
 
     def blocks(self, name: str) -> Iterator[Block]:
-        """The wanted columns of a file, which may be absent."""
+        """Yields the used columns of a file; nothing if the release does not have it."""
         if name in self.release:
             yield from blocks(
                 self.release.chunks(name),
                 self.release.place(name),
-                columns=[*self.columns[name], ""],  # each column, the last too, is closed
-                wanted=WANTED[name],
+                columns=[*self.columns[name], ""],  # a delimiter ends each column, the last one too
+                wanted=USED[name],
                 delimiter="|",
-                quarantine=_Passed() if name == "MRSAB.RRF" else self.quarantine,
+                quarantine=_Skipped() if name == "MRSAB.RRF" else self.quarantine,
             )
 
     def rows(self, name: str) -> Iterator[tuple[int, tuple[str, ...]]]:
-        """The rows of a small file with their lines."""
+        """Yields the rows of a small file with their lines."""
         for block in self.blocks(name):
-            values = zip(*(block.columns[key].to_pylist() for key in WANTED[name]), strict=True)
+            values = zip(*(block.columns[key].to_pylist() for key in USED[name]), strict=True)
             yield from zip(block.lines.tolist(), values, strict=True)
 
     def checked(
         self, name: str, block: Block, kept: pa.ChunkedArray | None, text: str
     ) -> tuple[pa.Table, NDArray[np.int64]]:
-        """A block's rows that are kept and good, their id and text cleaned, and their lines."""
+        """Returns the selected good rows of a block, id and text cleaned, and their lines."""
         indices = np.arange(block.columns.num_rows)
         table = block.columns
         if kept is not None:

@@ -1,20 +1,20 @@
-"""One row a name: CSV, TSV and Parquet with a header.
+"""Tables with one name per row: CSV, TSV and Parquet with a header.
 
-Columns are found by name, whatever their order and capitals, and others are passed over:
+Columns may have any order and case. Those with other names are ignored:
 
 ======= ============================================================================
 id      ``id``, ``concept_id``, ``cui``, ``curie``, ``cui_or_curie``
 name    ``name``, ``label``, ``term``, ``str``, ``alias``
 kind    ``kind`` (0-3 or ``preferred``, ``synonym``, ``abbreviation``, ``related``) or
-        ``is_preferred`` (1 or 0, true or false, yes or no); without it an id's first row is
-        its preferred name
+        ``is_preferred`` (1 or 0, true or false, yes or no); without it the first row of
+        an id has its preferred name
 types   ``type``, ``types``, ``semantic_type``, ``semantic_types``, ``semantic_hint``, ``tui``;
-        several between ``|`` or ``;``
+        several are separated by ``|`` or ``;``
 source  ``source``, ``sab``
-same_as ``same_as``; several between ``|`` or ``;``
+same_as ``same_as``; several are separated by ``|`` or ``;``
 ======= ============================================================================
 
-A CSV cell may be quoted as RFC 4180 says; a TSV cell is what stands between two tabs.
+A CSV cell may be quoted according to RFC 4180; a TSV cell is never quoted.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ from concept_linker.knowledge_base.source import (
     Quarantine,
     SourceTables,
 )
+from concept_linker.runtime.registry import list_names
 
 __all__ = ["TableOptions", "read"]
 
@@ -74,7 +75,7 @@ _COLUMNS = (
 )
 _ROLES = set(_COLUMNS.values())
 _KIND_NAMES = [kind.name.lower() for kind in NameKind]
-#: What a cell of each of the two kind columns says, in small letters.
+#: The values of the two columns of kinds, in lower case.
 _KINDS: dict[str, dict[str, int]] = {
     "kind": {name: kind for kind, name in enumerate(_KIND_NAMES)}
     | {str(kind): kind for kind in range(len(_KIND_NAMES))}
@@ -87,30 +88,30 @@ _PAIR = pa.schema([("id", pa.string()), ("other", pa.string())])
 _SEPARATOR = re.compile(r"[|;]")
 _DELIMITERS = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars"}
 _ROWS = 1 << 17
-_COLUMNS_AT_MOST = 1000
-_TEXT_AT_MOST = 1 << 29  # of a column, in so many rows
+_MAX_COLUMNS = 1000
+_MAX_TEXT = 1 << 29  # bytes of a column in one block
 
 
 class TableOptions(SourceOptions):
-    """How to read a table.
+    """Options of tables.
 
     Args:
-        layout: ``None`` goes by the file's name (``.csv``, ``.tsv``, ``.txt``, ``.parquet``,
-            with or without ``.gz``).
+        layout: the format; ``None`` chooses it by the ending of the file's name (``.csv``,
+            ``.tsv``, ``.txt``, ``.parquet``, with or without ``.gz``).
     """
 
     layout: Literal["csv", "tsv", "parquet"] | None = None
 
 
 def read(path: Path, *, options: TableOptions, quarantine: Quarantine) -> SourceTables:
-    """Read a table; the text ones may be gzip files.
+    """Reads a table; CSV and TSV may be gzip files.
 
-    A row given twice is taken once. The line of a bad row is, in Parquet, the number of the row.
+    Duplicate rows count once. In Parquet, the line of a bad row is the number of the row.
 
     Args:
         path: the file.
-        options: its layout, where its name does not tell it.
-        quarantine: takes rows with another number of cells, a bad id, name, kind or type.
+        options: its layout, if it differs from the file's name.
+        quarantine: collects rows with another number of cells, or a bad id, name, kind or type.
 
     Raises:
         SourceError: the header lacks a column or has one twice, or the file is damaged.
@@ -139,7 +140,7 @@ def read(path: Path, *, options: TableOptions, quarantine: Quarantine) -> Source
 
 
 def _checked(block: Block, path: Path, quarantine: Quarantine, source: str) -> pa.Table:
-    """The good rows, every cell cleaned and those of several values split."""
+    """Returns the good rows, with cells cleaned, and split if they have several values."""
     table = block.columns
     present = set(table.column_names)
     count = table.num_rows
@@ -169,7 +170,7 @@ def _checked(block: Block, path: Path, quarantine: Quarantine, source: str) -> p
 def _each_value(
     column: pa.Array, clean: Callable[[str], Any], kind: pa.DataType
 ) -> tuple[pa.Array, dict[int, str]]:
-    """A function of each distinct value, and row → problem where it refuses."""
+    """Applies a function to each distinct value; returns a column, and rows → problems."""
     encoded = column.dictionary_encode()
     cleaned: list[Any] = []
     problems: dict[int, str] = {}
@@ -198,7 +199,7 @@ def _ids_in(cell: str) -> list[str]:
 def _kind_of(cell: str, *, role: str) -> int:
     known = _KINDS[role]
     if (kind := known.get(cell.strip().lower())) is None:
-        raise BadRowError(f"{role} {shown(cell)}, wanted one of {', '.join(filter(None, known))}")
+        raise BadRowError(f"{role} is {shown(cell)}, expected {list_names(filter(None, known))}")
     return kind
 
 
@@ -216,15 +217,17 @@ def _distinct(parts: list[pa.Table]) -> pa.Table:
 def _layout_of(path: Path) -> str:
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     if suffix not in _LAYOUTS:
-        raise SourceError(path, f"no table by its name, wanted {', '.join(_LAYOUTS)} or a layout")
+        raise SourceError(
+            path, f"unknown file ending, expected {list_names(_LAYOUTS)}, or set layout"
+        )
     return _LAYOUTS[suffix]
 
 
 def _roles(path: Path, header: Sequence[str]) -> list[str]:
-    """What each column is; one that is nothing gets a name of its own."""
-    if len(header) > _COLUMNS_AT_MOST:
+    """Returns the role of each column; an unknown column gets a unique name."""
+    if len(header) > _MAX_COLUMNS:
         raise SourceError(
-            path, f"{len(header):,} columns, wanted at most {_COLUMNS_AT_MOST:,}", line=1
+            path, f"{len(header):,} columns, expected at most {_MAX_COLUMNS:,}", line=1
         )
     roles: list[str] = []
     for number, column in enumerate(header, 1):
@@ -239,29 +242,29 @@ def _roles(path: Path, header: Sequence[str]) -> list[str]:
             f"one of {', '.join(name for name, of in _COLUMNS.items() if of == role)}"
             for role in missing
         )
-        raise SourceError(path, f"columns {shown(', '.join(header))}; wanted {wanted} too", line=1)
+        raise SourceError(
+            path, f"the columns are {shown(', '.join(header))}, expected also {wanted}", line=1
+        )
     return roles
 
 
 def _first_line(path: Path, delimiter: str) -> tuple[bytes, Iterator[bytes]]:
-    """The header as it stands, and the chunks of what follows it.
+    """Returns the raw header, and the chunks after it.
 
     Raises:
-        SourceError: it is a header by another delimiter, or too long.
+        SourceError: the header has another delimiter, or is too long.
     """
     first, rest = split_first_line(chunks(path))
     if problem := is_too_long(first):
         raise SourceError(path, problem, line=1)
     text = first.decode("utf-8", "replace")
     if "\r" in text:
-        raise SourceError(
-            path, "lines that end in a carriage return alone, wanted line feeds", line=1
-        )
+        raise SourceError(path, "lines end in a carriage return alone, expected line feeds", line=1)
     for other, what in _DELIMITERS.items():
         if not _is_header(text, delimiter) and _is_header(text, other):
             raise SourceError(
                 path,
-                f"columns separated by {what}, wanted commas in .csv and tabs in .tsv "
+                f"columns are separated by {what}, expected commas in .csv and tabs in .tsv "
                 "(Excel: CSV UTF-8, with the comma as list separator)",
                 line=1,
             )
@@ -331,17 +334,19 @@ def _parquet_blocks(path: Path, quarantine: Quarantine) -> Iterator[Block]:
                 row += batch.num_rows
                 yield Block(pa.table(columns), lines, b"")
     except (OSError, pa.ArrowException) as error:
-        raise SourceError(path, f"no Parquet file, or cut short or damaged: {error}") from error
+        raise SourceError(path, f"not a Parquet file, or cut short or damaged: {error}") from error
 
 
 def _as_text(path: Path, column: pa.Array) -> pa.Array:
-    if pa.types.is_dictionary(column.type):  # as it is read, a long text that comes often is short
+    if pa.types.is_dictionary(column.type):  # a long text that repeats is short in the dictionary
         lengths = pc.binary_length(column.dictionary)
         size = pc.sum(lengths.take(column.indices).cast(pa.int64())).as_py() or 0
-        if size > _TEXT_AT_MOST:
-            raise SourceError(path, f"{len(column):,} cells of {size:,} bytes, wanted names")
+        if size > _MAX_TEXT:
+            raise SourceError(path, f"{len(column):,} cells of {size:,} bytes, expected names")
     if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
         column = pc.binary_join(pc.cast(column, pa.list_(pa.string())), "|")
-    if pa.types.is_floating(column.type):  # what pandas makes of whole numbers beside nothing
+    if pa.types.is_floating(
+        column.type
+    ):  # pandas makes floats of a column of integers with missing values
         column = pc.if_else(pc.is_nan(column), None, column)
     return pc.fill_null(column.cast(pa.string()), "")

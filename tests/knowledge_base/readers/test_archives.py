@@ -147,12 +147,12 @@ def test_packed_by_another_program(
 ) -> None:
     path = tmp_path / "a.obo"
     path.write_bytes(unpack(OBO.encode()))
-    with pytest.raises(SourceError, match=f"is packed by {what}, wanted text"):
+    with pytest.raises(SourceError, match=f"is an? {what} file, expected text"):
         read_source("obo", path)
 
 
 def test_named_gz_and_no_gzip(tmp_path: Path) -> None:
     path = tmp_path / "a.obo.gz"
     path.write_text(OBO)
-    with pytest.raises(SourceError, match=r"is named .gz, but is no gzip file"):
+    with pytest.raises(SourceError, match=r"is named .gz but is damaged or not a gzip"):
         read_source("obo", path)

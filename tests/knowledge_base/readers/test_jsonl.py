@@ -53,12 +53,12 @@ def test_reads_names_types_and_definition(tmp_path: Path) -> None:
         (b'{"concept_id": "C3", "canonical_name": "a\\u0000b"}', "control character U\\+0000"),
         (b'{"concept_id": "C3", "canonical_name": "a\\ud800"}', "control character U\\+D800"),
         (b'{"concept_id": "C3", "canonical_name": "\xff"}', "not UTF-8"),
-        (b'{"concept_id": "UMLS:C0000001", "canonical_name": "a"}', "second time, first on line 1"),
+        (b'{"concept_id": "UMLS:C0000001", "canonical_name": "a"}', "duplicate id .*, first on line 1"),
         (b"[" * 100_000, "not JSON"),
         (b'{"concept_id": "C3", "canonical_name": ' + b"1" * 5000 + b"}", "not JSON"),
         (b'{"concept_id": NaN, "canonical_name": "a"}', "no concept_id"),
-        (b'{"concept_id": "nan", "canonical_name": "a"}', "says that there is none"),
-        (b'{"concept_id": "C3", "concept_id": "C4", "canonical_name": "a"}', "a key twice"),
+        (b'{"concept_id": "nan", "canonical_name": "a"}', "means a missing value"),
+        (b'{"concept_id": "C3", "concept_id": "C4", "canonical_name": "a"}', "duplicate key"),
     ],
 )  # fmt: skip
 def test_bad_line(tmp_path: Path, check_bad, bad: bytes, problem: str) -> None:  # type: ignore[no-untyped-def]
@@ -70,15 +70,15 @@ def test_bad_line(tmp_path: Path, check_bad, bad: bytes, problem: str) -> None: 
 @pytest.mark.parametrize(
     ("part", "problem", "names"),
     [
-        ('"canonical_name": "a", "aliases": ["b", 1]', "an alias is not text", ["a", "b"]),
-        ('"canonical_name": "a", "aliases": [null, "b"]', "an alias is not text", ["a", "b"]),
+        ('"canonical_name": "a", "aliases": ["b", 1]', "an alias is not a string", ["a", "b"]),
+        ('"canonical_name": "a", "aliases": [null, "b"]', "an alias is not a string", ["a", "b"]),
         ('"canonical_name": "a", "aliases": ["", "b"]', "an alias: empty name", ["a", "b"]),
         ('"canonical_name": "a", "aliases": "b"', "aliases is not a list", ["a"]),
         ('"canonical_name": "", "aliases": ["b", "c"]', "canonical_name: empty", ["b", "c"]),
         ('"canonical_name": null, "aliases": ["b"]', "no canonical_name", ["b"]),
         ('"canonical_name": "a", "types": "T1"', "types is not a list", ["a"]),
         ('"canonical_name": "a", "types": [" "]', "a type: empty name", ["a"]),
-        ('"canonical_name": "a", "definition": 1', "the definition is not text", ["a"]),
+        ('"canonical_name": "a", "definition": 1', "the definition is not a string", ["a"]),
     ],
 )
 def test_a_bad_part_costs_itself_alone(
@@ -109,7 +109,7 @@ def test_cut_gzip_names_the_line(tmp_path: Path) -> None:
 def test_file_without_concepts(tmp_path: Path) -> None:
     path = tmp_path / "empty.jsonl"
     path.touch()
-    with pytest.raises(SourceError, match="holds no concepts"):
+    with pytest.raises(SourceError, match="has no concepts"):
         read_source("jsonl", path)
 
 

@@ -71,9 +71,9 @@ def record(ui: str, name: str, term: str = "x") -> str:
 @pytest.mark.parametrize(
     ("bad", "problem"),
     [
-        (record("D000001", "again"), "MESH:D000001 a second time, first on line 4"),
+        (record("D000001", "again"), "duplicate id MESH:D000001, first on line 4"),
         (record("", "x"), "empty id"),
-        (record("D3", " "), "without a name|empty name"),
+        (record("D3", " "), "has no name|empty name"),
         (record("D3", "a\x7f"), r"control character U\+007F"),
     ],
 )
@@ -93,10 +93,14 @@ def test_bad_term_costs_the_term_alone(tmp_path: Path, check_bad) -> None:  # ty
 @pytest.mark.parametrize(
     ("bad", "line", "problem"),
     [
-        ("*NEWRECORD\nRECTYPE = D\nMH = again\nUI = D000001", 18, "second time, first on line 1"),
+        (
+            "*NEWRECORD\nRECTYPE = D\nMH = again\nUI = D000001",
+            18,
+            "duplicate id .*, first on line 1",
+        ),
         ("*NEWRECORD\nRECTYPE = D\nMH = cut sho", 18, "empty id"),
-        ("*NEWRECORD\nRECTYPE = D\nUI = D000003", 18, "without a name"),
-        ("no element", 18, "no element"),
+        ("*NEWRECORD\nRECTYPE = D\nUI = D000003", 18, "has no name"),
+        ("not an element", 18, "not an element"),
     ],
 )
 def test_bad_ascii(

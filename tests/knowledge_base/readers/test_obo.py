@@ -53,16 +53,16 @@ def test_every_xref_counts_where_none_is_qualified(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("bad", "line", "problem"),
     [
-        ('synonym: "never closed EXACT []', 31, "no synonym"),
+        ('synonym: "never closed EXACT []', 31, "not a synonym"),
         ('synonym: " " EXACT []', 31, "empty name"),
-        ("def: no quotes", 31, "no definition"),
-        ("name: shin", 31, "a second name"),
+        ("def: no quotes", 31, "not a definition"),
+        ("name: shin", 31, "second name"),
         ("xref:", 31, "empty id"),
-        ("tibia", 31, "no tag"),
+        ("tibia", 31, "not a tag"),
         ('synonym: "a\x07" EXACT []', 31, r"control character U\+0007"),
-        ("\n[Term]\nid: TOY:0000001\nname: again", 32, "second time, first on line 8"),
-        ("\n[Term]\nid: TOY:0000005", 32, "TOY:0000005 without a name"),
-        ("\n[Term]\nname: nobody", 32, "term without an id"),
+        ("\n[Term]\nid: TOY:0000001\nname: again", 32, "duplicate id .*, first on line 8"),
+        ("\n[Term]\nid: TOY:0000005", 32, "TOY:0000005 has no name"),
+        ("\n[Term]\nname: nobody", 32, "term has no id"),
         ("\n[Term]\nid:\nname: nobody", 33, "empty id"),
         ("\n[Term]\nid: TOY:7\nname: gone\nis_obsolete: true\nis_a: TOY:7", 36, "is_a cycle"),
     ],
@@ -95,7 +95,7 @@ def test_cycles(tmp_path: Path, check_bad) -> None:  # type: ignore[no-untyped-d
 def test_no_obo(tmp_path: Path) -> None:
     path = tmp_path / "no.obo"
     path.write_text("format-version: 1.2\n")
-    with pytest.raises(SourceError, match="wanted an OBO file"):
+    with pytest.raises(SourceError, match="expected an OBO file"):
         read_source("obo", path)
 
 
@@ -151,7 +151,7 @@ def test_quotes_that_nobody_escaped(tmp_path: Path, check_bad, line: str) -> Non
     path = tmp_path / "q.obo"
     path.write_text(f"[Term]\nid: Q:1\nname: nucleotidase\n{line}\n[Term]\nid: Q:2\nname: b\n")
     problem = (
-        r'no (synonym|definition), wanted "text" [^;]*; a quote inside the text is written \\"$'
+        r'not a (synonym|definition), expected "text" [^;]*; write a quote inside the text as \\"$'
     )
     check_bad("obo", path, line=4, problem=problem, kept=["nucleotidase", "b"])
 

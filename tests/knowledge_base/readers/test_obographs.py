@@ -45,13 +45,13 @@ def test_qualified_xrefs_win(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("bad", "problem"),
     [
-        ('{"id": "' + OBO + 'TOY_5", "type": "CLASS", "meta": {"xrefs": []}}', "without a name"),
-        ('{"lbl": "x", "type": "CLASS"}', "node without an id"),
-        ('{"id": "' + OBO + 'TOY_0000001", "lbl": "x"}', "TOY:0000001 a second time"),
+        ('{"id": "' + OBO + 'TOY_5", "type": "CLASS", "meta": {"xrefs": []}}', "has no name"),
+        ('{"lbl": "x", "type": "CLASS"}', "node has no id"),
+        ('{"id": "' + OBO + 'TOY_0000001", "lbl": "x"}', "duplicate id TOY:0000001"),
         ('{"id": "' + OBO + 'TOY_5", "lbl": " "}', "empty name"),
         ('{"id": "' + OBO + 'TOY_5", "lbl": "a\\u0000"}', r"control character U\+0000"),
-        ('{"id": "' + OBO + 'TOY_5", "lbl": "x", "meta": {"xrefs": [1]}}', "xrefs is no list"),
-        ("7", "no JSON object"),
+        ('{"id": "' + OBO + 'TOY_5", "lbl": "x", "meta": {"xrefs": [1]}}', "xrefs is not a list"),
+        ("7", "not a JSON object"),
     ],
 )
 def test_bad_node(tmp_path: Path, reader_data: Path, check_bad, bad: str, problem: str) -> None:  # type: ignore[no-untyped-def]
@@ -75,7 +75,7 @@ def test_cycles(tmp_path: Path, reader_data: Path, check_bad) -> None:  # type: 
 def test_broken_documents(tmp_path: Path) -> None:
     path = tmp_path / "bad.json"
     path.write_text('{"graphs": [\n{"nodes": [')
-    with pytest.raises(SourceError, match="no JSON") as caught:
+    with pytest.raises(SourceError, match="not JSON") as caught:
         read_source("obographs", path)
     assert caught.value.line == 2
     path.write_bytes(b'{"graphs":\n "\xff"}')

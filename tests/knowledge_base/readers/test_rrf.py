@@ -116,7 +116,7 @@ def test_columns_come_from_mrfiles(tmp_path: Path) -> None:
     conso = ["Ulna|C0000003|ENG|P|PF|Y|A1|MSH|PT|N|"]
     tables = read_source("rrf", write(tmp_path, MRCONSO=conso, MRFILES=listed))
     assert tables.names["name"].to_pylist() == ["Ulna"]
-    with pytest.raises(SourceError, match=r"MRCONSO\.RRF without the columns AUI") as caught:
+    with pytest.raises(SourceError, match=r"MRCONSO\.RRF lacks the columns AUI") as caught:
         read_source(
             "rrf", write(tmp_path, MRFILES=["MRSTY.RRF|x||6|1|1|", "MRCONSO.RRF|x|CUI|1|1|1|"])
         )
@@ -165,12 +165,12 @@ def test_release_zip_of_nlm_files_in_parts(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("bad", "problem"),
     [
-        (atom("C0000003", "A0000010", "x")[:-5], "17 columns, wanted 19"),
-        (atom("C0000003", "A0000010", "x|y"), "20 columns, wanted 19"),
+        (atom("C0000003", "A0000010", "x")[:-5], "17 columns, expected 19"),
+        (atom("C0000003", "A0000010", "x|y"), "20 columns, expected 19"),
         (atom("", "A0000010", "x"), "empty id"),
         (atom("C0000003", "A0000010", " "), "empty name"),
         (atom("C0000003", "A0000010", "x\0"), r"control character U\+0000"),
-        (atom("C0000003", "A0000001", "x"), r"atom \(AUI\) a second time"),
+        (atom("C0000003", "A0000001", "x"), r"duplicate atom \(AUI\)"),
     ],
 )
 def test_bad_row(tmp_path: Path, check_bad, bad: str, problem: str) -> None:  # type: ignore[no-untyped-def]
@@ -191,7 +191,7 @@ def test_last_line_cut(tmp_path: Path, check_bad) -> None:  # type: ignore[no-un
     path = folder / "MRCONSO.RRF"
     path.write_bytes(path.read_bytes()[:-20])
     kept = [name for name in NAMES if name != "os femoris"]
-    check_bad("rrf", folder, line=9, problem="columns, wanted 19", kept=kept)
+    check_bad("rrf", folder, line=9, problem="columns, expected 19", kept=kept)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_last_line_cut(tmp_path: Path, check_bad) -> None:  # type: ignore[no-un
     [
         ("MRSTY", "C0000001||A1|x|AT9|256|", "empty name"),
         ("MRDEF", "C0000001|A1|AT1||NCI|\x01|N||", "control character"),
-        ("MRRANK", "first|MSH|PT|N|", "RANK 'first', wanted a number"),
+        ("MRRANK", "first|MSH|PT|N|", "RANK is 'first', expected a number"),
     ],
 )
 def test_bad_row_of_another_file(
@@ -222,7 +222,7 @@ def test_cut_gzip(tmp_path: Path) -> None:
 
 
 def test_no_release(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match=r"holds no MRCONSO\.RRF"):
+    with pytest.raises(SourceError, match=r"has no MRCONSO\.RRF"):
         read_source("rrf", tmp_path)
     path = tmp_path / "x.zip"
     path.write_bytes(b"no archive")
@@ -230,7 +230,7 @@ def test_no_release(tmp_path: Path) -> None:
         read_source("rrf", path)
     write(tmp_path)
     (tmp_path / "MRCONSO.RRF.gz").write_bytes(gzip.compress(b""))
-    with pytest.raises(SourceError, match="is there twice"):
+    with pytest.raises(SourceError, match="a second MRCONSO.RRF"):
         read_source("rrf", tmp_path)
 
 
@@ -260,15 +260,18 @@ def test_nothing_kept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        ({"sources": ["MSH", "MESH"]}, "vocabulary 'MESH': no row of .* has it; it has MSH, NCI"),
-        ({"languages": ["English"]}, "language 'English': .*; it has ENG, FRE"),
-        ({"term_types": ["PREF"]}, "term type 'PREF': .*; it has AB, PT, SY"),
-        ({"semantic_types": ["DISO"]}, "semantic type 'DISO': a semantic group, wanted .*T047"),
-        ({"semantic_types": ["disorders"]}, "a semantic group, wanted its types: T019"),
-        ({"semantic_types": ["T047", "Tissue"]}, "semantic type 'Tissue': wanted T024"),
-        ({"semantic_types": ["t047"]}, "semantic type 't047': wanted T047"),
-        ({"semantic_types": ["T024"]}, "the release has no concept of it"),
-        ({"semantic_types": ["T999"]}, "no such type, wanted TUIs such as T047"),
+        ({"sources": ["MSH", "MESH"]}, "vocabulary 'MESH' does not occur in .*, expected MSH, NCI"),
+        ({"languages": ["English"]}, "language 'English' does not occur in .*, expected ENG, FRE"),
+        ({"term_types": ["PREF"]}, "term type 'PREF' does not occur in .*, expected AB, PT, SY"),
+        (
+            {"semantic_types": ["DISO"]},
+            "semantic type is 'DISO', a semantic group, expected .*T047",
+        ),
+        ({"semantic_types": ["disorders"]}, "a semantic group, expected its types: T019"),
+        ({"semantic_types": ["T047", "Tissue"]}, "semantic type is 'Tissue', expected T024"),
+        ({"semantic_types": ["t047"]}, "semantic type is 't047', expected T047"),
+        ({"semantic_types": ["T024"]}, "the release has no such concept"),
+        ({"semantic_types": ["T999"]}, "expected a TUI such as T047"),
     ],
 )
 def test_a_filter_for_what_is_not_there(
@@ -282,6 +285,6 @@ def test_a_filter_for_what_is_not_there(
 def test_a_filter_by_type_without_mrsty(tmp_path: Path) -> None:
     write(tmp_path)
     (tmp_path / "MRSTY.RRF").unlink()
-    with pytest.raises(SettingsError, match=r"the release has no MRSTY.RRF"):
+    with pytest.raises(SettingsError, match=r"it has no MRSTY.RRF"):
         read_source("rrf", tmp_path, {"semantic_types": ["T047"]})
     assert read_source("rrf", tmp_path).names.num_rows == len(NAMES)

@@ -53,10 +53,10 @@ def test_options(tmp_path: Path) -> None:
         ("MONDO:1\tflu\tskos:exactMatch\t\tUMLS:C0000002\t1", "two ids of one vocabulary"),
         ("DOID:9\tx\tskos:exactMatch\t\tUMLS:C0000001\t1", "DOID:9|DOID:1"),
         ("MONDO:5\tx\tskos:exactMatch\t\tmondo:5\t1", "to itself"),
-        ("MONDO:5\tx\tskos:exactMatch\t\tMESH:D5", "5 columns, wanted 6"),
+        ("MONDO:5\tx\tskos:exactMatch\t\tMESH:D5", "5 columns, expected 6"),
         ("MONDO:5\tx\tskos:exactMatch\t\t\t1", "empty id"),
-        ("MONDO:5\tx\tskos:exactMatch\t\tMESH:D5\thigh", "confidence 'high'"),
-        ("MONDO:5\tx\tskos:exactMatch\t\tMESH:D5\tnan", "confidence 'nan'"),
+        ("MONDO:5\tx\tskos:exactMatch\t\tMESH:D5\thigh", "confidence is 'high'"),
+        ("MONDO:5\tx\tskos:exactMatch\t\tMESH:D5\tnan", "confidence is 'nan'"),
     ],
 )
 def test_bad_row(tmp_path: Path, check_bad, bad: str, problem: str) -> None:  # type: ignore[no-untyped-def]
@@ -114,7 +114,7 @@ def test_what_is_denied_joins_nothing(tmp_path: Path, word: str) -> None:
 def test_another_modifier_is_told(tmp_path: Path, check_bad) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path / "m.sssom.tsv"
     path.write_text(f"{HEAD_ROW}\nMONDO:1\tskos:exactMatch\tDOID:1\tNever\t\n")
-    check_bad("sssom", path, line=2, problem="predicate_modifier 'Never', wanted Not", kept=[])
+    check_bad("sssom", path, line=2, problem="predicate_modifier is 'Never', expected Not", kept=[])
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,9 @@ def test_columns_separated_by_commas_are_read(tmp_path: Path) -> None:
     for name in ("m.sssom.csv", "m.sssom.tsv"):
         assert pairs(tmp_path / name, text) == [("MONDO:3", "DOID:3")]
     (tmp_path / "s.csv").write_text(text.replace(",", ";"))
-    with pytest.raises(SourceError, match=r"separated by semicolons; wanted .* tabs or commas"):
+    with pytest.raises(
+        SourceError, match=r"separated by semicolons .*, expected .* tabs or commas"
+    ):
         read_source("sssom", tmp_path / "s.csv")
 
 
@@ -157,4 +159,4 @@ def test_where_no_mapping_is_taken_it_is_told(
 ) -> None:
     row = "MONDO:1\tskos:closeMatch\tDOID:1\t\t"
     assert pairs(tmp_path / "m.sssom.tsv", f"{HEAD_ROW}\n{row}\n") == []
-    assert "no mapping is taken: their predicates are 'skos:closeMatch', wanted" in caplog.text
+    assert "no mapping is used: their predicates are 'skos:closeMatch', expected" in caplog.text

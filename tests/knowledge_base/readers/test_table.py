@@ -74,13 +74,13 @@ def test_open_quote_costs_its_line_alone(tmp_path: Path, check_bad) -> None:  # 
     path = tmp_path / "open.csv"
     path.write_text('id,name\nA:1,"two\nlines"\nA:2,"never closed\nA:3,three\nA:4,"four"\n')
     kept = ["two lines", "three", "four"]
-    check_bad("table", path, line=4, problem="no CSV row", kept=kept)
+    check_bad("table", path, line=4, problem="not a CSV row", kept=kept)
 
 
 def test_quoted_csv_width(tmp_path: Path, check_bad) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path / "width.csv"
     path.write_text('id,name\nA:1,"two\nlines"\nA:2,two,"2"\nA:3,three\n')
-    check_bad("table", path, line=4, problem="3 columns, wanted 2", kept=["two lines", "three"])
+    check_bad("table", path, line=4, problem="3 columns, expected 2", kept=["two lines", "three"])
 
 
 def test_parquet(tmp_path: Path, check_bad) -> None:  # type: ignore[no-untyped-def]
@@ -102,15 +102,15 @@ def test_parquet(tmp_path: Path, check_bad) -> None:  # type: ignore[no-untyped-
     pq.write_table(pa.table(columns), path)
     check_bad("table", path, line=3, problem="empty name", kept=["uno", "one", "three"])
     path.write_bytes(path.read_bytes()[:200])
-    with pytest.raises(SourceError, match="no Parquet file"):
+    with pytest.raises(SourceError, match="not a Parquet file"):
         read_source("table", path)
 
 
 @pytest.mark.parametrize(
     ("bad", "problem"),
     [
-        (b"UBERON:9\tx\tx\t0\tU\tT1", "6 columns, wanted 7"),
-        (b"UBERON:9\tx\tx\t0\tU\tT1\t\t", "8 columns, wanted 7"),
+        (b"UBERON:9\tx\tx\t0\tU\tT1", "6 columns, expected 7"),
+        (b"UBERON:9\tx\tx\t0\tU\tT1\t\t", "8 columns, expected 7"),
         (b"UBERON:9\t\xff\tx\t0\tU\tT1\t", "not UTF-8"),
         (b"UBERON:9\tx\t\xff\t0\tU\tT1\t", "not UTF-8"),
         (b"\tx\tx\t0\tU\tT1\t", "empty id"),
@@ -118,7 +118,7 @@ def test_parquet(tmp_path: Path, check_bad) -> None:  # type: ignore[no-untyped-
         (b"UBERON:9\t \tx\t0\tU\tT1\t", "empty name"),
         (b"UBERON:9\tx\0y\tx\t0\tU\tT1\t", r"control character U\+0000"),
         (b"UBERON:9\tx\ry\tx\t0\tU\tT1\t", "carriage return"),
-        (b"UBERON:9\tx\tx\t2\tU\tT1\t", "is_preferred '2', wanted one of"),
+        (b"UBERON:9\tx\tx\t2\tU\tT1\t", "is_preferred is '2', expected 1, true"),
         (b"UBERON:9\tx\tx\t0\tU\tT1\tC0 1", "white space"),
     ],
 )
@@ -140,8 +140,8 @@ def test_two_bad_rows_of_one_block(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("header", "problem"),
     [
-        ("id\tcomment", "wanted one of name"),
-        ("name", "wanted one of id"),
+        ("id\tcomment", "expected also one of name"),
+        ("name", "expected also one of id"),
         ("id\tname\tlabel", "two columns for name"),
         ("id\tname\tkind\tis_preferred", "two columns"),
     ],
@@ -157,7 +157,7 @@ def test_bad_header(tmp_path: Path, header: str, problem: str) -> None:
 def test_layout_by_option(tmp_path: Path) -> None:
     path = tmp_path / "names.dat"
     path.write_text("id\tname\nA:1\tone\n")
-    with pytest.raises(SourceError, match="no table by its name"):
+    with pytest.raises(SourceError, match="unknown file ending"):
         read_source("table", path)
     assert read_source("table", path, {"layout": "tsv"}).names.num_rows == 1
     with pytest.raises(SettingsError, match="layout"):
@@ -170,7 +170,7 @@ def test_lines_over_many_blocks(tmp_path: Path, check_bad, monkeypatch) -> None:
     rows = [f"A:{n}\tname {n}" for n in range(1000)]
     path.write_text("\n".join(["id\tname", *rows[:700], "A:1", *rows[700:]]))
     kept = [f"name {n}" for n in range(1000)]
-    check_bad("table", path, line=702, problem="1 columns, wanted 2", kept=kept)
+    check_bad("table", path, line=702, problem="1 columns, expected 2", kept=kept)
 
 
 words = st.text(st.sampled_from(string.ascii_letters + "éβ-,;|\"'\\"), min_size=1, max_size=6)
