@@ -1,7 +1,7 @@
-"""Every error that this library raises on purpose.
+"""The errors of this library.
 
-One tree, so that ``except ConceptLinkerError`` catches all of it.  A message is one line
-that says what was given, what is wanted and, where a file is concerned, the place.
+``except ConceptLinkerError`` catches all of them.  A message is one line: what was given, what is
+expected, what to do, and the file and line if there is one.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ __all__ = [
 
 
 class ConceptLinkerError(Exception):
-    """The root of the tree."""
+    """The base class of all errors of this library."""
 
 
 class InputError(ConceptLinkerError, ValueError):
-    """An argument that cannot be worked on: a caption that is no text, a span outside it."""
+    """An invalid argument, such as a caption that is not a string, or a span outside it."""
 
 
 class SettingsError(ConceptLinkerError, ValueError):
-    """A setting that does not exist or lies outside its range."""
+    """A setting that does not exist or is out of range."""
 
 
 class KnowledgeBaseError(ConceptLinkerError):
@@ -38,23 +38,23 @@ class KnowledgeBaseError(ConceptLinkerError):
 
 
 class BatchError(ConceptLinkerError):
-    """A run over many captions that cannot begin, or cannot go on."""
+    """A run over many captions that cannot start or continue."""
 
 
 class ArticleError(ConceptLinkerError):
-    """An article that cannot be read: broken, or refused for safety's sake."""
+    """An article that cannot be read, or is rejected for safety."""
 
 
 class CloudError(ConceptLinkerError):
-    """PMC's Cloud Service did not give what was asked for."""
+    """A failed request to PMC's Cloud Service."""
 
 
 class ImageError(ConceptLinkerError, OSError):
-    """An image that is not there, lies outside its folder, or cannot be read.
+    """An image that does not exist, is outside its folder, or cannot be read.
 
     Args:
-        image: its path, as it was given.
-        problem: what is wrong with it.
+        image: its path, as given.
+        problem: the problem.
     """
 
     def __init__(self, image: Path | str, problem: str) -> None:
@@ -65,12 +65,12 @@ class ImageError(ConceptLinkerError, OSError):
 
 
 class SourceError(ConceptLinkerError):
-    """A vocabulary, corpus or records file that cannot be read as what it should be.
+    """A vocabulary, corpus or file of records that cannot be read.
 
     Args:
         path: the file.
-        problem: what is there, and what is wanted instead.
-        line: the line it was found on, counted from 1, where a line is known.
+        problem: what the file has, and what is expected.
+        line: the line of the problem, counted from 1, if it is known.
     """
 
     def __init__(self, path: Path | str, problem: str, *, line: int | None = None) -> None:

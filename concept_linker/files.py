@@ -1,4 +1,4 @@
-"""Writes files whole or not at all: beside their place, then renamed into it."""
+"""Writes files atomically: to a temporary file, which is then renamed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ __all__ = ["sync", "write_text", "write_whole"]
 
 @contextmanager
 def write_whole(path: Path) -> Iterator[Path]:
-    """Yields a path to write to; renames it to ``path`` at the end, removes it after an error.
+    """Yields a temporary path; renames it to ``path`` at the end, removes it after an error.
 
     Raises:
-        OSError: it cannot be written; what was there before still is.
+        OSError: it cannot be written; an existing file is unchanged.
     """
     if path.is_dir():
-        raise IsADirectoryError(f"{path}: is a folder, expected a file to write")
+        raise IsADirectoryError(f"{path} is a folder, expected a file to write")
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_orphans(path)
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -33,18 +33,18 @@ def write_whole(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Writes UTF-8 text whole; lone surrogates become escapes.
+    """Writes UTF-8 text atomically; lone surrogates become escapes.
 
     Raises:
-        OSError: it cannot be written; what was there before still is.
+        OSError: it cannot be written; an existing file is unchanged.
     """
     with write_whole(path) as part:
         part.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 def sync(path: Path) -> None:
-    """Forces a file's content, or a folder's list of names, onto the disk."""
-    if os.name == "nt":  # neither folders nor files that are only read can be synced there
+    """Forces the content of a file, or the entries of a folder, onto the disk."""
+    if os.name == "nt":  # Windows syncs neither folders nor files opened for reading
         return
     descriptor = os.open(path, os.O_RDONLY)
     try:

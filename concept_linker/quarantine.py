@@ -1,4 +1,4 @@
-"""Bad rows: stop at the first, or set them aside and go on."""
+"""Handling of bad rows: stop at the first, or collect them in a file and continue."""
 
 from __future__ import annotations
 
@@ -11,13 +11,12 @@ __all__ = ["Quarantine"]
 
 
 class Quarantine:
-    r"""What to do with a bad row: stop at it, or set it aside and go on.
+    r"""Raises an error at the first bad row, or collects bad rows in a file.
 
     Args:
-        path: the JSON Lines file that bad rows go to (``file``, ``line``, ``problem``,
-            ``row``); ``None`` means that the first bad row raises.  The file is made only when a
-            row goes into it.
-        advice: what an error says besides: how to go on in spite of bad rows.
+        path: the JSON Lines file for bad rows (``file``, ``line``, ``problem``, ``row``), which is
+            created with the first of them; ``None`` raises an error instead.
+        advice: added to that error: how to continue in spite of bad rows.
 
     >>> Quarantine().bad("names.tsv", 3, "2 columns, expected 3", row="a\tb")
     Traceback (most recent call last):
@@ -31,14 +30,14 @@ class Quarantine:
 
     @property
     def stops(self) -> bool:
-        """Whether the first bad row raises."""
+        """Whether the first bad row raises an error."""
         return self._path is None
 
     def bad(self, path: Path | str, line: int | None, problem: str, *, row: str = "") -> None:
-        """Report one bad row.
+        """Reports a bad row.
 
         Raises:
-            SourceError: where rows are not to be skipped.
+            SourceError: bad rows are not collected.
         """
         if self._path is None:
             advised = f"{problem}; {self._advice}" if self._advice else problem

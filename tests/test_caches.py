@@ -82,7 +82,7 @@ def test_nowhere(installed: Installed, tmp_path: Path) -> None:
     told, [warning] = installed.run("-c", CODE)
     assert told == "0"
     assert str(installed.home) in warning
-    assert warning.endswith("set CONCEPT_LINKER_CACHE to a folder that can be written")
+    assert warning.endswith("set CONCEPT_LINKER_CACHE to a writable folder")
     told, [warning] = installed.run("-c", CODE, **{CACHE: "/dev/null/cache"})
     assert told == "0"
     assert warning.startswith("/dev/null/cache/")

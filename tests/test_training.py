@@ -104,11 +104,11 @@ def test_the_priors_come_with_the_base_or_not_at_all(kb: KnowledgeBase, tmp_path
     assert list(tmp_path.iterdir()) == []
     train(kb, CORPUS, folder)
     before = sorted(path.stat().st_mtime_ns for path in folder.rglob("*"))
-    with pytest.raises(KnowledgeBaseError, match="holds a knowledge base already"):
+    with pytest.raises(KnowledgeBaseError, match="is already a knowledge base"):
         train(kb, CORPUS, folder)
     assert sorted(path.stat().st_mtime_ns for path in folder.rglob("*")) == before
     train(KnowledgeBase.open(folder), CORPUS, folder, replace=True)
     (folder / "priors" / "notes.txt").write_text("years of work")
-    with pytest.raises(KnowledgeBaseError, match=r"holds 'priors.notes.txt'"):
+    with pytest.raises(KnowledgeBaseError, match=r"contains 'priors.notes.txt'"):
         train(kb, CORPUS, folder, replace=True)
     assert (folder / "priors" / "notes.txt").read_text() == "years of work"

@@ -34,9 +34,9 @@ class KnowledgeBase:
 
     >>> kb = KnowledgeBase.open()
     >>> kb.concept("C0019564").name
-    'hippocampus'
+    'Hippocampus'
     >>> [(found.concept_id, found.alias) for found in kb.search("hipocampus", k=1)]
-    [('C0019564', 'hippocampus')]
+    [('C0019564', 'Hippocampus')]
     """
 
     def __init__(self, path: Path, info: store.Manifest, arrays: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""From sources to a folder on disk."""
+"""Builds a knowledge base: from vocabularies to a folder on disk."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from concept_linker.search.normalise import keys
 __all__ = ["build_knowledge_base", "compile_base"]
 
 _NAMES_AT_ONCE = 1 << 19
-_TYPES_AT_MOST = 1 << 16  # they are numbered in 16 bits
+_MAX_TYPES = 1 << 16  # they have 16-bit numbers
 
 
 def build_knowledge_base(
@@ -37,22 +37,31 @@ def build_knowledge_base(
     more: Callable[[Path], None] | None = None,
     progress: Progress = silent,
 ) -> None:
-    """Builds a knowledge base from sources, the most trusted first.
+    r"""Builds a knowledge base from vocabularies, the most trusted first.
 
     Args:
-        sources: pairs of a format and a path, such as ``("obo", "hp.obo")``, or tables that
-            :func:`~concept_linker.knowledge_base.readers.read_source` returned.  An iterator of
-            tables saves gigabytes with a whole UMLS: each is freed once merged.
-        folder: where it shall be.
-        options: what the sources were read with; goes into the manifest.
-        replace: whether a base that is there may be replaced, which happens at the very end.
-        more: writes what else belongs into the folder, before it is in its place.
-        progress: told what is being done, and how much of the whole is done.
+        sources: pairs of a format and a path, such as ``("obo", "hp.obo")``, or tables from
+            :func:`~concept_linker.knowledge_base.readers.read_source`.  An iterator of tables
+            saves gigabytes for a whole UMLS, because tables are freed after the merge.
+        folder: the folder to write.
+        options: how the sources were read, for the manifest.
+        replace: replace an existing knowledge base; this happens at the very end.
+        more: writes additional files, given the unfinished folder.
+        progress: called with the stage and the fraction done.
 
     Raises:
-        KnowledgeBaseError: the sources have no names, or the place is taken or cannot be written.
-        SettingsError: there is no such format.
+        KnowledgeBaseError: the sources have no names, or the folder exists or cannot be written.
+        SettingsError: the format does not exist.
         SourceError: a source cannot be read.
+
+    >>> import tempfile
+    >>> from concept_linker import KnowledgeBase
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     table = Path(folder, "devices.csv")
+    ...     _ = table.write_text("id,name\nDEV:1,pigtail catheter\nDEV:1,pigtail drain\n")
+    ...     build_knowledge_base([("table", table)], f"{folder}/devices")
+    ...     KnowledgeBase.open(f"{folder}/devices").concept("DEV:1").name
+    'pigtail catheter'
     """
     folder = Path(folder)
     store.check_target(folder, replace=replace)
@@ -65,7 +74,7 @@ def build_knowledge_base(
     except OSError as error:
         raise KnowledgeBaseError(
             f"{folder}: cannot be written ({error.strerror or error}); "
-            "expected a folder that can be made, with enough free space"
+            "expected a writable place with enough free space"
         ) from error
 
 
@@ -78,11 +87,11 @@ def compile_base(
     more: Callable[[Path], None] | None = None,
     progress: Progress = silent,
 ) -> None:
-    """Writes a merged base with its index; arguments as for :func:`build_knowledge_base`.
+    """Writes merged tables and their index; see :func:`build_knowledge_base` for the arguments.
 
     Raises:
-        KnowledgeBaseError: the place is taken, or there are more semantic types than fit.
-        OSError: it cannot be written.
+        KnowledgeBaseError: the folder exists, or there are too many semantic types.
+        OSError: the folder cannot be written.
     """
     blob, offsets, key_of, name_of = _keys(merged.names["name"], progress)
     progress("indexing", 0.5)
@@ -128,23 +137,23 @@ def _source(info: SourceInfo) -> store.Source:
 def _keys(
     names: pa.ChunkedArray, progress: Progress
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """The distinct keys of all names, in the order of their bytes, and who has them.
+    """Returns the distinct keys of all names in the order of their bytes, and their names.
 
     Returns:
-        The keys' bytes and offsets; and two columns of equal length: a key's number and the row
-        of a name that has it.
+        The bytes and offsets of the keys; then two columns of equal length: the number of a key,
+        and the row of a name with this key.
     """
     chunks: list[pa.Array] = []
     rows: list[NDArray[np.int64]] = []
     for first, part in _parts(names):
         progress("normalising the names", 0.1 + 0.3 * first / len(names))
-        own: list[str] = []
+        found: list[str] = []
         owners: list[int] = []
         for row, name in enumerate(part, first):
             for one in keys(name):
-                own.append(one)
+                found.append(one)
                 owners.append(row)
-        chunks.append(pa.array(own, pa.large_string()))
+        chunks.append(pa.array(found, pa.large_string()))
         rows.append(np.array(owners, np.int64))
     encoded = pa.chunked_array(chunks, pa.large_string()).combine_chunks().dictionary_encode()
     if isinstance(encoded, pa.ChunkedArray):
@@ -163,7 +172,7 @@ def _parts(names: pa.ChunkedArray) -> Iterator[tuple[int, list[str]]]:
 
 
 def _strings(column: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """A string column as its bytes and offsets."""
+    """Returns the bytes and offsets of a string column."""
     column = column.cast(pa.large_string())
     if isinstance(column, pa.ChunkedArray):
         column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
@@ -176,7 +185,7 @@ def _strings(column: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.uint8], NDA
 
 
 def _begins(owner: NDArray[Any], owners: int) -> NDArray[np.int64]:
-    """Where each owner's rows begin, given the owner of every row in order."""
+    """Returns where the rows of each owner begin, given the owner of every row in order."""
     begins = np.zeros(owners + 1, np.int64)
     np.cumsum(np.bincount(owner, minlength=owners), out=begins[1:])
     return begins
@@ -185,7 +194,7 @@ def _begins(owner: NDArray[Any], owners: int) -> NDArray[np.int64]:
 def _concept_arrays(
     merged: MergedTables, arrays: dict[str, NDArray[Any]]
 ) -> tuple[list[str], list[str]]:
-    """Adds the arrays of concepts and names; returns the type and source names they refer to."""
+    """Adds the arrays of concepts and names; returns the names of types and sources."""
 
     def strings(name: str, column: pa.Array | pa.ChunkedArray) -> None:
         arrays[f"{name}_bytes"], arrays[f"{name}_offsets"] = _strings(column)
@@ -196,10 +205,10 @@ def _concept_arrays(
     lists = concepts["types"].combine_chunks()
     flat = pc.list_flatten(lists)
     types = sorted(set(flat.to_pylist()))
-    if len(types) > _TYPES_AT_MOST:
+    if len(types) > _MAX_TYPES:
         raise KnowledgeBaseError(
-            f"{len(types):,} semantic types, expected at most {_TYPES_AT_MOST:,}; "
-            "is the column of types one of types?"
+            f"{len(types):,} semantic types, expected at most {_MAX_TYPES:,}; "
+            "check that the column of types has types"
         )
     arrays["concept_types_values"] = (
         pc.index_in(flat, value_set=pa.array(types, pa.string())).to_numpy(zero_copy_only=False)

@@ -12,23 +12,23 @@ import numpy as np
 __all__ = ["page_sums", "page_sums_of", "sha256_of"]
 
 _PAGE = 512  # words of 64 bits
-_PAGES_AT_ONCE = 256  # a megabyte, which stays in the cache between the two passes
+_PAGES_AT_ONCE = 256  # a megabyte, which stays in the CPU cache between the two passes
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file, as 64 hexadecimal digits."""
+    """Returns the SHA-256 of a file, as 64 hexadecimal digits."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def page_sums(data: Any) -> str:
-    """A checksum against damage, not against forgers, several times as fast as SHA-256.
+    """Returns a checksum against damage, not forgery, several times as fast as SHA-256.
 
-    Each page of 4 KiB is added up and xor-ed in words of 64 bits, and the SHA-256 of these sums
-    is taken: every single bit that flips, and every page that is lost or moved, changes it.
+    It is the SHA-256 of the sum and the xor of each page of 4 KiB, in 64-bit words. Any single
+    flipped bit and any lost or moved page changes it.
 
     Args:
-        data: bytes, or a mapped file.
+        data: bytes, or a memory-mapped file.
 
     >>> page_sums(b"lesion") == page_sums(b"lesion"), page_sums(b"lesion") == page_sums(b"mesion")
     (True, False)
@@ -45,6 +45,6 @@ def page_sums(data: Any) -> str:
 
 
 def page_sums_of(path: Path) -> str:
-    """:func:`page_sums` of a file, which is not empty."""
+    """Returns the :func:`page_sums` of a file that is not empty."""
     with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
         return page_sums(data)

@@ -1,4 +1,4 @@
-"""Merged tables in the form that ships: two Parquet files and a head."""
+"""Merged tables in their distributed form: two Parquet files and a JSON file."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from concept_linker.knowledge_base.source import SourceInfo
 
 __all__ = ["HEAD", "load_compiled", "save_compiled"]
 
-#: The file that names the sources and the checksums of the others.
+#: The file with the sources and the checksums of the other files.
 HEAD = "compiled.json"
 
 
 def save_compiled(merged: MergedTables, folder: Path) -> None:
-    """Writes merged tables in the form that ships: two Parquet files and a head."""
+    """Writes merged tables in their distributed form."""
     folder.mkdir(parents=True, exist_ok=True)
     checksums = {}
     for name, table in (("concepts", merged.concepts), ("names", merged.names)):
@@ -39,7 +39,7 @@ def save_compiled(merged: MergedTables, folder: Path) -> None:
 
 
 def load_compiled(folder: Path) -> MergedTables:
-    """Reads what :func:`save_compiled` wrote.
+    """Reads merged tables from their distributed form.
 
     Raises:
         KnowledgeBaseError: a file is missing or damaged.
@@ -51,11 +51,11 @@ def load_compiled(folder: Path) -> MergedTables:
         for name, schema in (("concepts", CONCEPTS), ("names", CONCEPT_NAMES)):
             path = folder / f"{name}.parquet"
             if sha256_of(path) != head["files"][path.name]:
-                raise ValueError("its SHA-256 is another")
+                raise ValueError("unexpected SHA-256")
             tables.append(pq.read_table(path).cast(schema))
         sources = tuple(SourceInfo(**source) for source in head["sources"])
         return MergedTables(tables[0], tables[1], sources, head["refused"])
-    except (OSError, ValueError, KeyError, TypeError) as error:  # Arrow's are among them
+    except (OSError, ValueError, KeyError, TypeError) as error:  # including Arrow's
         raise KnowledgeBaseError(
-            f"{path}: missing or damaged; install concept_linker again"
+            f"{path} is missing or damaged; reinstall concept_linker"
         ) from error

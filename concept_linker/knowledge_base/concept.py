@@ -11,7 +11,7 @@ __all__ = ["Concept", "ConceptName"]
 
 @dataclass(frozen=True, slots=True)
 class ConceptName:
-    """One name of a concept, and the vocabulary that gives it."""
+    """One name of a concept, with its kind and the vocabulary it comes from."""
 
     text: str
     kind: NameKind
@@ -20,16 +20,16 @@ class ConceptName:
 
 @dataclass(frozen=True, slots=True)
 class Concept:
-    """All that a base knows of a concept.
+    """A concept with all its names.
 
     Args:
         id: its CUI, or a CURIE.
         name: its preferred name.
         names: all names, the preferred one first.
-        semantic_types: UMLS type unique identifiers, or the sources' own types.
-        other_ids: ids of the sources that are joined in it.
-        origin: how it comes by its CUI.
-        definition: empty where there is none.
+        semantic_types: UMLS type unique identifiers (``T023``), or the types that the source gives.
+        other_ids: the ids of equivalent concepts in the sources.
+        origin: where its CUI comes from.
+        definition: its definition, or ``""``.
     """
 
     id: str

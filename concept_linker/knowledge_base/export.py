@@ -1,4 +1,4 @@
-"""A finished base as the tables that a build starts from, to build another with more in it."""
+"""Turns a knowledge base into source tables, to build another from it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ __all__ = ["tables_of"]
 
 
 def tables_of(kb: KnowledgeBase) -> SourceTables:
-    """All that a base holds, as one source; built alone it gives the same concepts and names."""
+    """Returns the content of a knowledge base as one source.
+
+    A build from this source alone has the same concepts and names.
+    """
     arrays = kb.rows.arrays
     ids = _strings(arrays, "concept_ids")
     inferred = arrays["concept_origins"] == CuiOrigin.INFERRED

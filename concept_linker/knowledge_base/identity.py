@@ -1,7 +1,7 @@
-"""What ids and names are: spelling of ids, kinds of names, where a CUI comes from.
+"""Spelling of ids, kinds of names, origins of CUIs.
 
-Apart from :mod:`~concept_linker.knowledge_base.source`, so that opening a base does not import
-what building one needs.
+This is not part of :mod:`~concept_linker.knowledge_base.source`, so that opening a base does not
+import pyarrow, which only building one needs.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ __all__ = ["CuiOrigin", "NameKind", "canonical_id", "curie_of", "is_cui"]
 
 
 class NameKind(IntEnum):
-    """How a name stands to its concept; lower is preferred."""
+    """How well a name fits its concept; lower is better."""
 
     PREFERRED = 0
     SYNONYM = 1  # exact synonyms, lexical variants, entry terms
@@ -22,11 +22,11 @@ class NameKind(IntEnum):
 
 
 class CuiOrigin(IntEnum):
-    """How a concept comes by its CUI."""
+    """Where the CUI of a concept comes from."""
 
-    NONE = 0  # it has none: its id is a CURIE
-    ASSERTED = 1  # a source says so, of it or of one of the ids joined to it
-    INFERRED = 2  # all ids joined to it were, because of how their names are used
+    NONE = 0  # no CUI: the id is a CURIE
+    ASSERTED = 1  # a source asserts it for the concept or an equivalent one
+    INFERRED = 2  # a recipe inferred it from how annotators use the names
 
 
 _CUI = re.compile(r"C[0-9]{7}")
@@ -43,7 +43,7 @@ _CANONICAL_PREFIX = {
 }
 
 
-# What stands before an id in an IRI → the prefix of its CURIE.
+# The start of an IRI → the prefix of its CURIE.
 _NAMESPACES = {
     "snomed.info/id/": "SNOMEDCT",
     "www.snomed.org/": "SNOMEDCT",
@@ -64,7 +64,7 @@ _SLASH_IRI = re.compile(
 
 
 def is_cui(concept_id: str) -> bool:
-    """Whether the id is a UMLS concept unique identifier: ``C`` and seven digits.
+    """Returns whether an id is a UMLS concept unique identifier: ``C`` and seven digits.
 
     >>> is_cui("C0019564"), is_cui("MESH:D006624")
     (True, False)
@@ -73,7 +73,7 @@ def is_cui(concept_id: str) -> bool:
 
 
 def curie_of(iri: str) -> str:
-    """The CURIE of an OBO-style, identifiers.org, MeSH, SNOMED or UMLS IRI; anything else as it is.
+    """Returns the CURIE of an OBO, identifiers.org, MeSH, SNOMED or UMLS IRI, or else the input.
 
     >>> curie_of("http://purl.obolibrary.org/obo/HP_0000001")
     'HP:0000001'
@@ -92,11 +92,10 @@ def curie_of(iri: str) -> str:
 
 
 def canonical_id(concept_id: str) -> str:
-    """One spelling for each id, so that equal concepts of two sources meet.
+    """Returns the canonical spelling of an id, so that ids of different sources match.
 
-    An IRI becomes a CURIE where its form is known; a CUI loses its prefix; a CURIE's prefix is
-    written in capitals, and of two names for one vocabulary the one most used; only NCBITaxon is
-    written as that vocabulary writes itself.
+    An IRI of a known form becomes a CURIE; a CUI loses its prefix. The prefix of a CURIE is in
+    capitals (except NCBITaxon), and is the most common one if a vocabulary has several.
 
     >>> canonical_id("UMLS:C0019564"), canonical_id("mesh:D006624"), canonical_id("HP:0001250")
     ('C0019564', 'MESH:D006624', 'HP:0001250')

@@ -1,4 +1,4 @@
-"""The arrays of a base: mapped, and checked before anyone sees them."""
+"""The memory-mapped arrays of a knowledge base, checked before use."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from concept_linker.runtime.resources import cache_folder
 
 __all__ = ["ArrayInfo", "Arrays", "Strict", "remedy"]
 
-#: Arrays of at most so many bytes are checked when a base is opened.
+#: Arrays of up to this many bytes are checked when a base is opened.
 SMALL = 1 << 20
 
 
 class Strict(BaseModel):
-    """A value of a manifest, which has what is listed and nothing else."""
+    """A part of a manifest; unknown fields are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ArrayInfo(Strict):
-    """What a file must be: its size in bytes, its type, its shape, its checksums.
+    """The size in bytes, type, shape and checksums of a file.
 
-    ``pages`` is the quick one (:func:`~concept_linker.knowledge_base.checksum.page_sums`).
+    ``pages`` is the fast checksum (:func:`~concept_linker.knowledge_base.checksum.page_sums`).
     """
 
     size: int
@@ -42,14 +42,14 @@ class ArrayInfo(Strict):
 
 
 class Arrays(Mapping[str, NDArray[Any]]):
-    """The arrays of a base, mapped and read-only.
+    """The memory-mapped, read-only arrays of a base.
 
-    Each is compared with its checksum before anyone sees it: a small one when the base is opened,
-    a large one when it is first asked for, at some gigabytes a second.  So what compiled code
-    takes for an index is what the build wrote.
+    The checksum of each is verified before use: of small ones when the base is opened, of large
+    ones on first use, at some gigabytes per second.  So compiled code, which does not check its
+    indices, reads only what the build wrote.
 
     Raises:
-        KnowledgeBaseError: a file is missing, or is not what the manifest says.
+        KnowledgeBaseError: a file is missing, or differs from the manifest.
     """
 
     def __init__(self, folder: Path, infos: Mapping[str, ArrayInfo]) -> None:
@@ -71,9 +71,9 @@ class Arrays(Mapping[str, NDArray[Any]]):
         if name not in self._checked:
             data, array = self._mapped[name]
             if page_sums(data) != self._infos[name].pages:
-                raise self._damaged(name, "its checksum is another, it is damaged")
+                raise self._damaged(name, "wrong checksum, it is damaged")
             if hasattr(data, "madvise") and len(data) > SMALL:
-                data.madvise(mmap.MADV_DONTNEED)  # else all of it counts as this process's memory
+                data.madvise(mmap.MADV_DONTNEED)  # or all of it counts as memory of this process
             self._checked[name] = array
         return self._checked[name]
 
@@ -88,8 +88,8 @@ class Arrays(Mapping[str, NDArray[Any]]):
             try:
                 data = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
                 array = _array(data)
-            except Exception as error:  # numpy lets through whatever its parser of headers raises
-                raise self._damaged(name, f"no array ({error})") from error
+            except Exception as error:  # numpy's header parser raises many kinds of errors
+                raise self._damaged(name, f"not an array ({error})") from error
         if array.dtype.str != info.dtype or array.shape != info.shape:
             raise self._damaged(
                 name,
@@ -104,20 +104,20 @@ class Arrays(Mapping[str, NDArray[Any]]):
 
 
 def _array(data: mmap.mmap) -> NDArray[Any]:
-    """The array of a mapped file."""
+    """Returns the array of a mapped file."""
     major, _ = np.lib.format.read_magic(data)
     read = {1: np.lib.format.read_array_header_1_0, 2: np.lib.format.read_array_header_2_0}
     shape, in_columns, dtype = read[major](data)
     if dtype.hasobject or (in_columns and len(shape) > 1):
-        raise ValueError("an array of objects or by columns")
+        raise ValueError("objects or column-major order")
     count = math.prod(shape)
     if data.tell() + count * dtype.itemsize != len(data):
-        raise ValueError("a header for another number of bytes")
+        raise ValueError("size differs from the header")
     return np.frombuffer(data, dtype, count, data.tell()).reshape(shape)
 
 
 def remedy(folder: Path) -> str:
-    """What to do about a base that is damaged."""
+    """Returns what to do about a damaged base."""
     if folder.parent == cache_folder().resolve() and folder.name.startswith("open-"):
-        return f"delete the folder {folder}: it is made again when it is next opened"
+        return f"delete the folder {folder}, it is rebuilt on next use"
     return "build the base again"

@@ -1,14 +1,14 @@
-"""Several vocabularies become one: concepts joined by asserted equivalences, names deduplicated.
+"""Merges vocabularies: joins equivalent concepts and removes duplicate names.
 
-The rules, which keep every concept to at most one CUI:
+The rules, by which a concept has at most one CUI:
 
-*   Equivalences are taken in order: asserted before inferred, and where an id is said to equal
-    several CUIs, first the CUI that shares the most names with it; then as given.  One that would
-    put two CUIs into one concept is refused and counted.
-*   A concept's id is its CUI; without one, the id that the earliest source gives it.
-*   Its names are those of all its ids, earlier sources first; its preferred name is the first
-    preferred one.  The same string twice counts once.
-*   Types given for the CUI itself win over types that come with another id of the concept.
+*   Equivalences are applied in order: asserted before inferred ones; for an id with several CUIs,
+    the CUI that shares the most names with it first; then in the given order.  One that would join
+    two CUIs is rejected and counted.
+*   The id of a concept is its CUI, or else its id in the first source that has it.
+*   Its names are those of all its ids, earlier sources first, without duplicates; its preferred
+    name is the first preferred one.
+*   Types of the CUI itself take precedence over types of other ids.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from concept_linker.search.normalise import key
 __all__ = ["CONCEPTS", "CONCEPT_NAMES", "CuiOrigin", "MergedTables", "merge"]
 
 
-#: One row a concept, ascending by id.
+#: One row per concept, ascending by id.
 CONCEPTS = pa.schema(
     [
         ("id", pa.string()),
@@ -45,7 +45,7 @@ CONCEPTS = pa.schema(
         ("definition", pa.string()),
     ]
 )
-#: One row a name: grouped by concept (its row number), the preferred one first.
+#: One row per name, grouped by concept (its row number), the preferred one first.
 CONCEPT_NAMES = pa.schema(
     [
         ("concept", pa.uint32()),
@@ -56,18 +56,18 @@ CONCEPT_NAMES = pa.schema(
 )
 
 
-_SOURCES_AT_MOST = 1 << 15  # they are numbered in 16 bits
+_MAX_VOCABULARIES = 1 << 15  # they have 16-bit numbers
 
 
 @dataclass(frozen=True, slots=True)
 class MergedTables:
-    """One base before it is written.
+    """A knowledge base before it is written.
 
     Args:
         concepts: a table of schema :data:`CONCEPTS`.
         names: a table of schema :data:`CONCEPT_NAMES`.
-        sources: where it comes from.
-        refused: how many equivalences were refused because they would have joined two CUIs.
+        sources: the sources it comes from.
+        refused: the number of equivalences that were rejected because they join two CUIs.
     """
 
     concepts: pa.Table
@@ -77,16 +77,16 @@ class MergedTables:
 
 
 def merge(sources: Sequence[SourceTables]) -> MergedTables:
-    """Joins the sources, the most trusted first.
+    """Merges sources, the most trusted first.
 
     Raises:
-        KnowledgeBaseError: no source has a name, or the names come from too many vocabularies.
+        KnowledgeBaseError: no source has a name, or there are too many vocabularies.
     """
     tables = [NAMES.empty_table(), *(source.names for source in sources)]
     names = pa.concat_tables(tables).combine_chunks()
     if not names.num_rows:
         raise KnowledgeBaseError(
-            "the sources have no names left, after any filters, expected at least one concept"
+            "the sources have no names after filtering, expected at least one concept"
         )
     encoded = _one_chunk(names["id"]).dictionary_encode()
     concepts, row_of, refused = _concepts(sources, names, encoded.dictionary)
@@ -100,9 +100,9 @@ def merge(sources: Sequence[SourceTables]) -> MergedTables:
 def _concepts(
     sources: Sequence[SourceTables], names: pa.Table, distinct_ids: pa.Array
 ) -> tuple[pa.Table, NDArray[np.int64], int]:
-    """The concepts, the row in them of each of the distinct ids, and how many equivalences failed.
+    """Returns the concepts, the row of each distinct id, and the number of rejected equivalences.
 
-    A function of its own so that its lists of Python strings are gone before the names are sorted.
+    This is a separate function so that its Python strings are freed before names are sorted.
     """
     ids: list[str] = distinct_ids.to_pylist()
     equivalences = [
@@ -114,23 +114,23 @@ def _concepts(
 
     concept_of = np.fromiter((joined.root(i) for i in ids), np.int64, len(ids))
     roots, concept_of = np.unique(concept_of, return_inverse=True)
-    others: dict[int, list[str]] = defaultdict(list)  # most concepts have one id, their own
+    others: dict[int, list[str]] = defaultdict(list)  # most concepts have a single id
     first = [""] * roots.size
     for i, concept in zip(ids, concept_of.tolist(), strict=True):
         if first[concept]:
             others[concept].append(i)
         else:
             first[concept] = i
-    for i in joined.known_from(len(ids)):  # ids that only an equivalence names
+    for i in joined.known_from(len(ids)):  # ids that occur only in equivalences
         at = int(np.searchsorted(roots, joined.root(i)))
         if at < roots.size and roots[at] == joined.root(i):
             others[at].append(i)
     concept_ids = [
-        joined.cui_of_root(root) or own for root, own in zip(roots.tolist(), first, strict=True)
+        joined.cui_of_root(root) or other for root, other in zip(roots.tolist(), first, strict=True)
     ]
-    for concept, own in enumerate(first):
-        if own != concept_ids[concept]:
-            others[concept].append(own)
+    for concept, other in enumerate(first):
+        if other != concept_ids[concept]:
+            others[concept].append(other)
     order = sorted(range(roots.size), key=concept_ids.__getitem__)
     row_of = np.empty(len(order), np.int64)
     row_of[order] = np.arange(len(order))
@@ -166,7 +166,7 @@ def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
 
 
 class _Join:
-    """Union-find over ids, with at most one CUI a set."""
+    """Union-find over ids, with at most one CUI per set."""
 
     def __init__(self, ids: Iterable[str]) -> None:
         self._number = {i: n for n, i in enumerate(ids)}
@@ -194,7 +194,7 @@ class _Join:
         return self._find(self._number[concept_id])
 
     def known_from(self, first: int) -> list[str]:
-        """The ids in the order in which they were met, from the first-th on."""
+        """Returns the ids in order of appearance, from index ``first`` on."""
         return list(self._number)[first:]
 
     def cui_of_root(self, root: int) -> str | None:
@@ -222,7 +222,7 @@ class _Join:
 
 
 def _join(ids: list[str], equivalences: list[tuple[str, str, bool]], names: pa.Table) -> _Join:
-    """The sets of equal ids, by the rules at the head of this module."""
+    """Returns the sets of equivalent ids, by the rules of this module."""
     cuis: dict[str, set[str]] = defaultdict(set)
     for one, other, _ in equivalences:
         for a, b in ((one, other), (other, one)):
@@ -245,26 +245,26 @@ def _agreement(
     equivalences: list[tuple[str, str, bool]],
     names: pa.Table,
 ) -> dict[tuple[str, ...], int]:
-    """For each unsettled id and each CUI claimed for it: how many normalised names they share.
+    """Counts the normalised names that each unsettled id shares with each of its CUIs.
 
-    A CUI has its own names and those of the ids that claim it alone.
+    The names of a CUI include those of ids with this CUI only.
     """
     claimed = {cui for i in unsettled for cui in cuis[i]}
-    speaks_for: dict[str, str] = {cui: cui for cui in claimed}
-    for i, own in cuis.items():
-        if len(own) == 1 and (cui := next(iter(own))) in claimed:
-            speaks_for[i] = cui
-    wanted = pa.array(sorted(unsettled | set(speaks_for)), pa.string())
+    cui_of: dict[str, str] = {cui: cui for cui in claimed}
+    for i, found in cuis.items():
+        if len(found) == 1 and (cui := next(iter(found))) in claimed:
+            cui_of[i] = cui
+    wanted = pa.array(sorted(unsettled | set(cui_of)), pa.string())
     rows = names.filter(pc.is_in(names["id"], value_set=wanted)).select(["id", "name"])
     keys: dict[str, set[str]] = defaultdict(set)
     for row in rows.to_pylist():
-        owner = row["id"] if row["id"] in unsettled else speaks_for[row["id"]]
+        owner = row["id"] if row["id"] in unsettled else cui_of[row["id"]]
         keys[owner].add(key(row["name"]))
     return {(i, cui): len(keys[i] & keys[cui]) for i in unsettled for cui in cuis[i]}
 
 
 def _names(names: pa.Table, concept: NDArray[np.int64]) -> pa.Table:
-    """The names by concept, the preferred one first, each string once, and no second preferred."""
+    """Returns the names by concept: without duplicates, and with a single preferred name, first."""
     kind = _one_chunk(names["kind"]).to_numpy(zero_copy_only=False)
     text = _one_chunk(names["name"]).dictionary_encode().indices.to_numpy(zero_copy_only=False)
     order = np.lexsort((np.arange(concept.size), kind, concept))
@@ -277,10 +277,10 @@ def _names(names: pa.Table, concept: NDArray[np.int64]) -> pa.Table:
     kind[~starts & (kind == NameKind.PREFERRED)] = NameKind.SYNONYM
     kind[starts] = NameKind.PREFERRED
     source = _one_chunk(names["source"]).dictionary_encode()
-    if len(source.dictionary) > _SOURCES_AT_MOST:
+    if len(source.dictionary) > _MAX_VOCABULARIES:
         raise KnowledgeBaseError(
             f"names from {len(source.dictionary):,} vocabularies, expected at most "
-            f"{_SOURCES_AT_MOST:,}; is the column of sources one of vocabularies?"
+            f"{_MAX_VOCABULARIES:,}; check that the column of sources has vocabularies"
         )
     return pa.table(
         [
@@ -294,9 +294,9 @@ def _names(names: pa.Table, concept: NDArray[np.int64]) -> pa.Table:
 
 
 def _types(sources: Sequence[SourceTables], row_of: dict[str, int], concepts: int) -> pa.ListArray:
-    """The types of each concept, ascending; those of its CUI, where there are any."""
+    """Returns the types of each concept, ascending; only those of its CUI if it has any."""
     names: dict[str, int] = {}
-    found = [np.empty((0, 3), np.int64)]  # concept, whether said of another id than its CUI, type
+    found = [np.empty((0, 3), np.int64)]  # concept, whether the id is not a CUI, type
     for source in sources:
         for part in source.types.to_batches(max_chunksize=1 << 20):
             pairs = zip(part["id"].to_pylist(), part["type"].to_pylist(), strict=True)
@@ -323,7 +323,7 @@ def _types(sources: Sequence[SourceTables], row_of: dict[str, int], concepts: in
 def _definitions(
     sources: Sequence[SourceTables], row_of: dict[str, int], concepts: int
 ) -> pa.Array:
-    """The first definition of each concept, or null."""
+    """Returns the first definition of each concept, or null."""
     found: dict[int, str] = {}
     for source in sources:
         columns = (source.definitions[name].to_pylist() for name in DEFINITIONS.names)

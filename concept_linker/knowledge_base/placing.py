@@ -1,8 +1,7 @@
-"""Where a base is written: beside its place, then renamed into it.
+"""Writes a knowledge base to a temporary folder, then renames it.
 
-Only a base is ever taken away, and only one that is wholly ours by its content: every entry is a
-file that a base has.  Nothing is deleted by folder: the files of a base go one by one, then the
-empty folder, so what came into it meanwhile stays.
+Only knowledge bases are ever removed, and only if every entry of the folder is a file of a base.
+Files are removed one by one, then the empty folder, so that files added meanwhile survive.
 """
 
 from __future__ import annotations
@@ -16,101 +15,99 @@ from pathlib import Path
 from concept_linker.errors import KnowledgeBaseError
 from concept_linker.runtime.processes import is_alive
 
-__all__ = ["MANIFEST", "check_target", "place_of", "remove", "write_beside"]
+__all__ = ["MANIFEST", "check_target", "place_of", "remove", "write_folder"]
 
 MANIFEST = "manifest.json"
-#: The folder of what a base was taught, and what is in it.
-_TAUGHT = "priors"
-_OF_TAUGHT = re.compile(r"[a-z_]+\.npy|about\.json|(type_)?ids\.txt")
-#: What the manifest of a base of any format has.
+#: The folder of trained priors, and the files in it.
+_PRIORS = "priors"
+_PRIOR_FILES = re.compile(r"[a-z_]+\.npy|about\.json|(type_)?ids\.txt")
+#: The fields of a manifest in any version of the format.
 _KEYS = {"format", "made_by", "sources", "arrays", "counts"}
 
 
 def check_target(folder: Path, arrays: Collection[str], *, replace: bool) -> Path:
-    """The folder that a base shall be written to, links followed.
+    """Checks that a base can be written to a folder, and returns it with links resolved.
 
     Args:
-        folder: where it shall be.
+        folder: the folder to write.
         arrays: the names of the arrays that every base has.
-        replace: whether a base that is there may be replaced.
+        replace: whether an existing base may be replaced.
 
     Raises:
-        KnowledgeBaseError: the place is taken by something that is not wholly a base, or by a base
-            that shall not be replaced.
+        KnowledgeBaseError: the folder has other content than a base, or a base that may not be
+            replaced.
     """
     folder = folder.resolve()
     if not folder.name:
-        raise KnowledgeBaseError(
-            f"{folder} is no place for a knowledge base, expected a new folder"
-        )
+        raise KnowledgeBaseError(f"{folder} cannot be a knowledge base, expected a new folder")
     aside = _aside(folder)
     if os.path.lexists(aside) and (found := _foreign(aside, arrays)):
         raise KnowledgeBaseError(
-            f"{aside} is in the way and no knowledge base: it {found}; move it elsewhere"
+            f"{aside} is in the way and not a knowledge base: it {found}; move it elsewhere"
         )
     here = place_of(folder)
     if not os.path.lexists(here) or (here.is_dir() and not any(here.iterdir())):
         return folder
     if found := _foreign(here, arrays):
         raise KnowledgeBaseError(
-            f"{folder} exists and is no knowledge base: it {found}, expected a new folder"
+            f"{folder} exists and is not a knowledge base: it {found}; choose a new folder"
         )
     if not replace:
         raise KnowledgeBaseError(
-            f"{folder} holds a knowledge base already, expected a new folder, or --force "
-            "(replace=True) to put the new one in its place"
+            f"{folder} is already a knowledge base; choose a new folder, or replace it "
+            "with --force (replace=True)"
         )
     return folder
 
 
-def write_beside(
+def write_folder(
     folder: Path, arrays: Collection[str], fill: Callable[[Path], None], *, replace: bool
 ) -> None:
-    """Makes a base, whole or not at all.
+    """Writes a base atomically.
 
     Args:
-        folder: where it shall be.
+        folder: the folder to write.
         arrays: the names of the arrays that every base has.
-        fill: writes the files of a base into an empty folder.
-        replace: whether a base that is there may be replaced.
+        fill: writes the files of the base into an empty folder.
+        replace: whether an existing base may be replaced.
 
     Raises:
-        KnowledgeBaseError: the place is taken (see :func:`check_target`).
-        OSError: it cannot be written; what was there before still is.
+        KnowledgeBaseError: the folder exists (see :func:`check_target`).
+        OSError: it cannot be written; an existing base is unchanged.
     """
     folder = check_target(folder, arrays, replace=replace)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _sweep(folder, arrays)
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    beside.mkdir()
+    _clean_up(folder, arrays)
+    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    part.mkdir()
     try:
-        fill(beside)
-        check_target(folder, arrays, replace=replace)  # a build takes its time
-        _swap(beside, folder, arrays)
+        fill(part)
+        check_target(folder, arrays, replace=replace)  # a build takes long, so check again
+        _swap(part, folder, arrays)
     finally:
-        remove(beside, arrays)
+        remove(part, arrays)
 
 
 def place_of(folder: Path) -> Path:
-    """Where a base is: between the two renames of a build, the old one stands aside."""
+    """Returns the folder of a base, which has another name between the two renames of a build."""
     if not folder.exists() and (_aside(folder) / MANIFEST).is_file():
         return _aside(folder)
     return folder
 
 
 def remove(folder: Path, arrays: Collection[str]) -> None:
-    """Takes away the files that a base may have, and the folder if nothing else is in it."""
-    manifest = folder / MANIFEST  # goes last: until then, what is left says what it was
+    """Removes the files of a base, and then the folder if it is empty."""
+    manifest = folder / MANIFEST  # last, because it identifies the rest
     known = _known(arrays, _listed(manifest))
-    taught = folder / _TAUGHT
-    files = [one for one in _inside(taught) if _is_taught(one)]
+    priors = folder / _PRIORS
+    files = [one for one in _inside(priors) if _is_prior_file(one)]
     files += [one for one in _inside(folder) if one.name in known and one != manifest]
     for path in (*files, manifest):
         if _is_plain_file(path):
             path.unlink()
-    for part in (taught, folder):
-        if part.is_dir() and not part.is_symlink() and not _inside(part):
-            part.rmdir()
+    for one in (priors, folder):
+        if one.is_dir() and not one.is_symlink() and not _inside(one):
+            one.rmdir()
 
 
 def _aside(folder: Path) -> Path:
@@ -118,26 +115,26 @@ def _aside(folder: Path) -> Path:
 
 
 def _foreign(folder: Path, arrays: Collection[str]) -> str:
-    """What says that a folder is neither wholly a base nor empty."""
+    """Returns why a folder is neither a base nor empty, or ``""``."""
     if found := _strange(folder, arrays):
         return found
     names = {path.name for path in _inside(folder)}
     whole = names >= {MANIFEST, *(f"{name}.npy" for name in arrays)}
     is_one = whole or not names or _listed(folder / MANIFEST) is not None
-    return "" if is_one else "has no manifest of one"
+    return "" if is_one else "has no valid manifest"
 
 
 def _strange(folder: Path, arrays: Collection[str]) -> str:
-    """What is in a folder and in no base."""
+    """Returns what in a folder does not belong to a base, or ``""``."""
     if folder.is_symlink() or not folder.is_dir():
-        return "is no folder"
+        return "is not a folder"
     known = _known(arrays, _listed(folder / MANIFEST))
     for path in _inside(folder):
-        if path.name == _TAUGHT and path.is_dir() and not path.is_symlink():
-            if others := [one for one in _inside(path) if not _is_taught(one)]:
-                return f"holds {str(Path(_TAUGHT, others[0].name))!r}"
+        if path.name == _PRIORS and path.is_dir() and not path.is_symlink():
+            if others := [one for one in _inside(path) if not _is_prior_file(one)]:
+                return f"contains {str(Path(_PRIORS, others[0].name))!r}"
         elif path.name not in known or not _is_plain_file(path):
-            return f"holds {path.name!r}"
+            return f"contains {path.name!r}"
     return ""
 
 
@@ -147,12 +144,12 @@ def _known(arrays: Collection[str], listed: Collection[str] | None) -> set[str]:
 
 
 def _inside(folder: Path) -> list[Path]:
-    """What a folder holds, by name; nothing where it is a link or none."""
+    """Returns the entries of a folder by name; none if it is a link or not a folder."""
     return sorted(folder.iterdir()) if folder.is_dir() and not folder.is_symlink() else []
 
 
-def _is_taught(path: Path) -> bool:
-    return bool(_OF_TAUGHT.fullmatch(path.name)) and _is_plain_file(path)
+def _is_prior_file(path: Path) -> bool:
+    return bool(_PRIOR_FILES.fullmatch(path.name)) and _is_plain_file(path)
 
 
 def _is_plain_file(path: Path) -> bool:
@@ -160,7 +157,7 @@ def _is_plain_file(path: Path) -> bool:
 
 
 def _listed(manifest: Path) -> list[str] | None:
-    """The arrays that a manifest of any format names, or ``None`` where it is none."""
+    """Returns the arrays that a manifest names, or ``None`` if it is not a manifest."""
     try:
         data = json.loads(manifest.read_bytes()) if _is_plain_file(manifest) else None
     except (OSError, ValueError, RecursionError):
@@ -171,8 +168,8 @@ def _listed(manifest: Path) -> list[str] | None:
     return [name for name in listed if re.fullmatch("[a-z_]+", name)] if listed else None
 
 
-def _sweep(folder: Path, arrays: Collection[str]) -> None:
-    """Finishes or removes what builds of this folder left when they were killed."""
+def _clean_up(folder: Path, arrays: Collection[str]) -> None:
+    """Finishes or removes what killed builds of this folder left."""
     aside = _aside(folder)
     if aside.exists():
         if folder.exists():
@@ -185,20 +182,20 @@ def _sweep(folder: Path, arrays: Collection[str]) -> None:
 
 
 def _left_by_others(folder: Path) -> Iterator[Path]:
-    part = re.compile(rf"\.{re.escape(folder.name)}\.(\d+)\.part")
+    pattern = re.compile(rf"\.{re.escape(folder.name)}\.(\d+)\.part")
     for left in list(folder.parent.iterdir()):
-        if (found := part.fullmatch(left.name)) and not is_alive(int(found[1])):
+        if (found := pattern.fullmatch(left.name)) and not is_alive(int(found[1])):
             yield left
 
 
-def _swap(beside: Path, folder: Path, arrays: Collection[str]) -> None:
-    """Puts the new folder in the old one's place.
+def _swap(part: Path, folder: Path, arrays: Collection[str]) -> None:
+    """Replaces the old folder by the new one.
 
-    A folder cannot be renamed over a full one, so for an instant the old one stands aside;
-    opening looks for it there (see :func:`place_of`).
+    A folder cannot be renamed over another with content. So the old one is renamed first, and for
+    an instant readers find it by its other name (see :func:`place_of`).
     """
     aside = _aside(folder)
     if folder.exists():
         folder.rename(aside)
-    beside.rename(folder)
+    part.rename(folder)
     remove(aside, arrays)

@@ -1,7 +1,7 @@
-"""Whether the arrays of a base fit one another: what a build makes sure of, and nobody else.
+"""Checks that the arrays of a base fit one another.
 
-Checksums tell that a base is as it was built.  They say nothing of one that was made to do harm:
-compiled code follows indices without looking.  All is read, so this is for ``kb info --verify``.
+Checksums show that a base is as it was built, but not that it was built with good intent: compiled
+code does not check indices.  The check reads everything, so only ``kb info --verify`` does it.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _DTYPES = {
 
 
 def check_sound(folder: Path, manifest: Manifest, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Goes through every index.
+    """Checks every index.
 
     Raises:
-        KnowledgeBaseError: one leads nowhere, or an array has another type or length than it must.
+        KnowledgeBaseError: an index is out of range, or an array has a wrong type or length.
     """
     for name in _unsound(manifest, arrays):
         raise KnowledgeBaseError(
@@ -44,9 +44,9 @@ def check_sound(folder: Path, manifest: Manifest, arrays: Mapping[str, NDArray[A
 
 
 def _unsound(manifest: Manifest, arrays: Mapping[str, NDArray[Any]]) -> Iterator[str]:
-    """The names of arrays that do not fit, each check only after those that it rests on."""
+    """Yields the names of arrays that do not fit; each check relies on the ones before it."""
     for name, array in arrays.items():
-        wanted = {kind for kind, own in _DTYPES.items() for one in own if _matches(name, one)}
+        wanted = {kind for kind, names in _DTYPES.items() for one in names if _matches(name, one)}
         if wanted and array.dtype not in {np.dtype(f"<{kind}") for kind in wanted}:
             yield name
     keys, names = arrays["key_norms"].size, arrays["name_concepts"].size
@@ -95,7 +95,7 @@ def _unsound_index(arrays: Mapping[str, NDArray[Any]], keys: int, grams: int) ->
     from concept_linker.search.scan import COMMON, RANGE
 
     table, codes, norms = arrays["key_table"], arrays["gram_codes"], arrays["key_norms"]
-    if table.size & (table.size - 1) or not table.size or table.all():  # a search would not end
+    if table.size & (table.size - 1) or not table.size or table.all():  # a search would never end
         yield "key_table"
     if arrays["key_signatures"].shape != (keys, SIGNATURE // 8):
         yield "key_signatures"
@@ -125,7 +125,7 @@ def _matches(name: str, pattern: str) -> bool:
 
 
 def _are_begins(begins: NDArray[Any], count: int | None, end: int, *, least: int = 0) -> bool:
-    """Whether these are where rows begin that fill ``end`` places, each ``least`` of them."""
+    """Returns whether rows that begin here fill ``end`` places, each at least ``least``."""
     return (
         begins.ndim == 1
         and begins.size > 0
@@ -137,7 +137,7 @@ def _are_begins(begins: NDArray[Any], count: int | None, end: int, *, least: int
 
 
 def _are_strings(data: NDArray[Any], offsets: NDArray[Any]) -> bool:
-    """Whether all is UTF-8, and no string begins inside a letter."""
+    """Returns whether all bytes are UTF-8, and no string begins inside a character."""
     begins = offsets[offsets < data.size]
     if (data[begins] & 0xC0 == 0x80).any():
         return False
@@ -158,6 +158,6 @@ def _all_below(values: NDArray[Any], limit: int) -> bool:
 
 
 def _parts(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
-    """The values in steps that overlap by one."""
+    """Yields the values in parts that overlap by one."""
     for first in range(0, values.size, _STEP):
         yield values[first : first + _STEP + 1]

@@ -1,7 +1,7 @@
-"""What a reader of a vocabulary hands on: four flat Arrow tables and where they come from.
+"""The output of readers and the input of builds: four Arrow tables and their origin.
 
-Every format ends here and every build starts here, so a new format is one function
-``read(...) -> SourceTables`` and nothing else.
+An Arrow table is a flat table in memory. A new format is one function
+``read(...) -> SourceTables``.
 """
 
 from __future__ import annotations
@@ -31,28 +31,28 @@ __all__ = [
 ]
 
 
-#: One row a name.  ``source`` is the vocabulary's short name (``MSH``, ``MONDO``).
+#: One row per name. ``source`` is the short name of the vocabulary (``MSH``, ``MONDO``).
 NAMES = pa.schema(
     [("id", pa.string()), ("name", pa.string()), ("kind", pa.uint8()), ("source", pa.string())]
 )
-#: One row a semantic type: a TUI (``T023``) where known, else the source's own type.
+#: One row per semantic type: a TUI (``T023``), or else the type that the source gives.
 TYPES = pa.schema([("id", pa.string()), ("type", pa.string())])
-#: One row an equivalence. ``asserted`` is false where a recipe inferred it.
+#: One row per equivalence. ``asserted`` is false if it was inferred.
 SAME_AS = pa.schema([("id", pa.string()), ("other", pa.string()), ("asserted", pa.bool_())])
-#: One row a definition.
+#: One row per definition.
 DEFINITIONS = pa.schema([("id", pa.string()), ("definition", pa.string())])
 
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """Where a vocabulary comes from; goes into the manifest as it is.
+    """Where a vocabulary comes from; part of the manifest.
 
     Args:
-        format: the reader's name (``rrf``, ``obo``, …).
-        name: what to call it, usually the file's name or the vocabulary's.
-        version: the vocabulary's own version, empty where it names none.
-        licence: its licence, empty where unknown.
-        files: file name → SHA-256.
+        format: the name of the reader (``rrf``, ``obo``, …).
+        name: the name of the vocabulary or the file.
+        version: its version, or ``""``.
+        licence: its licence, or ``""``.
+        files: file names → SHA-256.
     """
 
     format: str
@@ -64,11 +64,11 @@ class SourceInfo:
 
 @dataclass(frozen=True, slots=True)
 class SourceTables:
-    """One vocabulary, read and checked.
+    """One vocabulary, read and validated.
 
     Args:
         info: where it comes from.
-        names: a table of schema :data:`NAMES`; for each id the preferred name stands first.
+        names: a table of schema :data:`NAMES`; the preferred name of each id comes first.
         types: a table of schema :data:`TYPES`.
         same_as: a table of schema :data:`SAME_AS`.
         definitions: a table of schema :data:`DEFINITIONS`.
@@ -90,7 +90,7 @@ class SourceTables:
         same_as: Iterable[tuple[str, str, bool]] = (),
         definitions: Iterable[tuple[str, str]] = (),
     ) -> SourceTables:
-        """Tables from rows, each row in the order of its schema's columns."""
+        """Makes tables from rows with values in the order of the schema's columns."""
         return cls(
             info,
             _table(NAMES, names),

@@ -1,23 +1,23 @@
 """A knowledge base on disk: a folder with a manifest and flat arrays.
 
-Written beside its place and renamed into it, so that a build that is killed leaves what was there
-before.  Opened by mapping: nothing is read until it is looked at, and all processes share it.
+It is written to a temporary folder and renamed, so that a killed build leaves an existing base
+unchanged.  It is memory-mapped: data are read on first use, and all processes share them.
 
-Beside the arrays of the :mod:`~concept_linker.search.index`:
+In addition to the arrays of the :mod:`~concept_linker.search.index`:
 
 =======================  =======  ================================================================
-``concept_ids``          strings  ascending, so that an id is found by bisection
+``concept_ids``          strings  the ids, ascending, for bisection
 ``concept_origins``      uint8    :class:`~concept_linker.knowledge_base.identity.CuiOrigin`
-``concept_types``        rows     numbers into the manifest's ``types``
-``concept_names``        int64    where the names of each concept begin; one more than concepts
-``definitions``          strings  one each, empty where there is none; absent without any
-``other_ids``            strings  ids joined to a concept, ascending
-``other_concepts``       uint32   the concept of each
+``concept_types``        rows     indices into the manifest's ``types``
+``concept_names``        int64    where the names of each concept begin, and the last end
+``definitions``          strings  one per concept, may be empty; absent if all are
+``other_ids``            strings  ids of equivalent concepts in the sources, ascending
+``other_concepts``       uint32   the concept of each other id
 ``names``                strings  grouped by concept, the preferred one first
-``name_concepts``        uint32   the concept of each
+``name_concepts``        uint32   the concept of each name
 ``name_kinds``           uint8    :class:`~concept_linker.knowledge_base.identity.NameKind`
-``name_sources``         uint16   numbers into the manifest's ``name_sources``
-``key_names``            rows     the names that have the key, by kind, then ascending
+``name_sources``         uint16   indices into the manifest's ``name_sources``
+``key_names``            rows     the names with the key, by kind, then ascending
 =======================  =======  ================================================================
 
 "strings" are two arrays, ``…_bytes`` (uint8) and ``…_offsets`` (int64); "rows" are ``…_values`` and
@@ -59,7 +59,7 @@ __all__ = [
     "write",
 ]
 
-#: The version of the folder's format; raised with every change that an older reader would misread.
+#: The version of the format; increased with every incompatible change.
 FORMAT: Literal[4] = 4
 #: The arrays that every base has.
 REQUIRED = (
@@ -84,7 +84,7 @@ REQUIRED = (
 
 
 class Source(Strict):
-    """Where the base's names come from."""
+    """A source of the base."""
 
     format: str
     name: str
@@ -94,9 +94,20 @@ class Source(Strict):
 
 
 class Manifest(Strict):
-    """The head of a knowledge base: what it is made of.
+    """The manifest of a knowledge base: what it is made of.
 
-    ``vocabularies`` tells how many names each gives; ``sha256`` is of all else in here.
+    Attributes:
+        format: the version of the format.
+        sha256: the checksum of the rest of the manifest.
+        made_by: the version of this library that built the base.
+        sources: its sources, the most trusted first.
+        options: the options of the build.
+        counts: the number of ``concepts``, ``names``, ``keys``, ``names_without_a_key`` and
+            ``refused_equivalences``.
+        types: its semantic types.
+        name_sources: the vocabularies of its names.
+        vocabularies: the number of names from each vocabulary.
+        arrays: the arrays by name.
     """
 
     format: Literal[4]
@@ -112,15 +123,15 @@ class Manifest(Strict):
 
 
 def check_target(folder: Path, *, replace: bool = False) -> Path:
-    """The folder that a base shall be written to, links followed.
+    """Checks that a base can be written to a folder, and returns it with links resolved.
 
     Args:
-        folder: where it shall be.
-        replace: whether a base that is there may be replaced.
+        folder: the folder to write.
+        replace: whether an existing base may be replaced.
 
     Raises:
-        KnowledgeBaseError: the place is taken, by something that is not wholly a base or by a base
-            that shall not be replaced.
+        KnowledgeBaseError: the folder has other content than a base, or a base that may not be
+            replaced.
     """
     return placing.check_target(folder, REQUIRED, replace=replace)
 
@@ -134,42 +145,42 @@ def write(
     more: Callable[[Path], None] | None = None,
     progress: Progress = silent,
 ) -> None:
-    """Writes a base, whole or not at all.
+    """Writes a base atomically.
 
     Args:
-        folder: where it shall be.
-        arrays: by name.
-        head: the manifest's other entries.
-        replace: whether a base that is there may be replaced.
-        more: writes what else belongs into the folder, before it is in its place.
-        progress: told how far it is.
+        folder: the folder to write.
+        arrays: the arrays by name.
+        head: the other fields of the manifest.
+        replace: whether an existing base may be replaced.
+        more: writes additional files, given the unfinished folder.
+        progress: called with the stage and the fraction done.
 
     Raises:
-        KnowledgeBaseError: the place is taken (see :func:`check_target`).
-        OSError: it cannot be written; what was there before still is.
+        KnowledgeBaseError: the folder exists (see :func:`check_target`).
+        OSError: it cannot be written; an existing base is unchanged.
     """
 
-    def fill(beside: Path) -> None:
+    def fill(part: Path) -> None:
         infos = {}
         total = sum(array.nbytes for array in arrays.values()) or 1
         written = 0
         for name, array in arrays.items():
             progress("writing", 0.85 + 0.15 * written / total)
             written += array.nbytes
-            infos[name] = _save(beside / f"{name}.npy", array)
+            infos[name] = _save(part / f"{name}.npy", array)
         if more is not None:
-            more(beside)
+            more(part)
         manifest = Manifest(format=FORMAT, sha256="", arrays=infos, **head)
-        with (beside / MANIFEST).open("w", encoding="utf-8") as stream:
+        with (part / MANIFEST).open("w", encoding="utf-8") as stream:
             json.dump(sealed(manifest.model_dump(mode="json")), stream, indent=1)
             stream.flush()
             os.fsync(stream.fileno())
 
-    placing.write_beside(folder, REQUIRED, fill, replace=replace)
+    placing.write_folder(folder, REQUIRED, fill, replace=replace)
 
 
 def sealed(manifest: dict[str, Any]) -> dict[str, Any]:
-    """A manifest with the checksum of all else that it says."""
+    """Returns a manifest with the checksum of the rest of it."""
     rest = {name: value for name, value in manifest.items() if name != "sha256"}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
     return {**manifest, "sha256": sha256(text.encode()).hexdigest()}
@@ -190,14 +201,14 @@ def _save(path: Path, array: NDArray[Any]) -> ArrayInfo:
 
 
 def open_folder(folder: Path) -> tuple[Manifest, Arrays]:
-    """Maps a base, after the cheap checks.
+    """Maps a base, after the fast checks.
 
-    These are the manifest with its own checksum, the format version, every file's size and type,
-    and the checksums of the small arrays; those of the large ones come when they are first
-    looked at (:class:`Arrays`).
+    These are the checksum of the manifest, the version of the format, the size and type of each
+    file, and the checksums of small arrays. Large arrays are checked on first use
+    (:class:`Arrays`).
 
     Raises:
-        KnowledgeBaseError: it is missing, damaged, or made by a newer version.
+        KnowledgeBaseError: the base is missing, damaged, or built by a newer version.
     """
     folder = folder.resolve()
     while True:
@@ -214,7 +225,7 @@ def open_folder(folder: Path) -> tuple[Manifest, Arrays]:
         else:
             if _identity(folder) == before:
                 return mapped
-        # A build has just replaced it: the files may be of two bases.
+        # A build has just replaced it, so the files may come from two bases.
 
 
 def _identity(folder: Path) -> tuple[int, int] | None:
@@ -222,7 +233,7 @@ def _identity(folder: Path) -> tuple[int, int] | None:
         status = folder.stat()
     except OSError:
         return None
-    return status.st_ino, status.st_mtime_ns  # numbers of removed folders are used again
+    return status.st_ino, status.st_mtime_ns  # inode numbers are reused
 
 
 def _map(folder: Path) -> tuple[Manifest, Arrays]:
@@ -242,20 +253,20 @@ def _map(folder: Path) -> tuple[Manifest, Arrays]:
 def _manifest(path: Path) -> Manifest:
     if not path.is_file():
         raise KnowledgeBaseError(
-            f"{path.parent}: no knowledge base, expected 'default' or a folder with {MANIFEST}"
+            f"{path.parent}: not a knowledge base, expected 'default' or a folder with {MANIFEST}"
         )
     what_to_do = remedy(path.parent)
     try:
         data = json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise KnowledgeBaseError(f"{path}: no JSON ({error}); {what_to_do}") from error
+        raise KnowledgeBaseError(f"{path}: not JSON ({error}); {what_to_do}") from error
     except OSError as error:
         raise KnowledgeBaseError(f"{path}: cannot be read ({error.strerror})") from error
     version = data.get("format") if isinstance(data, dict) else None
     if version != FORMAT:
         raise KnowledgeBaseError(
-            f"{path}: format {version!r}, expected {FORMAT}; "
-            "build the base again, or use the version of concept_linker that made it"
+            f"{path}: format is {version!r}, expected {FORMAT}; "
+            "build the base again, or use the version of concept_linker that built it"
         )
     try:
         manifest = Manifest.model_validate(data)
@@ -264,12 +275,12 @@ def _manifest(path: Path) -> Manifest:
         place = ".".join(map(str, first["loc"]))
         raise KnowledgeBaseError(f"{path}: {place}: {first['msg']}; {what_to_do}") from error
     if sealed(data)["sha256"] != manifest.sha256:
-        raise KnowledgeBaseError(f"{path}: its checksum is another, it is damaged; {what_to_do}")
+        raise KnowledgeBaseError(f"{path}: wrong checksum, it is damaged; {what_to_do}")
     return manifest
 
 
 def verify(folder: Path) -> None:
-    """Reads every file and compares its SHA-256 with the manifest's.
+    """Compares the SHA-256 of every file with the manifest.
 
     Raises:
         KnowledgeBaseError: a file differs.
@@ -281,5 +292,5 @@ def verify(folder: Path) -> None:
         found = sha256_of(path)
         if found != info.sha256:
             raise KnowledgeBaseError(
-                f"{path}: SHA-256 {found[:12]}…, expected {info.sha256[:12]}…; {remedy(folder)}"
+                f"{path}: SHA-256 is {found[:12]}…, expected {info.sha256[:12]}…; {remedy(folder)}"
             )

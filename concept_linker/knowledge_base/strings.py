@@ -1,4 +1,4 @@
-"""A column of strings in two flat arrays, read one at a time."""
+"""A column of strings in two flat arrays."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ __all__ = ["Strings"]
 
 
 class Strings:
-    """UTF-8 strings, one behind the other.
+    """UTF-8 strings, concatenated.
 
     Args:
         data: their bytes (uint8).
-        offsets: where each begins; one more than strings (int64).
+        offsets: int64, where each string begins, and the end of the last.
 
     >>> column = Strings(np.frombuffer(b"abcd", np.uint8), np.array([0, 1, 4]))
     >>> list(column), column.bisect("b"), column.find("bcd"), column.find("b")
@@ -26,13 +26,13 @@ class Strings:
     __slots__ = ("_data", "_offsets")
 
     def __init__(self, data: NDArray[np.uint8], offsets: NDArray[np.int64]) -> None:
-        # Slicing and indexing a memoryview costs a third of what it costs on an array.
+        # Slicing and indexing a memoryview takes a third of the time of an array.
         self._data = memoryview(data)  # type: ignore[arg-type]
         self._offsets = memoryview(offsets)  # type: ignore[arg-type]
 
     @classmethod
     def of(cls, arrays: Mapping[str, NDArray[Any]], name: str) -> Strings:
-        """The column ``name`` among the arrays of a folder."""
+        """Returns the column ``name`` of the arrays of a folder."""
         return cls(arrays[f"{name}_bytes"], arrays[f"{name}_offsets"])
 
     def __len__(self) -> int:
@@ -44,7 +44,7 @@ class Strings:
         return str(self._data[self._offsets[row] : self._offsets[row + 1]], "utf-8")
 
     def many(self, rows: Sequence[int]) -> list[str]:
-        """The strings of rows in any order: less than half the cost of one by one.
+        """Returns the strings of rows in any order, in half the time of one by one.
 
         >>> Strings(np.frombuffer(b"abcd", np.uint8), np.array([0, 1, 4])).many([1, 0])
         ['bcd', 'a']
@@ -56,7 +56,7 @@ class Strings:
         return [str(data[begin:end], "utf-8") for begin, end in zip(begins, ends, strict=True)]
 
     def bisect(self, text: str) -> int:
-        """The first row not less than ``text``, where the rows ascend."""
+        """Returns the first row that is not less than ``text``; rows must ascend."""
         low, high = 0, len(self)
         while low < high:
             middle = (low + high) // 2
@@ -67,6 +67,6 @@ class Strings:
         return low
 
     def find(self, text: str) -> int | None:
-        """The first row that equals ``text``, where the rows ascend."""
+        """Returns the first row that equals ``text``, or ``None``; rows must ascend."""
         row = self.bisect(text)
         return row if row < len(self) and self[row] == text else None

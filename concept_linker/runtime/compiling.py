@@ -1,10 +1,10 @@
-"""Compiling, and where compiled code is kept for the next run.
+"""Compilation with numba, with a cache that works in more places.
 
-numba gives up where it can write neither beside the source nor into the user's home.  Here the
-places are, in this order: ``NUMBA_CACHE_DIR``, beside the source, the folder for what is derived
-(:func:`~concept_linker.runtime.resources.cache_folder`), a temporary one.  A place that can only be
-read will do where no other can be written, if it was filled before: when a container's image was
-made.  What cannot be kept is compiled again in the next run.
+numba itself fails if it can write neither to the folder of the source nor to the user's home.  Here
+the cache is the first writable one of ``NUMBA_CACHE_DIR``, the folder of the source, the library's
+cache (:func:`~concept_linker.runtime.resources.cache_folder`) and a temporary folder.  If none is
+writable, a read-only cache that was filled earlier is used, as in a container image.  Code that
+cannot be cached is compiled again in every run.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from concept_linker.runtime.resources import cache_folder, make_temporary_folder
 __all__ = ["njit"]
 
 _LOG = logging.getLogger(__name__)
-# Some versions have types, others none.
+# Some versions of numba have types, others do not.
 _caching: Any = caching
 _config: Any = config
-# Places that were tried, and why they cannot be written.
+# Folders that were tried, and why they are not writable.
 _problems: dict[Path, str | None] = {}
 _has_warned = False
 
 
 def njit(*, cache: bool, **options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """``numba.njit``, with another cache.
+    """``numba.njit`` with this module's cache.
 
     Args:
-        cache: whether compiled code is kept.
-        options: numba's.
+        cache: whether compiled code is cached.
+        options: the options of ``numba.njit``.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
@@ -55,7 +55,7 @@ def njit(*, cache: bool, **options: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 def _place(source: Path) -> Path:
-    """Where the compiled code of a module is kept, or was kept by who could write there."""
+    """Returns the folder of a module's cache: writable, or else filled earlier."""
     places = list(_places(source))
     for place in places:
         if _problem(place) is None:
@@ -67,17 +67,17 @@ def _place(source: Path) -> Path:
 
 
 def _places(source: Path) -> Iterator[Path]:
-    own: str = _Locator.get_suitable_cache_subpath(str(source))
+    subfolder: str = _Locator.get_suitable_cache_subpath(str(source))
     if _config.CACHE_DIR:
-        yield Path(_config.CACHE_DIR, own)
+        yield Path(_config.CACHE_DIR, subfolder)
     yield source.parent / "__pycache__"
-    yield cache_folder() / "numba" / own
+    yield cache_folder() / "numba" / subfolder
     if temporary := temporary_folder():
-        yield temporary / "numba" / own
+        yield temporary / "numba" / subfolder
 
 
 def _problem(place: Path) -> str | None:
-    """Why nothing can be written into a folder, which is made; ``None`` if it can."""
+    """Creates a folder; returns why it is not writable, or ``None`` if it is."""
     if place not in _problems:
         try:
             place.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,7 @@ def _problem(place: Path) -> str | None:
 
 
 class _Locator(_caching.CompileResultCacheImpl._locator_classes[1]):  # type: ignore[misc]
-    """Tells numba where the compiled code of a function is; but for that as its own."""
+    """Tells numba where the cache of a function is."""
 
     def __init__(self, function: Callable[..., Any], source: str) -> None:
         super().__init__(function, source)
@@ -105,14 +105,14 @@ class _Code(_caching.CompileResultCacheImpl):  # type: ignore[misc]
 
 
 class _Cache(_caching.FunctionCache):  # type: ignore[misc]
-    """Compiled code that is kept if it can be."""
+    """A cache that ignores errors of reading and writing."""
 
     _impl_class = _Code
 
     def load_overload(self, signature: Any, context: Any) -> Any:
         try:
             return super().load_overload(signature, context)
-        except (OSError, EOFError, pickle.UnpicklingError):  # a disk was full, or lost its power
+        except (OSError, EOFError, pickle.UnpicklingError):  # after a full disk or a power failure
             return None
 
     def save_overload(self, signature: Any, data: Any) -> None:
@@ -123,8 +123,8 @@ class _Cache(_caching.FunctionCache):  # type: ignore[misc]
                 place = Path(self.cache_path)
                 _problems[place] = error.strerror or str(error)
                 if all(map(_problem, _places(Path(self._py_func.__code__.co_filename)))):
-                    make_temporary_folder(f"{place}: cannot be written ({_problems[place]})")
-                super().__init__(self._py_func)  # in another place
+                    make_temporary_folder(f"{place} is not writable ({_problems[place]})")
+                super().__init__(self._py_func)  # in another folder
                 self._save(signature, data)
         except OSError as error:
             _warn(error)
@@ -132,26 +132,26 @@ class _Cache(_caching.FunctionCache):  # type: ignore[misc]
     def _save(self, signature: Any, data: Any) -> None:
         try:
             super().save_overload(signature, data)
-        except (EOFError, pickle.UnpicklingError):  # what is there cannot be read
+        except (EOFError, pickle.UnpicklingError):  # the cached code is unreadable
             self.flush()
             super().save_overload(signature, data)
 
 
 def _warn(error: OSError) -> None:
-    """Says, once, that compiled code is not kept."""
+    """Logs, once, that compiled code is not cached."""
     global _has_warned
     if not _has_warned:
         _has_warned = True
         _LOG.warning(
-            "%s: compiled code cannot be kept (%s) and is compiled again in every run; "
-            "set CONCEPT_LINKER_CACHE to a folder that can be written",
+            "%s: compiled code cannot be cached (%s) and is compiled again in every run; "
+            "set CONCEPT_LINKER_CACHE to a writable folder",
             error.filename or "cache",
             error.strerror or error,
         )
 
 
 if hasattr(os, "register_at_fork"):  # Windows does not fork
-    # A child of a process that was compiling in another thread could never compile.
+    # If another thread was compiling at the fork, the child would inherit a lock nobody releases.
     os.register_at_fork(
         before=global_compiler_lock.acquire,
         after_in_parent=global_compiler_lock.release,

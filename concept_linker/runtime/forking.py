@@ -1,4 +1,4 @@
-"""What threads share, in a process that is forked."""
+"""Renews objects that threads share in forked processes."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ _shared: weakref.WeakSet[_Shared] = weakref.WeakSet()
 
 
 def renew_when_forked(shared: _Shared) -> None:
-    """Has its ``renew`` called in every forked child, before anything else.
+    """Registers an object whose ``renew`` is called in every forked child, before anything else.
 
-    Of a process's threads a fork copies only the one that forks.  What another was writing stays
-    half written in the child, and a lock that it held would never be given back: ``renew`` makes
-    both anew.  Whether another thread was at work cannot be asked: who has just been given a lock
-    may not have said so yet.
+    A fork copies only the thread that forks.  In the child, data that another thread was writing
+    stay half written, and a lock that it held is never released, so ``renew`` recreates both.
+    It does so always, because there is no reliable way to know whether another thread was at work.
     """
     _shared.add(shared)
 

@@ -1,4 +1,4 @@
-"""Pausing the garbage collector."""
+"""Pauses the garbage collector."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["no_collection"]
 
 
 class _Pause:
-    """Whether one of our threads has paused the collector, and which."""
+    """Records which of our threads has paused the collector, if any."""
 
     def __init__(self) -> None:
         self.thread = 0
@@ -22,7 +22,10 @@ class _Pause:
 
     def renew(self) -> None:
         self.lock = threading.Lock()
-        if self.thread not in (0, threading.get_ident()):  # who would wake it is no more
+        if self.thread not in (
+            0,
+            threading.get_ident(),
+        ):  # that thread does not exist here
             self.thread = 0
             gc.enable()
 
@@ -32,10 +35,10 @@ _pause = _Pause()
 
 @contextmanager
 def no_collection() -> Iterator[None]:
-    """No garbage collection while many values are made: all are in use, and looking takes time.
+    """Pauses garbage collection while many values are created, because all are in use.
 
-    The collector is the process's.  Of several threads the first one pauses it, for itself: were
-    the last one to wake it, it might never wake where many threads are busy.
+    The collector belongs to the process.  The first of several threads pauses and resumes it. If
+    the last one resumed it, it might never run while many threads are busy.
     """
     with _pause.lock:
         is_ours = gc.isenabled()

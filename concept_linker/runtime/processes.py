@@ -1,4 +1,4 @@
-"""Other processes of this machine."""
+"""Processes of this machine."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ __all__ = ["is_alive"]
 
 
 def is_alive(process: int) -> bool:
-    """Whether another process with this number runs.
+    """Returns whether another process with this id is running.
 
-    Numbers come again in containers: this process's own says nothing of who had it before.
+    Ids are reused, in containers especially, so the id of this process itself counts as not
+    running: it may be that of an earlier process.
 
     >>> is_alive(os.getpid())
     False
     """
     if process == os.getpid():
         return False
-    if os.name == "nt":  # os.kill would end it; what a killed process left there stays
+    if os.name == "nt":  # os.kill would end it, so leftovers of killed processes stay there
         return True
     try:
         os.kill(process, 0)

@@ -1,4 +1,4 @@
-"""How far a build is: told by the stages, shown as one bar."""
+"""Progress of long work, as one bar."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from contextlib import contextmanager
 
 __all__ = ["Progress", "progress_bar", "silent"]
 
-#: Called with what is being done and the share of the whole that is done, 0 to 1.
+#: Called with the current stage and the fraction done, 0 to 1.
 Progress = Callable[[str, float], None]
 
 
 def silent(stage: str, done: float) -> None:
-    """Says nothing."""
+    """Ignores progress."""
 
 
 @contextmanager
 def progress_bar(title: str, *, quiet: bool = False) -> Iterator[Progress]:
-    """A bar on standard error with the stage and the time left; nothing when ``quiet``."""
+    """Shows a bar on standard error with the stage and the time left, unless ``quiet``."""
     if quiet:
         yield silent
         return

@@ -172,7 +172,7 @@ def test_a_place_that_is_taken_is_seen_before_anything_is_read(run: Run, tmp_pat
     thesis.write_text("years of work")
     done = run("kb", "build", "-q", "--source", "obo=absent.obo", "-o", thesis.parent)
     assert done.status == 2
-    assert "is no knowledge base: it holds 'chapter.txt'; wanted a new folder" in done.error
+    assert "is not a knowledge base: it contains 'chapter.txt'; choose a new folder" in done.error
     assert thesis.read_text() == "years of work"
 
 
@@ -203,14 +203,14 @@ def test_a_base_that_is_there_is_replaced_with_force_only(
     for source in (f"jsonl={jsonl}", "obo=absent.obo"):  # seen before anything is read
         done = run("kb", "build", "-q", "--source", source, "-o", base)
         assert done.status == 2
-        assert f"{base} holds a knowledge base already; wanted a new folder" in done.error
+        assert f"{base} is already a knowledge base; choose a new folder" in done.error
     assert (base / "manifest.json").read_bytes() == before
     source = f"jsonl={jsonl}"
     assert run("kb", "build", "-q", "--force", "--source", source, "-o", base).status == 0
     (base / "thesis.tex").write_text("years of work")
     done = run("kb", "build", "-q", "--force", "--source", source, "-o", base)
     assert done.status == 2
-    assert "is no knowledge base: it holds 'thesis.tex'" in done.error
+    assert "is not a knowledge base: it contains 'thesis.tex'" in done.error
     assert (base / "thesis.tex").read_text() == "years of work"
 
 
@@ -269,7 +269,7 @@ def test_verify(run: Run, base: Path) -> None:
     for options in ([], ["--verify"], ["--verify", "--json"]):
         done = run("kb", "info", base, *options)
         assert done.status == 2
-        assert f"{path}: its checksum is another, it is damaged; build the base" in done.error
+        assert f"{path}: wrong checksum, it is damaged; build the base" in done.error
 
 
 def test_verify_reads_the_large_arrays_too(

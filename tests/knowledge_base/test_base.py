@@ -119,8 +119,8 @@ def test_what_it_is(kb: KnowledgeBase) -> None:
 def test_find_prefers_the_name_that_agrees_in_case(kb: KnowledgeBase) -> None:
     for text, expected in (("CAT", "GENE:1"), ("cat", "NCBITaxon:9685")):
         found = kb.rows.find(text)
-        other = {"GENE:1", "NCBITaxon:9685"} - {wanted}
-        assert [kb.rows.head(match.concept).id for match in found] == [wanted, *other]
+        other = {"GENE:1", "NCBITaxon:9685"} - {expected}
+        assert [kb.rows.head(match.concept).id for match in found] == [expected, *other]
     assert kb.rows.find("no such thing") == []
     assert kb.rows.find("") == []
 

@@ -179,7 +179,7 @@ def test_the_manifest_says_what_it_is_made_of(tmp_path: Path) -> None:
         tmp_path / "kb",
         options=options,
     )
-    manifest = KnowledgeBase.open(tmp_path / "kb").manifest
+    manifest = KnowledgeBase.open(tmp_path / "kb").info
     assert manifest.made_by == f"concept_linker {concept_linker.__version__}"
     assert manifest.options == options
     assert manifest.name_sources == ("X", "Y")

@@ -20,22 +20,25 @@ from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.checksum import page_sums
 
 
-def damaged(folder: Path, *, wanted: str) -> None:
+def damaged(folder: Path, *, expected: str) -> None:
     """Opening says in one line what to do."""
-    with pytest.raises(KnowledgeBaseError, match=wanted) as caught:
+    with pytest.raises(KnowledgeBaseError, match=expected) as caught:
         KnowledgeBase.open(folder)
     message = one_line(caught)
     assert str(folder) in message
-    assert re.search("wanted|build the base again", message)
+    assert re.search("expected|build the base again", message)
 
 
 def test_missing(tmp_path: Path) -> None:
-    damaged(tmp_path / "absent", wanted="no such knowledge base")
+    damaged(tmp_path / "absent", expected="no such knowledge base")
     (tmp_path / "file").write_text("")
-    damaged(tmp_path / "file", wanted="no such knowledge base")
-    damaged(tmp_path, wanted="no knowledge base, expected 'default' or a folder with manifest.json")
+    damaged(tmp_path / "file", expected="no such knowledge base")
     damaged(
-        Path("/"), wanted="no knowledge base, expected 'default' or a folder with manifest.json"
+        tmp_path, expected="not a knowledge base, expected 'default' or a folder with manifest.json"
+    )
+    damaged(
+        Path("/"),
+        expected="not a knowledge base, expected 'default' or a folder with manifest.json",
     )
 
 
@@ -44,13 +47,13 @@ def test_missing(tmp_path: Path) -> None:
 def test_truncated(base: Path, name: str, kept: int) -> None:
     path = base / f"{name}.npy"
     path.write_bytes(path.read_bytes()[:kept])
-    damaged(base, wanted=f"{name}.npy: .* bytes, expected .*; it is damaged; build")
+    damaged(base, expected=f"{name}.npy: .* bytes, expected .*; it is damaged; build")
 
 
 def test_grown(base: Path) -> None:
     with (base / "names_bytes.npy").open("ab") as stream:
         stream.write(b"x")
-    damaged(base, wanted="it is damaged; build")
+    damaged(base, expected="it is damaged; build")
 
 
 def test_each_file_missing(base: Path) -> None:
@@ -59,7 +62,7 @@ def test_each_file_missing(base: Path) -> None:
     for path in paths:
         data = path.read_bytes()
         path.unlink()
-        damaged(base, wanted=f"{path.name}: missing; build")
+        damaged(base, expected=f"{path.name}: missing; build")
         path.write_bytes(data)
     assert names_of(base)[0] == "lesion"
 
@@ -120,7 +123,7 @@ def test_another_array(base: Path, change: Callable[[Any], Any], honest: bool) -
     if honest:
         size = path.stat().st_size
         edit_manifest(base, lambda data: data["arrays"]["names_bytes"].update(size=size))
-    damaged(base, wanted=r"names_bytes.npy: .*; (it is damaged; )?build the base again")
+    damaged(base, expected=r"names_bytes.npy: .*; (it is damaged; )?build the base again")
 
 
 def edit_manifest(base: Path, edit: Callable[[dict[str, Any]], object]) -> None:
@@ -137,7 +140,9 @@ def test_another_format(base: Path, version: object) -> None:
     edit_manifest(base, lambda data: data.update(format=version))
     damaged(
         base,
-        wanted=re.escape(f"format {version!r}, expected {store.FORMAT}; build the base again, or"),
+        expected=re.escape(
+            f"format is {version!r}, expected {store.FORMAT}; build the base again, or"
+        ),
     )
 
 
@@ -156,7 +161,7 @@ def test_another_format(base: Path, version: object) -> None:
 )
 def test_a_manifest_that_is_none(base: Path, text: bytes) -> None:
     (base / store.MANIFEST).write_bytes(text)
-    damaged(base, wanted="build the base again")
+    damaged(base, expected="build the base again")
 
 
 def test_every_entry_of_the_manifest_is_needed(base: Path) -> None:
@@ -165,14 +170,14 @@ def test_every_entry_of_the_manifest_is_needed(base: Path) -> None:
     data = json.loads(text)
     for entry in data.keys() - {"sha256"}:
         edit_manifest(base, lambda data, entry=entry: data.pop(entry))
-        damaged(base, wanted="build the base again")
+        damaged(base, expected="build the base again")
         path.write_bytes(text)
     for name in store.REQUIRED:
         edit_manifest(base, lambda data, name=name: data["arrays"].pop(name))
-        damaged(base, wanted=f"lacks {name}; build the base again")
+        damaged(base, expected=f"lacks {name}; build the base again")
         path.write_bytes(text)
     edit_manifest(base, lambda data: data.update(more=1))
-    damaged(base, wanted="more: ")
+    damaged(base, expected="more: ")
 
 
 def test_arrays_of_any_shape_come_back(tmp_path: Path) -> None:
@@ -222,8 +227,8 @@ def test_every_array_is_checked_before_it_is_seen(
         flipped = bytearray(data)
         flipped[draw.randrange(128, len(data))] ^= 1 << draw.randrange(8)
         path.write_bytes(flipped)
-        wanted = f"{path.name}: its checksum is another, it is damaged; build the base again"
-        with pytest.raises(KnowledgeBaseError, match=wanted) as caught:
+        expected = f"{path.name}: wrong checksum, it is damaged; build the base again"
+        with pytest.raises(KnowledgeBaseError, match=expected) as caught:
             store.open_folder(base)[1][path.stem]
         one_line(caught)
         if not small:  # the others are as they were
@@ -269,6 +274,4 @@ def test_the_derived_open_base_says_which_folder_to_delete(
     (base / "names_bytes.npy").write_bytes(b"")
     with pytest.raises(KnowledgeBaseError) as caught:
         KnowledgeBase.open(base)
-    assert one_line(caught).endswith(
-        f"; delete the folder {base}: it is made again when it is next opened"
-    )
+    assert one_line(caught).endswith(f"; delete the folder {base}, it is rebuilt on next use")

@@ -107,7 +107,9 @@ def test_a_damaged_table(
     compiled: Path, tmp_path: Path, name: str, damage: Callable[[Path], None]
 ) -> None:
     damage(compiled / name)
-    with pytest.raises(KnowledgeBaseError, match=f"{name}: missing or damaged; install") as caught:
+    with pytest.raises(
+        KnowledgeBaseError, match=f"{name} is missing or damaged; reinstall"
+    ) as caught:
         KnowledgeBase.open("default", quiet=True)
     assert "\n" not in str(caught.value)
     assert [path.suffix for path in (tmp_path / "cache").iterdir()] in ([], [".lock"])
@@ -119,7 +121,7 @@ def test_a_damaged_head(compiled: Path, text: str | None) -> None:
     head.unlink()
     if text is not None:
         head.write_text(text)
-    with pytest.raises(KnowledgeBaseError, match="missing or damaged; install concept_linker"):
+    with pytest.raises(KnowledgeBaseError, match="missing or damaged; reinstall concept_linker"):
         KnowledgeBase.open("default", quiet=True)
 
 
@@ -129,7 +131,7 @@ def test_a_table_of_another_schema(compiled: Path) -> None:
     head = json.loads((compiled / "compiled.json").read_text())
     head["files"][path.name] = embedded.sha256_of(path)
     (compiled / "compiled.json").write_text(json.dumps(head))
-    with pytest.raises(KnowledgeBaseError, match=r"names.parquet: missing or damaged; install"):
+    with pytest.raises(KnowledgeBaseError, match=r"names.parquet is missing or damaged; reinstall"):
         KnowledgeBase.open("default", quiet=True)
 
 
@@ -159,14 +161,14 @@ def test_a_cache_that_cannot_be_written(
     assert kb.path.is_relative_to(temporary)
     [warning] = caplog.messages
     assert warning.startswith(f"{file}/cache/open-")
-    assert "set CONCEPT_LINKER_CACHE to a folder that can be written" in warning
+    assert "set CONCEPT_LINKER_CACHE to a writable folder" in warning
     assert KnowledgeBase.open("default", quiet=True).path == kb.path
     assert len(caplog.messages) == 1
 
     shutil.rmtree(temporary)
     with pytest.raises(KnowledgeBaseError, match="cannot be written") as caught:
         KnowledgeBase.open("default", quiet=True)
-    assert str(caught.value).endswith("set CONCEPT_LINKER_CACHE to a folder that can")
+    assert str(caught.value).endswith("set CONCEPT_LINKER_CACHE to a writable folder")
     assert "\n" not in str(caught.value)
 
 

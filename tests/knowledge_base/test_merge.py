@@ -355,7 +355,7 @@ def test_the_first_definition() -> None:
 
 @pytest.mark.parametrize("sources", [[], [Rows()], [Rows(same_as=[("A:1", "C0000001", True)])]])
 def test_no_names(sources: list[Rows]) -> None:
-    with pytest.raises(KnowledgeBaseError, match="wanted at least one concept"):
+    with pytest.raises(KnowledgeBaseError, match="expected at least one concept"):
         merged(*sources)
 
 

@@ -46,7 +46,7 @@ def test_what_is_built_is_sound(built: Path, tmp_path: Path) -> None:
 
 
 def test_the_open_base_is_sound(open_base: KnowledgeBase) -> None:
-    check_sound(open_base.path, open_base.info, open_base.arrays)
+    check_sound(open_base.path, open_base.info, open_base.rows.arrays)
 
 
 def broken(array: NDArray[Any], draw: random.Random, how: str) -> NDArray[Any]:

@@ -241,7 +241,7 @@ def test_a_place_that_cannot_be_made(tmp_path: Path) -> None:
     file.write_text("")
     with pytest.raises(KnowledgeBaseError, match="cannot be written") as caught:
         build_knowledge_base([source("new")], file / "kb")
-    assert "wanted a folder that can be made" in one_line(caught)
+    assert "expected a writable place" in one_line(caught)
     assert list(tmp_path.iterdir()) == [file]
 
 
