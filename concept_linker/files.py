@@ -10,7 +10,7 @@ from pathlib import Path
 
 from concept_linker.runtime.processes import is_alive
 
-__all__ = ["sync", "write_text", "write_whole"]
+__all__ = ["orphans_of", "part_of", "sync", "write_text", "write_whole"]
 
 
 @contextmanager
@@ -23,8 +23,9 @@ def write_whole(path: Path) -> Iterator[Path]:
     if path.is_dir():
         raise IsADirectoryError(f"{path} is a folder, expected a file to write")
     path.parent.mkdir(parents=True, exist_ok=True)
-    _remove_orphans(path)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    for orphan in orphans_of(path):
+        orphan.unlink(missing_ok=True)
+    part = part_of(path)
     try:
         yield part
         part.replace(path)
@@ -53,9 +54,16 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _remove_orphans(path: Path) -> None:
-    """Removes the unfinished files of killed runs."""
+def part_of(path: Path) -> Path:
+    """Returns the temporary path at which this process writes a file or folder."""
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def orphans_of(path: Path) -> list[Path]:
+    """Returns the temporary files or folders of a path that killed processes left."""
     pattern = re.compile(rf"\.{re.escape(path.name)}\.(\d+)\.part")
-    for left in path.parent.iterdir():
-        if (found := pattern.fullmatch(left.name)) and not is_alive(int(found[1])):
-            left.unlink(missing_ok=True)
+    return [
+        entry
+        for entry in path.parent.iterdir()
+        if (found := pattern.fullmatch(entry.name)) and not is_alive(int(found[1]))
+    ]

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from concept_linker.errors import KnowledgeBaseError
-from concept_linker.runtime.processes import is_alive
+from concept_linker.files import orphans_of, part_of
 
 __all__ = ["MANIFEST", "check_target", "place_of", "remove", "write_folder"]
 
@@ -78,7 +78,7 @@ def write_folder(
     folder = check_target(folder, arrays, replace=replace)
     folder.parent.mkdir(parents=True, exist_ok=True)
     _clean_up(folder, arrays)
-    part = folder.with_name(f".{folder.name}.{os.getpid()}.part")
+    part = part_of(folder)
     part.mkdir()
     try:
         fill(part)
@@ -176,16 +176,9 @@ def _clean_up(folder: Path, arrays: Collection[str]) -> None:
             remove(aside, arrays)
         else:
             aside.rename(folder)
-    for left in _left_by_others(folder):
-        if not _strange(left, arrays):
-            remove(left, arrays)
-
-
-def _left_by_others(folder: Path) -> Iterator[Path]:
-    pattern = re.compile(rf"\.{re.escape(folder.name)}\.(\d+)\.part")
-    for left in list(folder.parent.iterdir()):
-        if (found := pattern.fullmatch(left.name)) and not is_alive(int(found[1])):
-            yield left
+    for orphan in orphans_of(folder):
+        if not _strange(orphan, arrays):
+            remove(orphan, arrays)
 
 
 def _swap(part: Path, folder: Path, arrays: Collection[str]) -> None:

@@ -1,4 +1,12 @@
-"""Text to the nearest names: normalisation, exact lookup, and the index of character 3-grams.
+"""Search for the nearest names: normalisation, exact lookup, and an index of character 3-grams.
 
-Knows strings only; what they mean is the knowledge base's.
+*   :mod:`~concept_linker.search.normalise`: a text becomes a *key*, its normal form.
+*   :mod:`~concept_linker.search.index`: the arrays of the index, and the class that searches them.
+*   :mod:`~concept_linker.search.grams`, :mod:`~concept_linker.search.build`: compiled code that
+    builds the arrays.
+*   :mod:`~concept_linker.search.scan`, :mod:`~concept_linker.search.probe`: compiled search, for
+    few and for many keys.
+*   :mod:`~concept_linker.search.best`: the best concepts found so far.
+
+This package knows only strings and numbers; the knowledge base gives them a meaning.
 """

@@ -1,11 +1,11 @@
-"""The k best concepts of one query while it is searched, compiled.
+"""The k best concepts of a query during the search, compiled.
 
-A concept stands among them once, with the best name found so far.  An entry is a similarity and a
-*place*: where the name stands in the list of all keys' names, which is in the order that decides
-between equals (by key, and of one key by kind and row); the lower place wins.
+Each concept occurs once, with its best name so far.  An entry has a similarity and a *place*: the
+index of the name in the list of all keys' names.  That list is in the order that breaks ties (by
+key, then by kind and row), so the lower place wins.
 
-The entries are kept in order, best first.  Of k = 30 a search offers some ninety names, and most
-that are taken belong near the end, so moving a few entries costs less than a heap would.
+The entries are sorted, the best first.  For k = 30 a search offers about ninety names, and most of
+those accepted belong near the end, so inserting costs less than a heap would.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ __all__ = ["Best", "Names", "offer"]
 
 
 class Names(NamedTuple):
-    """Whose the keys are.
+    """The names and concepts of the keys.
 
     Args:
-        begins: int64, one more than keys: where the places of each key begin.
-        rows: uint32, one a place: the name there.
-        concepts: uint32, one a name: its concept.
+        begins: int64 of shape (keys + 1,): where the places of each key begin.
+        rows: uint32 of shape (places,): the name at each place.
+        concepts: uint32 of shape (names,): the concept of each name.
     """
 
     begins: NDArray[Any]
@@ -34,7 +34,7 @@ class Names(NamedTuple):
 
 
 class Best(NamedTuple):
-    """The best so far, best first: arrays of k entries each.
+    """The best so far, in descending order: arrays of k entries each.
 
     Args:
         concepts: uint32.
@@ -54,22 +54,30 @@ def _worse(similarity, place, other_similarity, other_place):  # type: ignore[no
 
 @njit(cache=True, nogil=True)
 def offer(best, size, names, key, similarity):  # type: ignore[no-untyped-def]
-    """Offers the names of a key; returns how many entries there are now."""
+    """Inserts the names of a key that are good enough; returns the new number of entries.
+
+    Args:
+        best: :class:`Best`, changed in place.
+        size: the number of entries so far.
+        names: :class:`Names`.
+        key: the id of the key.
+        similarity: the similarity of the key to the query.
+    """
     concepts, places, similarities = best.concepts, best.places, best.similarities
-    most = places.size
+    k = places.size
     for place in range(names.begins[key], names.begins[key + 1]):
-        if size == most and not _worse(similarities[most - 1], places[most - 1], similarity, place):
+        if size == k and not _worse(similarities[k - 1], places[k - 1], similarity, place):
             break
         concept = names.concepts[names.rows[place]]
         at = -1
-        for i in range(size):  # to the end: without a way out it is done many at a time
+        for i in range(size):  # no early exit, so that the loop is vectorised
             if concepts[i] == concept:
                 at = i
         if at >= 0:
             if not _worse(similarities[at], places[at], similarity, place):
                 continue
         else:
-            at = min(size, most - 1)
+            at = min(size, k - 1)
             size = at + 1
         while at > 0 and _worse(similarities[at - 1], places[at - 1], similarity, place):
             concepts[at] = concepts[at - 1]

@@ -1,7 +1,7 @@
 """Builds the arrays of a :class:`~concept_linker.search.index.KeyIndex`, compiled.
 
-Passes over the keys, none of which holds all grams as 64-bit codes at once: count the grams,
-number them and weigh the keys, write the postings and the signatures.
+Three passes over the keys count the grams; number the grams and compute the norms; write postings
+and signatures.  No pass has the 64-bit codes of all grams in memory at once.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ __all__ = [
     "signatures",
 ]
 
-#: Weights are whole steps of this fraction, so that dot products and norms are whole
-#: numbers: equal in any order of summation, on any machine.
+#: Weights are integer multiples of 1/64. So dot products and norms are integers, and equal in any
+#: order of summation on any machine.
 STEPS = 64
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
@@ -61,7 +61,12 @@ def _grow(codes, counts):  # type: ignore[no-untyped-def]
 def count_grams(
     keys: NDArray[np.uint8], offsets: NDArray[np.int64]
 ) -> tuple[NDArray[np.uint64], NDArray[np.int64]]:
-    """The distinct grams of all keys, ascending, and in how many keys each is."""
+    """Returns the distinct grams of all keys, ascending, and the number of keys with each.
+
+    Args:
+        keys: the UTF-8 bytes of the keys, concatenated.
+        offsets: of shape (keys + 1,): where each key begins.
+    """
     codes, counts = _count(keys, offsets)
     kept = codes != EMPTY
     codes, counts = codes[kept], counts[kept]
@@ -91,10 +96,14 @@ def _count(keys, offsets):  # type: ignore[no-untyped-def]
 
 
 def gram_weights(counts: NDArray[np.int64], keys: int) -> NDArray[np.int32]:
-    """Inverse document frequency in whole steps: ``round(64 · (ln((1 + n) / (1 + df)) + 1))``.
+    """Returns the inverse document frequency as an integer.
 
-    The smoothed form of scikit-learn's ``TfidfTransformer``; df = 0 gives the weight of a gram
-    that no key has.
+    It is ``round(64 · (ln((1 + n) / (1 + df)) + 1))``, the smoothed form of scikit-learn's
+    ``TfidfTransformer``. df = 0 gives the weight of a gram that occurs in no key.
+
+    Args:
+        counts: the number of keys with each gram (df).
+        keys: the number of keys (n).
     """
     idf = np.log((1.0 + keys) / (1.0 + counts)) + 1.0
     weights: NDArray[np.int32] = np.rint(idf * STEPS).astype(np.int32)
@@ -117,11 +126,14 @@ def _gram_table(codes, ids):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def forward(keys, offsets, codes, ids, weights, key_begins, key_grams):  # type: ignore[no-untyped-def]
-    """Fills in the grams of every key, ascending, and returns the keys' norms (int64).
+    """Writes the grams of every key, ascending, and returns the norms of the keys (int64).
 
     Args:
-        key_begins: int64, one more than keys; filled in.
-        key_grams: as many as all keys have together; filled in.
+        keys, offsets: the bytes of the keys and where each begins.
+        codes, ids: the codes of all grams, and their numbers.
+        weights: the weight of each gram, by number.
+        key_begins: output, int64 of shape (keys + 1,): where the grams of each key begin.
+        key_grams: output: the grams of all keys.
     """
     table, values = _gram_table(codes, ids)
     norms = np.zeros(offsets.size - 1, np.int64)
@@ -129,17 +141,17 @@ def forward(keys, offsets, codes, ids, weights, key_begins, key_grams):  # type:
     for i in range(offsets.size - 1):
         longest = max(longest, offsets[i + 1] - offsets[i])
     grams = np.empty(longest, np.uint64)
-    own = np.empty(longest, np.uint64)
+    numbers = np.empty(longest, np.uint64)
     at = 0
     for i in range(offsets.size - 1):
         count = gram_set(keys, offsets[i], offsets[i + 1], grams)
         for j in range(count):
-            own[j] = values[_gram_slot(table, grams[j])]
-        shell_sort(own, count)
+            numbers[j] = values[_gram_slot(table, grams[j])]
+        shell_sort(numbers, count)
         for j in range(count):
-            weight = np.int64(weights[np.int64(own[j])])
+            weight = np.int64(weights[np.int64(numbers[j])])
             norms[i] += weight * weight
-            key_grams[at] = own[j]
+            key_grams[at] = numbers[j]
             at += 1
         key_begins[i + 1] = at
     return norms
@@ -147,11 +159,20 @@ def forward(keys, offsets, codes, ids, weights, key_begins, key_grams):  # type:
 
 @njit(cache=True, nogil=True)
 def postings(key_begins, key_grams, norms, weights, grams, classes, keys_a_range, entries):  # type: ignore[no-untyped-def]
-    """Fills ``entries`` with the keys of the first ``grams`` grams, by class, ascending.
+    """Writes the postings of the first ``grams`` grams: their keys by class, ascending.
 
-    A key's class is its number by ``keys_a_range``, and what is written is how far into the range
-    it is.  Where that is 0, its class at each gram is ``ceil(classes · rest / norm) - 1``, where
-    rest is the sum of the squared weights of the key's grams from this one on.
+    If ``keys_a_range`` is not 0, the class of a key is ``key // keys_a_range``, and the entry is
+    ``key % keys_a_range``.  Otherwise the class of a key at a gram is
+    ``ceil(classes · rest / norm) - 1``, where rest is the sum of the squared weights of the key's
+    grams from this one on, and the entry is the key.
+
+    Args:
+        key_begins, key_grams, norms: the grams of each key, ascending, and its norm.
+        weights: the weight of each gram.
+        grams: the number of grams with postings.
+        classes: the number of classes of each gram.
+        keys_a_range: the number of keys in a range, or 0.
+        entries: output: the postings.
 
     Returns:
         int64 of shape (grams · classes + 1,): where each class of each gram begins.
@@ -178,7 +199,7 @@ def postings(key_begins, key_grams, norms, weights, grams, classes, keys_a_range
         if not fill:
             for i in range(begins.size - 1):
                 begins[i + 1] += begins[i]
-    for i in range(begins.size - 1, 0, -1):  # filling has moved each begin to its end
+    for i in range(begins.size - 1, 0, -1):  # writing has moved each begin to its end
         begins[i] = begins[i - 1]
     begins[0] = 0
     return begins
@@ -186,7 +207,7 @@ def postings(key_begins, key_grams, norms, weights, grams, classes, keys_a_range
 
 @njit(cache=True, nogil=True)
 def bits_from(key_begins, key_grams, first):  # type: ignore[no-untyped-def]
-    """Of every key the grams from ``first`` on, of which there are at most 32, as bits (uint32)."""
+    """Returns the grams from ``first`` on of every key, at most 32, as bits of a uint32."""
     bits = np.zeros(key_begins.size - 1, np.uint32)
     for i in range(bits.size):
         for j in range(key_begins[i + 1] - 1, key_begins[i] - 1, -1):
@@ -198,7 +219,7 @@ def bits_from(key_begins, key_grams, first):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def signatures(key_begins, key_grams, bits):  # type: ignore[no-untyped-def]
-    """Of every key ``bits`` bits, one set for each gram: uint8 of shape (keys, bits / 8)."""
+    """Returns signatures: uint8 of shape (keys, bits / 8); gram g sets bit g mod ``bits``."""
     signs = np.zeros((key_begins.size - 1, bits // 8), np.uint8)
     for i in range(key_begins.size - 1):
         for j in range(key_begins[i], key_begins[i + 1]):
@@ -217,7 +238,7 @@ def _fill(table, keys, offsets):  # type: ignore[no-untyped-def]
 
 
 def fill_table(keys: NDArray[np.uint8], offsets: NDArray[np.int64]) -> NDArray[np.uint32]:
-    """The keys' table, as :func:`~concept_linker.search.grams.table_find` takes it."""
+    """Returns the hash table of the keys for :func:`~concept_linker.search.grams.table_find`."""
     table = np.zeros(table_size(offsets.size - 1), np.uint32)
     _fill(table, keys, offsets)
     return table

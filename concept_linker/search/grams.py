@@ -1,8 +1,8 @@
 """Character 3-grams of UTF-8 keys, and the hash of a key, compiled.
 
-A key is padded with one blank on either side; its grams are the *set* of three successive code
-points of that, so a key of n code points has at most n grams.  A gram is one 63-bit number:
-three code points of 21 bits.
+A key is padded with one blank on either side. Its grams are the *set* of its runs of three code
+points, so a key of n code points has at most n grams.  A gram is one 63-bit integer: three code
+points of 21 bits.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from concept_linker.runtime.compiling import njit
 __all__ = [
     "EMPTY",
     "find",
-    "gram_count",
     "gram_id",
     "gram_set",
     "hash_bytes",
     "key_hash",
     "table_find",
     "table_size",
+    "write_grams",
 ]
 
-#: No gram: the top bit is never set in one.
+#: Not a gram, because a gram never has the top bit set.
 EMPTY = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 _BLANK = np.uint64(32)
@@ -37,7 +37,7 @@ _33 = np.uint64(33)
 
 @njit(cache=True, nogil=True, inline="always")
 def _code_point(data, at):  # type: ignore[no-untyped-def]
-    """The code point that starts at a byte, and where the next one starts."""
+    """Returns the code point that starts at a byte, and where the next one starts."""
     first = data[at]
     if first < 0x80:
         return np.uint64(first), at + 1
@@ -51,10 +51,10 @@ def _code_point(data, at):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def gram_count(data, start, stop, out):  # type: ignore[no-untyped-def]
-    """Writes the grams of one key into ``out`` as they come, repeats included; returns how many.
+def write_grams(data, start, stop, out):  # type: ignore[no-untyped-def]
+    """Writes all grams of one key to ``out``, with repeats, and returns their number.
 
-    ``out`` has room for ``stop - start`` of them.
+    ``out`` has room for ``stop - start`` grams.
     """
     if start == stop:
         return 0
@@ -73,7 +73,7 @@ def gram_count(data, start, stop, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def shell_sort(values, count):  # type: ignore[no-untyped-def]
-    """Sorts the first ``count`` values, ascending; short, for the twenty grams of most keys."""
+    """Sorts the first ``count`` values, ascending; fast for the twenty grams of most keys."""
     gap = 1
     while gap < count // 3:
         gap = 3 * gap + 1
@@ -90,8 +90,8 @@ def shell_sort(values, count):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def gram_set(data, start, stop, out):  # type: ignore[no-untyped-def]
-    """Writes the distinct grams of one key into ``out``, ascending; returns how many."""
-    count = gram_count(data, start, stop, out)
+    """Writes the distinct grams of one key to ``out``, ascending, and returns their number."""
+    count = write_grams(data, start, stop, out)
     if count < 2:
         return count
     shell_sort(out, count)
@@ -105,7 +105,7 @@ def gram_set(data, start, stop, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, inline="always")
 def hash_bytes(data, start, stop, state):  # type: ignore[no-untyped-def]
-    """FNV-1a over bytes, going on from ``state`` (0 at the start of a key)."""
+    """Returns the FNV-1a hash of bytes, continued from ``state`` (0 at the start of a key)."""
     if state == 0:
         state = _FNV_OFFSET
     for i in range(start, stop):
@@ -114,7 +114,7 @@ def hash_bytes(data, start, stop, state):  # type: ignore[no-untyped-def]
 
 
 def key_hash(key: str) -> int:
-    """The hash of a text by which trained tables know it: 64 bits of FNV-1a, never 0."""
+    """Returns the hash of a text in trained tables: 64 bits of FNV-1a, never 0."""
     return int(_hash(np.frombuffer(key.encode("utf-8", "surrogatepass"), np.uint8)))
 
 
@@ -131,12 +131,12 @@ def _slot(state, mask):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def table_find(table, offsets, keys, data, start, stop, state):  # type: ignore[no-untyped-def]
-    """Where a key stands in an open-addressing table: (its slot, its id or -1).
+    """Finds a key in an open-addressing hash table; returns its slot, and its id or -1.
 
     Args:
-        table: uint32, a power of two long: id + 1, or 0 for an empty slot.
-        offsets, keys: the keys' bytes, by id.
-        data, start, stop: the bytes looked for.
+        table: uint32, of a power-of-two length: id + 1, or 0 for an empty slot.
+        offsets, keys: the bytes of the keys, by id.
+        data, start, stop: the bytes of the key to find.
         state: their :func:`hash_bytes`.
     """
     mask = table.size - 1
@@ -158,14 +158,14 @@ def table_find(table, offsets, keys, data, start, stop, state):  # type: ignore[
 
 @njit(cache=True, nogil=True)
 def find(table, offsets, keys, data):  # type: ignore[no-untyped-def]
-    """The id of the key whose bytes are ``data``, or -1."""
+    """Returns the id of the key with these bytes, or -1."""
     state = hash_bytes(data, 0, data.size, np.uint64(0))
     return table_find(table, offsets, keys, data, 0, data.size, state)[1]
 
 
 @njit(cache=True, nogil=True)
 def gram_id(codes, ids, gram):  # type: ignore[no-untyped-def]
-    """The id of a gram, or -1; ``codes`` ascend and ``ids`` go with them."""
+    """Returns the id of a gram, or -1; ``codes`` ascend, and ``ids`` are their ids."""
     low, high = 0, codes.size
     while low < high:
         middle = (low + high) >> 1
@@ -179,5 +179,5 @@ def gram_id(codes, ids, gram):  # type: ignore[no-untyped-def]
 
 
 def table_size(entries: int) -> int:
-    """Slots for a table of so many entries: a power of two, at most 5/8 full."""
+    """Returns the number of slots of a hash table: a power of two, at most 5/8 full."""
     return 1 << max(4, int(np.ceil(np.log2(max(entries, 1) * 1.6))))

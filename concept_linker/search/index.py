@@ -1,28 +1,28 @@
-"""The string index: keys in, the nearest keys out; it knows nothing of concepts.
+"""The index of keys: exact lookup, and search for the nearest keys.
 
-A folder of flat arrays (``.npy``), memory-mapped.  Keys are numbered by the squared length of
-their vectors (their *norm*), grams from the rarest on.
+The index consists of flat arrays, which are memory-mapped.  Keys are numbered by the squared length
+of their vectors (their *norm*), grams from the rarest on.
 
 ================  ==============  ================================================================
-``key_bytes``     uint8           the keys, UTF-8, one behind the other
-``key_offsets``   int64           where each begins; one more than keys, as all begins here
-``key_norms``     int64           the norm of each, ascending
+``key_bytes``     uint8           the keys in UTF-8, concatenated
+``key_offsets``   int64           where each begins, and the last ends, like all begins here
+``key_norms``     int64           the norm of each key, ascending
 ``key_table``     uint32          exact lookup: open addressing, id + 1, 0 for an empty slot
-``key_begins``    int64           where the grams of each begin
-``key_grams``     uint16, uint32  the grams of each, ascending
-``key_signatures``  uint8         128 bits each, one set for each gram (shape: keys × 16)
-``key_common``    uint32          a bit for each of the commonest grams, where there are few keys
+``key_begins``    int64           where the grams of each key begin
+``key_grams``     uint16, uint32  the grams of each key, ascending
+``key_signatures``  uint8         128 bits per key, one set for each gram (shape: keys × 16)
+``key_common``    uint32          a bit for each of the commonest grams, for few keys only
 ``gram_codes``    uint64          the distinct 3-grams, ascending
-``gram_ids``      int32           the number of each of them
+``gram_ids``      int32           the number of each 3-gram
 ``gram_weights``  int32           by number: inverse document frequency in steps of 1/64
 ``gram_begins``   int64           where each class of the postings of each gram begins
-``postings``      uint32, uint16  the keys that have the gram, ascending in each class
+``postings``      uint32, uint16  the keys with the gram, ascending in each class
 ================  ==============  ================================================================
 
-The classes of a gram's postings are shares of what the key's grams from this one on weigh
-(:mod:`~concept_linker.search.probe`); where there are few keys, they are ranges of keys
-(:mod:`~concept_linker.search.scan`), the postings uint16, counted in the range, and the
-commonest grams have none; ``key_common`` is empty where there are many.
+For many keys (:mod:`~concept_linker.search.probe`), the classes of a gram's postings are the share
+of the key's weight from this gram on, and ``key_common`` is empty.  For few keys
+(:mod:`~concept_linker.search.scan`), they are ranges of keys; postings are uint16, relative to the
+range, and the commonest grams have none.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from numpy.typing import NDArray
 
 __all__ = ["ARRAYS", "KeyIndex", "build"]
 
-# The arrays of a folder, and what the compiled search calls them.
+# The names of the arrays, and their names in the compiled search.
 _FIELDS = {
     "key_bytes": "bytes",
     "key_offsets": "offsets",
@@ -55,26 +55,26 @@ _FIELDS = {
     "postings": "postings",
 }
 
-#: The arrays of a folder.
+#: The names of the arrays.
 ARRAYS = tuple(_FIELDS)
 
-# A 32-bit number for each of so many keys fits into a megabyte, a core's own cache.
+# Up to this many keys are scanned: a 32-bit number for each fits into a megabyte of CPU cache.
 FEW_KEYS = 1 << 18
 
 
 def build(
     keys: NDArray[np.uint8], offsets: NDArray[np.int64], *, few_keys: int = FEW_KEYS
 ) -> tuple[dict[str, Any], Any]:
-    """The arrays of an index over distinct, non-empty keys in ascending order of their bytes.
+    """Builds the arrays of an index.
 
     Args:
-        keys: the keys' UTF-8 bytes, one behind the other.
-        offsets: where each begins; one more than keys.
-        few_keys: up to so many keys the postings are kept by ranges of keys, for
-            :mod:`~concept_linker.search.scan`, not by the share of the rest.
+        keys: the UTF-8 bytes of the keys, which are distinct, not empty and ascending.
+        offsets: of shape (keys + 1,): where each key begins.
+        few_keys: up to this many keys, the index is for :mod:`~concept_linker.search.scan`, else
+            for :mod:`~concept_linker.search.probe`.
 
     Returns:
-        The arrays by name, and for each key given its id in the index (int64).
+        The arrays by name, and the id of each given key in the index (int64).
     """
     from concept_linker.search import build as building
     from concept_linker.search.probe import CLASSES, SIGNATURE
@@ -93,7 +93,7 @@ def build(
     norms = norms[order]
     key_bytes, key_offsets = _gather(keys, offsets, order)
     key_grams, key_begins = _gather(key_grams, key_begins, order)
-    # Dot products of few keys are added up in 32 bits.
+    # Scanning adds up dot products in 32 bits.
     few = order.size <= few_keys and (order.size == 0 or norms[-1] < 2**31)
     if few:
         ranges = -(-order.size // RANGE)
@@ -132,7 +132,7 @@ def build(
 def _gather(
     values: NDArray[Any], offsets: NDArray[np.int64], order: NDArray[np.int64]
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Rows of different lengths in a new order, and where each begins now."""
+    """Returns rows of different lengths in a new order, and where each begins."""
     moved = np.zeros(offsets.size, np.int64)
     np.cumsum(np.diff(offsets)[order], out=moved[1:])
     gathered = np.empty_like(values)
@@ -147,13 +147,13 @@ def _gather(
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """What a batch of queries found, best first.
+    """The results of a batch of queries, best first.
 
     Args:
-        counts: int64 of shape (queries,): how many concepts each found.
-        exact: int64 of shape (all queries' keys,): the id of the key that equals it, or -1.
-        concepts: uint32 of shape (queries, k): row by row, ``counts`` of them.
-        places: uint32 of shape (queries, k): the place of each one's name among the keys' names.
+        counts: int64 of shape (queries,): the number of concepts found.
+        exact: int64 of shape (keys of all queries,): the id of the equal key in the index, or -1.
+        concepts: uint32 of shape (queries, k): in each row the first ``counts`` are filled.
+        places: uint32 of shape (queries, k): the place of the name in the list of keys' names.
         similarities: float64 of shape (queries, k): their cosines.
     """
 
@@ -165,11 +165,14 @@ class Hits:
 
 
 class KeyIndex:
-    """Exact lookup of a key, and the k nearest keys above a threshold, exactly.
+    """Looks up keys exactly, and finds the k nearest ones above a threshold.
+
+    Safe to use from several threads.
 
     Args:
-        arrays: by name, as :data:`ARRAYS` lists them.
-        names: whose the keys are; without it every key is a concept of its own.
+        arrays: the arrays of :data:`ARRAYS` by name.
+        names: the arrays of :class:`~concept_linker.search.best.Names`; without them every key is
+            a concept.
     """
 
     def __init__(
@@ -183,7 +186,7 @@ class KeyIndex:
             rows = np.arange(arrays["key_norms"].size, dtype=np.uint32)
             names = (np.arange(rows.size + 1), rows, rows)
         self._key_names = tuple(_read_only(array) for array in names)
-        #: What :func:`~concept_linker.search.grams.table_find` takes: table, offsets, bytes.
+        #: The arguments of :func:`~concept_linker.search.grams.table_find`: table, offsets, bytes.
         self.table = (arrays["key_table"], arrays["key_offsets"], arrays["key_bytes"])
         self._local = threading.local()
 
@@ -191,12 +194,12 @@ class KeyIndex:
         return int(self._arrays["key_norms"].size)
 
     def key(self, key_id: int) -> str:
-        """The key with an id."""
+        """Returns the key with an id."""
         begin, end = self._arrays["key_offsets"][key_id : key_id + 2]
         return bytes(self._arrays["key_bytes"][begin:end]).decode()
 
     def find(self, key: str) -> int | None:
-        """The id of a key, or ``None``."""
+        """Returns the id of a key, or ``None``."""
         from concept_linker.search.grams import find
 
         found = int(find(*self.table, np.frombuffer(key.encode(), np.uint8)))
@@ -205,17 +208,17 @@ class KeyIndex:
     def search_many(
         self, queries: Sequence[Sequence[str]], *, k: int, min_similarity: float
     ) -> Hits:
-        """The k concepts with the nearest keys: cosine at least ``min_similarity`` and above 0.
+        """Finds the k concepts with the nearest keys: cosine at least ``min_similarity``, above 0.
 
         Exact: it returns what scoring every key would.  Concepts with a key that equals one of the
         query's come first; then the higher cosine, among equals the key with the lower id, and
         among names of one key the one that comes first in the key's list.
 
         Args:
-            queries: for each the keys of a text (see
-                :func:`~concept_linker.search.normalise.keys`); what is near to any counts.
-            k: at most so many concepts each, at least 1.
-            min_similarity: from 0 to 1.
+            queries: the keys of each text (see :func:`~concept_linker.search.normalise.keys`);
+                the nearest of them counts.
+            k: the maximum number of concepts per text, at least 1.
+            min_similarity: the lowest cosine, 0 to 1.
         """
         from concept_linker.search.best import Best
         from concept_linker.search.probe import search_many
@@ -235,7 +238,7 @@ class KeyIndex:
         return Hits(counts, exact, *best)
 
     def _prepared(self) -> tuple[Any, ...]:
-        """The arrays as the compiled search takes them, and what a thread needs for itself."""
+        """Returns the first arguments of the compiled search, with scratch memory per thread."""
         if not hasattr(self._local, "prepared"):
             from concept_linker.search.best import Names
             from concept_linker.search.probe import MARKS, Scratch
@@ -244,7 +247,7 @@ class KeyIndex:
 
             arrays = self._arrays
             norms = arrays["key_norms"]
-            # The few keys that are far longer than the others shall not take up all steps.
+            # The few keys that are far longer than the others must not use up the steps.
             longest = math.sqrt(norms[int(norms.size * 0.999)]) if norms.size else 1.0
             edges = (np.arange(MARKS) * (longest / MARKS)) ** 2
             few = arrays["postings"].dtype == np.uint16
@@ -271,7 +274,7 @@ class KeyIndex:
 
 
 def _read_only(array: NDArray[Any]) -> NDArray[Any]:
-    """The same memory as a plain read-only array: one type for the compiler, mapped or not."""
+    """Returns a plain read-only view: one type for the compiler, mapped or not."""
     plain = np.asarray(array).view()
     plain.flags.writeable = False
     return plain

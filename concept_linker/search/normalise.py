@@ -1,26 +1,26 @@
-"""One normal form for names and mentions: the same function at build and at search.
+"""Normalisation of names and mentions, the same at build and at search.
 
-A text becomes a *key*: its word tokens, each folded on its own, joined by one blank.  Folding
-looks at one token only, so the key of a window of a caption is the keys of its tokens, and
-the dictionary can match captions token by token.  The steps, in order:
+A text becomes a *key*: its word tokens, each folded separately, joined by blanks.  Folding depends
+on a single token, so the key of a window of a caption is the keys of its tokens joined, and the
+dictionary can match captions token by token.  The steps, in order:
 
 1.  Tokens are runs of letters (with their combining marks), runs of digits (superscript and
-    subscript ones too), and single Greek letters; everything else separates.  ``IL-6``,
-    ``IL6`` and ``IL 6`` give the same tokens, ``TNF-α`` and ``TNF alpha`` too.
-2.  A possessive ``'s`` goes.
-3.  Unicode NFKD, combining and invisible marks off, case folded; Greek letters, and those used for
-    them (``ɣ``, ``IL-1ß``), are spelled out.
+    subscript ones too), and single Greek letters; everything else separates tokens.  ``IL-6``,
+    ``IL6`` and ``IL 6`` have the same tokens, and so do ``TNF-α`` and ``TNF alpha``.
+2.  A possessive ``'s`` is removed.
+3.  Unicode NFKD, without combining and invisible marks, case-folded; Greek letters, and letters
+    used for them (``ɣ``, ``IL-1ß``), are spelled out.
 4.  A token in capitals of at most five letters is a symbol and is folded no further
-    (``RAS`` is not the plural of ``RA``); with a small ``s`` behind it, that is its plural.
+    (``RAS`` is not the plural of ``RA``); a lower-case ``s`` after it marks the plural.
 5.  Inflection: English and Latin plurals to the singular (``biopsies``, ``vertebrae``,
-    ``metastases``, ``bronchi``), the endings ``-sis`` and ``-um`` to what they share with their
-    plurals.  Harman's S-stemmer (JASIS 42(1), 1991) with the exceptions that medicine needs.
+    ``metastases``, ``bronchi``), the endings ``-sis`` and ``-um`` to the common form with
+    their plurals.  This is Harman's S-stemmer (JASIS 42(1), 1991) with exceptions for medicine.
 6.  British spelling to American: ``ae``, ``oe``, ``-our``, ``-re``.
-7.  A comma followed by a blank inverts, as in UMLS and MeSH: ``Carcinoma, Squamous Cell`` is
-    ``squamous cell carcinoma`` (:func:`keys` gives both readings).
+7.  A comma followed by a blank marks inversion, as in UMLS and MeSH: ``Carcinoma, Squamous Cell``
+    is ``squamous cell carcinoma`` (:func:`keys` returns both readings).
 
-Case is not in the key.  Where case means something (``CAT``, ``MRI``), :func:`case_agrees` says
-so, and search and the dictionary use it.
+The key ignores case.  For names whose case is significant (``CAT``, ``MRI``), search and the
+dictionary also check :func:`case_agrees`.
 """
 
 from __future__ import annotations
@@ -53,13 +53,13 @@ _GREEK_NAMES = dict(
     )
 )
 
-# Letters that are used for Greek ones; ß only where no small letter makes a German word of it.
+# Letters used for Greek ones; ß only if no lower-case letter next to it makes it a German word.
 _FOR_GREEK = {"ɣ": "γ", "ɑ": "α", "∆": "Δ", "∝": "α", "ß": "β"}
 _LOOKS_GREEK = re.compile(r"[ɣɑ∆]|(?<=[\w-])∝|(?<![^\W\dA-Z_])ß(?![^\W\dA-Z_])")
 
 _SPELLED_OUT = {"œ": "oe", "Œ": "OE", "æ": "ae", "Æ": "AE"}
 
-# Plurals that no short rule gets right without harm to other words.
+# Plurals that no short rule gets right without breaking other words.
 _IRREGULAR = dict(
     pair.split(":")
     for pair in (
@@ -86,7 +86,7 @@ _IRREGULAR = dict(
 
 
 def fold(token: str) -> str:
-    """The normal form of one token (steps 2 to 6), empty where nothing is left.
+    """Returns the normal form of one token (steps 2 to 6), possibly empty.
 
     >>> [fold(t) for t in ("Lesions", "MRIs", "RAS", "Œdema", "β", "metastases", "²", "’s")]
     ['lesion', 'mri', 'ras', 'edema', 'beta', 'metastase', '2', '']
@@ -117,14 +117,14 @@ def _fold(token: str) -> str:
 
 
 def _to_plain(token: str) -> str:
-    """Step 3 but for the case: compatibility forms, no marks, Greek spelled out."""
+    """Step 3 without case folding: compatibility forms, no marks, Greek spelled out."""
     decomposed = unicodedata.normalize("NFKD", token)
     kept = (_SPELLED_OUT.get(c) or _GREEK_NAMES.get(c.lower(), c) for c in decomposed)
     return "".join(c for c in "".join(kept) if c.isalnum())
 
 
 def _singular(word: str) -> str:
-    """Step 5, for a word in small letters."""
+    """Step 5, for a lower-case word."""
     known = _IRREGULAR.get(word)
     if known is not None:
         word = known
@@ -165,7 +165,7 @@ def _american(word: str) -> str:
 
 
 def with_greek(text: str) -> str:
-    """The text with Greek letters where others stand for them, one for one.
+    """Returns the text with Greek letters in place of letters used for them, of equal length.
 
     >>> with_greek("interferon-ɣ, IL-1ß, ß-catenin, Straße")
     'interferon-γ, IL-1β, β-catenin, Straße'
@@ -174,7 +174,7 @@ def with_greek(text: str) -> str:
 
 
 def key(text: str) -> str:
-    """The key of a text as it reads, without inversion: folded tokens, one blank between.
+    """Returns the key of a text without inversion: folded tokens, joined by blanks.
 
     >>> key("Alzheimer's  diseases"), key("TNF-α"), key("IL6"), key("(+/-)")
     ('alzheimer disease', 'tnf alpha', 'il 6', '')
@@ -183,7 +183,7 @@ def key(text: str) -> str:
 
 
 def keys(text: str) -> tuple[str, ...]:
-    """Every key of a text: as it reads and, where it has inverting commas, turned round.
+    """Returns all keys of a text: inverted if it has inverting commas, and as it is.
 
     >>> keys("Carcinoma, Squamous Cell")
     ('squamous cell carcinoma', 'carcinoma squamous cell')
@@ -206,10 +206,10 @@ _PARTS = re.compile(r"[^\W_]+")
 
 @lru_cache(maxsize=1 << 16)
 def is_symbol(text: str) -> bool:
-    """Whether the case of a name means something: ``MRI``, ``CAT``, ``p53``, ``Bmp4``, ``mTOR``.
+    """Returns whether the case of a name is significant: ``MRI``, ``CAT``, ``p53``, ``mTOR``.
 
-    A symbol has no blank and at most ten characters, and has a digit beside its letters, or a
-    part with a capital after its first letter, or nothing but capitals.
+    A symbol has no blank and at most ten characters. It also has letters and a digit, or a part
+    with a capital after its first letter, or only capitals.
 
     >>> [is_symbol(t) for t in ("MRI", "IL-6", "Bmp4", "mTOR", "H&E", "T2")]
     [True, True, True, True, True, True]
@@ -229,17 +229,16 @@ def is_symbol(text: str) -> bool:
 
 
 def case_agrees(mention: str, name: str, *, symbol: bool = False) -> bool:
-    """Whether the case of a mention speaks for a name that has the same key.
+    """Returns whether a mention agrees in case with a name that has the same key.
+
+    Symbols must be written as symbols: ``cat`` is not ``CAT``. Their plural ``s``, marks between
+    letters, and the case of symbols with digits are ignored.  Ordinary names may have any case,
+    but a short word in capitals (``CAT``) is not an ordinary word (``cat``).
 
     Args:
         mention: the mention.
         name: the name.
-        symbol: that the name is a symbol, however it looks (the gene ``Ray``).
-
-    Symbols must be written as symbols: ``cat`` is not ``CAT``; their plural ``s`` and marks
-    between the letters do not count, nor does the case of one with digits in it.  Ordinary names
-    may be written in any case, but a short word in capitals (``CAT``) is no ordinary word
-    (``cat``).
+        symbol: treats the name as a symbol in any case, such as the gene ``Ray``.
 
     >>> case_agrees("cat", "CAT"), case_agrees("MRIs", "MRI"), case_agrees("CAT", "cat")
     (False, True, False)
@@ -247,12 +246,12 @@ def case_agrees(mention: str, name: str, *, symbol: bool = False) -> bool:
     (True, True)
     """
     if symbol or is_symbol(name):
-        given, wanted = _letters(mention), _letters(name)
+        given, expected = _letters(mention), _letters(name)
         if " " in mention and " " not in name and len(given) <= 4:
-            return False  # "a 2" is no "A2"
-        if given == wanted:
+            return False  # "a 2" is not "A2"
+        if given == expected:
             return True
-        return any(c.isdigit() for c in wanted) and given.casefold() == wanted.casefold()
+        return any(c.isdigit() for c in expected) and given.casefold() == expected.casefold()
     if len(mention) <= 5 and is_symbol(mention):
         return _letters(mention) == _letters(name)
     return True

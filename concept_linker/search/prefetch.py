@@ -1,7 +1,8 @@
-"""Asking for memory before it is needed, compiled.
+"""Prefetching of memory in compiled code.
 
-A search looks at memory all over a large file; a processor waits for each place some hundred
-nanoseconds, unless it was told before.  numba has no word for that, LLVM has (``llvm.prefetch``).
+A search reads scattered places of a large file.  The processor waits about a hundred nanoseconds
+for each, unless it is prefetched.  LLVM has an instruction for this (``llvm.prefetch``), numba has
+not.
 """
 
 from __future__ import annotations
@@ -15,13 +16,13 @@ from numba.extending import intrinsic
 
 __all__ = ["fetch"]
 
-# What llvm.prefetch wants to know: for reading, of use for a while, data.
+# The arguments of llvm.prefetch: for reading, high locality, data cache.
 _READ, _STAYS, _DATA = 0, 3, 1
 
 
 @intrinsic
 def fetch(typing_context: Any, array: Any, row: Any) -> Any:
-    """``fetch(array, row)``: has a row of a C-contiguous array brought near; waits for nothing."""
+    """``fetch(array, row)``: starts loading a row of a C-contiguous array; does not wait for it."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         kind = signature.args[0]

@@ -1,13 +1,13 @@
-"""The search among few keys, compiled: every dot product is added up.
+"""Search among few keys, compiled: it computes every dot product.
 
-Where one number for every key fits into a core's own cache, adding to it costs less than any
-bound would save.  Postings are kept by ranges of keys, one range is done after the other, and so
-what is added to is always at hand.  Of the sums only the highest of each block of keys is looked
-at, then the blocks, the most promising first, that can reach the floor.
+If one number for every key fits into a core's cache, adding up all dot products costs less than any
+bound could save.  Postings are grouped by ranges of keys, and ranges are processed one after the
+other, so that their sums stay in the cache.  Then the highest sum of each block of keys bounds its
+similarities, and the blocks that can reach the floor are examined, the most promising first.
 
-The :data:`COMMON` commonest grams have no postings: half of all postings would be theirs, and they
-weigh a tenth.  A key has a bit for each of them; a key whose sum could reach the floor with all
-of the query's common grams gets those that it has, by table.
+The :data:`COMMON` commonest grams have no postings, which would be half of all, while their weight
+is a tenth.  Instead each key has a bit for each of them. A key whose sum could reach the floor with
+all common grams of the query gets the weight of those it has, from a table.
 """
 
 from __future__ import annotations
@@ -20,46 +20,47 @@ from concept_linker.search.vectors import SLACK
 
 __all__ = ["BLOCK", "COMMON", "RANGE", "scan"]
 
-#: Keys in a range: 32 kB of sums.
+#: Number of keys in a range: 32 kB of sums.
 RANGE = 1 << 13
 
-#: Keys in a block; keys are numbered by norm, so that those of one block are about equally heavy.
+#: Number of keys in a block; keys are numbered by norm, so norms in a block are similar.
 BLOCK = 256
 
-#: Grams that are bits of the keys, not postings; at most 64, and as fast from 24 to 40.
+#: Number of grams that are bits of keys, not postings: at most 64; equally fast from 24 to 40.
 COMMON = 32
 
-# Blocks are put in order by their best similarity in so many steps.
+# Blocks are sorted by their bound, rounded to this many levels.
 _LEVELS = 64
 
 
 @njit(cache=True, nogil=True)
 def _add_up(begins, postings, ranges, squares, gram_ids, dots, highest):  # type: ignore[no-untyped-def]
-    """The dot product of every key, and the highest of each block."""
+    """Computes the dot product of every key, and the highest of each block."""
     flat = dots.reshape(dots.size)
     for number in range(ranges):
-        own = flat[number * RANGE : (number + 1) * RANGE]
-        own[:] = 0
+        part = flat[number * RANGE : (number + 1) * RANGE]
+        part[:] = 0
         for gram in gram_ids:
             first = gram * ranges + number
             square = squares[gram]
             for key in postings[begins[first] : begins[first + 1]]:
-                own[key] += square
+                part[key] += square
     for block in range(highest.size):
-        own = dots[block]
+        part = dots[block]
         most = np.int32(0)
-        for i in range(BLOCK):  # numpy's max takes four times as long
-            most = max(most, own[i])
+        for i in range(BLOCK):  # four times as fast as numpy's max
+            most = max(most, part[i])
         highest[block] = most
 
 
 @njit(cache=True, nogil=True)
 def _common_sums(gram_ids, first, squares, sums):  # type: ignore[no-untyped-def]
-    """What the common grams of a query add, by the bits of a key.
+    """Tabulates the weight of common grams by the bits of a key.
+
+    Writes to ``sums[b, v]`` the weight of byte b of a key's bits if its value is v.
 
     Returns:
-        The query's bits, and the sum of all its common grams.  ``sums[b, v]`` is filled with what
-        byte b of a key's bits adds if it is v.
+        The bits of the query, and the weight of all its common grams.
     """
     weights = np.zeros(sums.shape[0] * 8, np.int32)
     bits = np.uint64(0)
@@ -69,18 +70,18 @@ def _common_sums(gram_ids, first, squares, sums):  # type: ignore[no-untyped-def
         bits |= np.uint64(1) << np.uint64(gram - first)
         whole += squares[gram]
     for byte in range(sums.shape[0]):
-        own = sums[byte]
-        own[0] = 0
+        row = sums[byte]
+        row[0] = 0
         for bit in range(8):
             half = 1 << bit
             for value in range(half):
-                own[half + value] = own[value] + weights[byte * 8 + bit]
+                row[half + value] = row[value] + weights[byte * 8 + bit]
     return bits, whole
 
 
 @njit(cache=True, nogil=True)
 def _by_level(bounds, order):  # type: ignore[no-untyped-def]
-    """Fills ``order`` with the blocks, those with the highest bounds first (to 1/64)."""
+    """Writes the blocks to ``order``, those with the highest bounds first (rounded to 1/64)."""
     ends = np.zeros(_LEVELS + 1, np.int64)
     for block in range(bounds.size):
         ends[np.int64(bounds[block] * (_LEVELS - 1))] += 1
@@ -94,16 +95,16 @@ def _by_level(bounds, order):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def scan(index, scratch, names, gram_ids, norm, floor, best, size):  # type: ignore[no-untyped-def]
-    """Finds what reaches the floor; goes on with the best so far, and returns how many there are.
+    """Finds keys that reach the floor, inserts them, and returns the number of entries.
 
     Args:
         index: :class:`~concept_linker.search.vectors.Vectors`.
         scratch: :class:`~concept_linker.search.probe.Scratch`, with the query's squares.
-        names: whose the keys are.
-        gram_ids: the query's grams, ascending.
-        norm: its norm.
-        floor: the least similarity that counts.
-        best, size: the best so far.
+        names: :class:`~concept_linker.search.best.Names`.
+        gram_ids: the grams of the query, ascending.
+        norm: the norm of the query.
+        floor: the lowest similarity to accept.
+        best, size: the best so far, and their number.
     """
     norms, key_bits = index.norms, index.common
     first_common = max(index.weights.size - COMMON, 0)
@@ -128,15 +129,15 @@ def scan(index, scratch, names, gram_ids, norm, floor, best, size):  # type: ign
         begin = block * BLOCK
         need = np.int64(floor * np.sqrt(norm * norms[begin]) * SLACK)
         least = np.int32(min(need - whole, 2**31 - 1))
-        own = dots[block]
+        block_dots = dots[block]
         count = 0
         for j in range(min(BLOCK, norms.size - begin)):
             passed[count] = j
-            count += own[j] >= least
+            count += block_dots[j] >= least
         for j in range(count):
             key = begin + passed[j]
             both = np.uint64(key_bits[key]) & bits
-            dot = np.int64(own[passed[j]])
+            dot = np.int64(block_dots[passed[j]])
             for byte in range(COMMON // 8):
                 dot += sums[byte, np.int64((both >> np.uint64(8 * byte)) & np.uint64(255))]
             if dot == 0 or dot < need:

@@ -1,4 +1,4 @@
-"""The arrays of a string index as the compiled search takes them."""
+"""The arrays of an index, as one argument of the compiled search."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from numpy.typing import NDArray
 
 __all__ = ["SLACK", "Vectors"]
 
-#: Bounds are computed in floating point; this keeps them on the safe side of rounding.
+#: Bounds are computed in floating point; this factor makes them safe against rounding.
 SLACK = 1.0 - 1e-9
 
 
 class Vectors(NamedTuple):
-    """:class:`~concept_linker.search.index.KeyIndex`'s arrays, by shorter names.
+    """The arrays of a :class:`~concept_linker.search.index.KeyIndex`, with shorter names.
 
-    ``range_postings`` are the postings where there are few keys, and ``postings`` is empty then:
-    the search is compiled once, not once for each of their types.
+    For few keys, the postings are ``range_postings``, and ``postings`` is empty. So the search is
+    compiled once, not once for each of their types.
 
-    ``marks`` are for :data:`~concept_linker.search.probe.MARKS` equal steps of the square
-    root of the norm: the first key at or above each; ``marks_per_root`` is one by the step.
+    ``marks`` divides the square root of the norm into :data:`~concept_linker.search.probe.MARKS`
+    equal steps and has the first key at or above each. ``marks_per_root`` is 1 / step.
     """
 
     bytes: NDArray[Any]
