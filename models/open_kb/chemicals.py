@@ -35,7 +35,7 @@ _TYPES = (
 
 
 def read_chebi(recipe: Recipe, used: Container[str], named: Container[str]) -> Vocabulary:
-    """ChEBI entities that people name (in MeSH, MedMentions, DrugBank, ChEMBL), and roles."""
+    """Returns ChEBI's roles, and entities that occur in MeSH, MedMentions, DrugBank or ChEMBL."""
     chebi = Vocabulary(recipe.info("chebi", "chebi_roles"), "CHEBI")
     chembl = {f"CHEBI:{row[0]}" for row in recipe.rows("chebi_to_chembl")}
     drugs_there = (row for row in recipe.rows("drugbank") if row[1] == "CHEBI")
@@ -65,14 +65,14 @@ def read_chebi(recipe: Recipe, used: Container[str], named: Container[str]) -> V
 
 
 def read_drugbank(recipe: Recipe, living: Container[str]) -> Vocabulary:
-    """Names of the open DrugBank vocabulary that are no structure, linked to ChEBI.
+    """Returns names of the open DrugBank vocabulary that are not structures, linked to ChEBI.
 
     Allergen extracts, which are named after their organism (``Rabbit``, ``Betula pendula
-    pollen``), are left out.  Only the links that ChEBI itself gives are used: DrugBank's own
-    are not part of its open data.
+    pollen``), are left out.  Only links from ChEBI are used; those of DrugBank are not part of its
+    open data.
 
     Args:
-        living: normal forms of names of organisms.
+        living: the normal forms of names of organisms.
     """
     drugbank = Vocabulary(recipe.info("drugbank"), "DRUGBANK")
     for row in recipe.rows("drugbank"):

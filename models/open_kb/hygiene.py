@@ -1,4 +1,4 @@
-"""Which names are worth having, and in which form."""
+"""Selects useful names and cleans them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _IUPAC = re.compile(r"\d[,'′-]\d|\(\d|[a-z]\)-|\b\d+[RSHEZ]\b|\(\+|\(-|lambda|
 
 
 def clean(raw: str) -> tuple[str, ...]:
-    """The names that one name of a source gives: none, itself, or itself without a qualifier.
+    """Returns the name without qualifiers, or nothing if it is not useful.
 
     >>> clean("scotoma (disease)"), clean("obsolete thing"), clean("12"), clean("  Lung  ")
     (('scotoma',), (), (), ('Lung',))
@@ -46,12 +46,12 @@ def clean(raw: str) -> tuple[str, ...]:
 
 
 def natural(names: Iterable[str]) -> list[str]:
-    """Names in their order, but readable ones before those inverted round a comma."""
+    """Returns names in their order, but those inverted at a comma last."""
     return sorted(names, key=lambda name: ", " in name)
 
 
 def is_practical_chemical(name: str, *, longest: int = 40) -> bool:
-    """Whether people write this name of a chemical, rather than draw its structure.
+    """Returns whether people use this name of a chemical, rather than a drawing of its structure.
 
     >>> is_practical_chemical("gadopentetic acid"), is_practical_chemical("5-fluorouracil")
     (True, True)
@@ -60,7 +60,7 @@ def is_practical_chemical(name: str, *, longest: int = 40) -> bool:
     """
     if len(name) > longest or len(name.split()) > 4 or "#" in name:
         return False
-    if len(name) > 9 and name.isupper() and name.isalpha():  # a peptide's sequence
+    if len(name) > 9 and name.isupper() and name.isalpha():  # the sequence of a peptide
         return False
     if len(_LOCANT.findall(name)) > 4 or name.count("-") > 3:
         return False

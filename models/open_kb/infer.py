@@ -1,4 +1,4 @@
-"""Equivalences that no source asserts but names and MedMentions give."""
+"""Infers equivalences from names and MedMentions."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .settle import Joiner, Names
 
 __all__ = ["Evidence", "compatible", "infer_cuis", "join_by_name"]
 
-# Seen to be wrong: Taxus, the yew, is also the brand of a stent.
+# Known errors: Taxus, the yew, is also the brand of a stent.
 _WRONG = {("MESH:D020946", "C0038257")}
-# Of a CUI's most used string, so much at least must the deciding name be used.
+# The decisive name must be used at least this often, relative to the CUI's main string.
 _LEAST_PART = 0.25
 _PURE = 0.8
 _BEST_OF_BOTH = {True: 0.4, False: 0.55}  # preferred name: least share
@@ -35,7 +35,7 @@ Groups = Mapping[str, frozenset[str]]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Evidence:
-    """Why a concept is keyed on a CUI; greater is better."""
+    """The evidence for a concept's CUI; greater is better."""
 
     preferred: bool
     as_written: bool
@@ -47,7 +47,7 @@ class Evidence:
 
 
 def compatible(one: frozenset[str], other: frozenset[str]) -> bool:
-    """Whether two concepts of these semantic groups can be one."""
+    """Returns whether concepts of these semantic groups can be the same."""
     return bool(one & other) or any(frozenset((a, b)) in _NEAR for a in one for b in other)
 
 
@@ -58,10 +58,10 @@ def _groups_of(joiner: Joiner, groups: Groups, cid: str) -> frozenset[str]:
 def join_by_name(
     ids: Sequence[str], names: Names, groups: Groups, joiner: Joiner
 ) -> list[tuple[str, str]]:
-    """Join concepts of different vocabularies with equal names and semantic group.
+    """Joins concepts of different vocabularies with equal names and a compatible semantic group.
 
-    First those whose preferred names are equal, then those where one's preferred name is a
-    synonym of the other and of no third.
+    First those with equal preferred names, then those where the preferred name of one is a synonym
+    of a single other one.
 
     Args:
         ids: the concepts, best vocabulary first.
@@ -98,13 +98,13 @@ def join_by_name(
 def infer_cuis(
     ids: Sequence[str], names: Names, groups: Groups, usage: Usage, joiner: Joiner
 ) -> list[Evidence]:
-    """Key concepts on the CUI that MedMentions TRAIN uses their names for.
+    """Infers the CUIs of concepts from the uses of their names in MedMentions TRAIN.
 
-    A name counts if at least 80 % of its uses are for one CUI of the concept's group; 40 % (55 %
-    for a synonym) are enough where the name is a common one of the CUI, and the CUI is used for
-    it twice as often as any other of the group.  A single use is enough for a name of several
-    words, or for a preferred name where an annotation types the CUI.  Where none does, the name
-    must be a common one of the CUI, and for a gene nothing counts.
+    A name counts if at least 80 % of its uses are for one CUI of the concept's group. 40 % (55 %
+    for a synonym) are enough if the name is a common one of the CUI and used for it twice as often
+    as for any other CUI of the group.  A single use is enough for a name of several words, or for
+    a preferred name if an annotation has the CUI's type.  If none has it, the name must be a common
+    one of the CUI, and genes are left out.
     """
     found = []
     for cid in ids:

@@ -1,4 +1,4 @@
-"""MedMentions TRAIN: which strings annotators used for which CUI, and how often."""
+"""MedMentions TRAIN: how often annotators used a string for a CUI."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ class Usage:
     Args:
         by_key: normal form of a string → CUI → uses.
         surfaces: CUI → normal form → the string as written → uses.
-        types: CUI → TUIs, where an annotation has them.
-        documents: (normal form, CUI) → the documents where it is used so.
+        types: CUI → TUIs, if an annotation has them.
+        documents: (normal form, CUI) → the documents with this use.
     """
 
     by_key: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
@@ -47,7 +47,7 @@ class Usage:
     documents: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def add(self, text: str, cui: str, document: str) -> None:
-        """Count one mention."""
+        """Counts a mention."""
         text = re.sub(r"\s+", " ", text)
         whole, text = text.strip(), text.strip(_EDGES)
         if text.count("(") != text.count(")"):
@@ -62,35 +62,35 @@ class Usage:
         self.surfaces[cui][key][text] += 1
 
     def share(self, key: str, cui: str) -> float:
-        """Which part of a string's uses is for the CUI."""
+        """Returns the share of a string's uses that are for the CUI."""
         uses = self.by_key.get(key)
         return uses[cui] / uses.total() if uses else 0.0
 
     def is_common(self, key: str, cui: str, *, least: float = 0.5) -> bool:
-        """Whether a CUI uses a string at least half (``least``) as often as its most used one."""
+        """Returns whether a string has at least ``least`` times the uses of the CUI's main one."""
         written = self.surfaces[cui]
         return written[key].total() >= least * max(uses.total() for uses in written.values())
 
     def is_written(self, name: str, key: str, cui: str) -> bool:
-        """Whether a name stands for a CUI just so, but for case: not in the plural, say."""
+        """Returns whether a name is used for a CUI exactly, except for case: not in the plural."""
         return any(text.lower() == name for text in self.surfaces[cui][key])
 
     def groups(self, cui: str) -> frozenset[str]:
-        """The semantic groups of a CUI, none where no annotation types it."""
+        """Returns the semantic groups of a CUI, none if no annotation has its type."""
         return frozenset(semantic_groups(self.types.get(cui, ())))
 
 
 def _detokenise(tokens: list[str]) -> str:
-    """A tokenised mention as it was probably written."""
+    """Returns the probable original text of a tokenised mention."""
     text = _JOINED.sub(r"\1", " ".join(tokens)).replace(" 's", "'s")
     return _AFTER.sub(r"\1", _BEFORE.sub(r"\1", text))
 
 
 def read_usage(recipe: Recipe) -> Usage:
-    """Both forms of MedMentions TRAIN, each document once.
+    """Reads both forms of MedMentions TRAIN, each document once.
 
-    The original text wins; of the tokenised documents those mentions are left out that hold
-    a bracket, as their maker wrote abbreviations out inside them.
+    The original text has precedence. In tokenised documents, mentions with a bracket are left out,
+    because abbreviations are spelled out inside them.
     """
     usage = Usage()
     known: set[str] = set()
@@ -119,11 +119,11 @@ def read_usage(recipe: Recipe) -> Usage:
 
 
 def vocabulary_of(usage: Usage, recipe: Recipe) -> Vocabulary:
-    """Each annotated CUI with the strings that are good names for it.
+    """Returns each annotated CUI with the strings that are good names for it.
 
-    A symbol stays if three documents use it so.  Another string stays if it was used twice for the
-    CUI or mostly for it, and is no rare one of a CUI that has better ones.  The most used full
-    form is preferred; what is used for the CUI in less than a fifth of its uses is related only.
+    A symbol is kept if three documents use it. Another string is kept if it was used twice for the
+    CUI or mostly for it, and is not a rare string of a CUI with better ones.  The most frequent
+    full form is preferred; a string with less than a fifth of its uses for the CUI is related.
     """
     info = recipe.info("medmentions_full", "medmentions_st21pv")
     found = Vocabulary(info, "MEDMENTIONS")
@@ -138,14 +138,14 @@ def vocabulary_of(usage: Usage, recipe: Recipe) -> Vocabulary:
             name = min(written, key=lambda text: (-written[text], not text.islower(), text))
             seldom = len(usage.documents[key, cui]) < 2 and written.total() < _LEAST_PART * total
             if seldom and count * share < best:
-                continue  # annotators gave a special thing the nearest general CUI
+                continue  # annotators used the nearest general CUI for a special thing
             short = is_symbol(name)
             if short and len(usage.documents[key, cui]) < _SYMBOL_DOCUMENTS:
-                continue  # an abbreviation that an abstract made for itself
+                continue  # an abbreviation that an abstract defines for itself
             kind = NameKind.ABBREVIATION if short and name.upper() == name else NameKind.SYNONYM
             if share < _WEAK_SHARE:
                 kind = NameKind.RELATED
-            # Often for the CUI and seldom for others: "region" beside "Shanghai".
+            # Prefer names used often for the CUI and rarely for others: not "region" for Shanghai.
             ranked.append((short, -count * share**0.5, len(name), name, kind))
         if not ranked:
             continue
@@ -165,14 +165,14 @@ _MODIFIERS = (
 
 
 def drop_composed(annotated: Vocabulary, named: set[str]) -> None:
-    """Drops strings that only put a modifier before another concept's name.
+    """Drops strings that consist of a modifier and another concept's name.
 
-    Annotators of MedMentions linked "left hippocampus" to a concept of its own.  Few of these
-    combinations are in TRAIN, so that a left one would be another concept than a right one; what
-    the caption shows is the hippocampus.  What an ontology has as a name ("left ventricle") stays.
+    MedMentions links "left hippocampus" to a separate concept.  TRAIN has few such combinations, so
+    left and right would link to unrelated concepts, while the caption shows the hippocampus.  Names
+    of an ontology, such as "left ventricle", are kept.
 
     Args:
-        annotated: MedMentions' concepts and names; one that is left without a name goes.
+        annotated: the concepts and names of MedMentions; concepts without a name are removed.
         named: the keys of all names of the ontologies.
     """
     own = {key_of(name) for names in annotated.names.values() for name, _ in names}
@@ -187,7 +187,7 @@ def drop_composed(annotated: Vocabulary, named: set[str]) -> None:
 
 
 def drop_listed(annotated: Vocabulary, path: Path) -> None:
-    """Drops the (CUI, string) pairs of a table made by eye: annotations that are plainly wrong."""
+    """Drops the (CUI, string) pairs of a manual table of wrong annotations."""
     lines = path.read_text(encoding="utf-8").splitlines()
     rows = (line.split("\t") for line in lines if line and not line.startswith("#"))
     wrong = {(cui, key_of(name)) for cui, name in rows}
@@ -195,7 +195,7 @@ def drop_listed(annotated: Vocabulary, path: Path) -> None:
 
 
 def _keep(annotated: Vocabulary, good: Callable[[str, str], bool]) -> None:
-    """Keeps the names that are good; the first kept is preferred, a CUI without one goes."""
+    """Keeps good names; the first one is preferred, and CUIs without a name are removed."""
     for cui, names in list(annotated.names.items()):
         kept = [(name, kind) for name, kind in names if good(cui, name)]
         if kept:

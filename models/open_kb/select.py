@@ -1,4 +1,4 @@
-"""Last touches once the concepts are known: weak names out, missing types in."""
+"""Final corrections of known concepts: weak names are removed, missing types added."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ __all__ = ["settle_names", "settle_types", "type_by_name"]
 
 
 def settle_names(vocabularies: Iterable[Vocabulary], joiner: Joiner, groups: Groups) -> None:
-    """A name that is another concept's preferred name is weak, or goes.
+    """Removes or weakens names that are another concept's preferred name.
 
-    A related name goes; a synonym becomes related if the other concept is of a fitting group.
+    A related name is removed; a synonym becomes related if the other concept's group fits.
     """
     vocabularies = list(vocabularies)
     owners: dict[str, set[str]] = defaultdict(set)
@@ -43,7 +43,7 @@ def settle_names(vocabularies: Iterable[Vocabulary], joiner: Joiner, groups: Gro
 
 
 def settle_types(vocabularies: Sequence[Vocabulary], joiner: Joiner) -> None:
-    """Of one concept's types keep those of one source: the annotated CUI's, else the first's."""
+    """Keeps the types from one source per concept: the annotated CUI's, else the first's."""
     done: set[str] = set()
     for vocabulary in (vocabularies[-1], *vocabularies[:-1]):
         for cid, types in vocabulary.types.items():
@@ -58,13 +58,13 @@ def settle_types(vocabularies: Sequence[Vocabulary], joiner: Joiner) -> None:
 def type_by_name(
     target: Vocabulary, vocabularies: Sequence[Vocabulary], joiner: Joiner
 ) -> Counter[str]:
-    """Give a type to each concept of ``target`` whose set has none, from names like its own.
+    """Gives types to concepts of ``target`` without one, by names of other concepts.
 
-    By the whole name if another concept has it, else by its last two words, else by its last,
-    where more than half of the concepts with that ending, and at least three, are of one type.
+    The type comes from a concept with the same name, or else with the same last two words or the
+    same last word, if a sufficient share of at least three such concepts has one type.
 
     Returns:
-        How many were typed by what.
+        The number of typed concepts by rule.
     """
     endings: dict[str, Counter[str]] = defaultdict(Counter)
     whole: dict[str, Counter[str]] = defaultdict(Counter)
@@ -95,7 +95,7 @@ def type_by_name(
     return outcome
 
 
-# ST21pv annotates these groups only, so an untyped CUI of it is of none of the others.
+# ST21pv does not annotate these groups, so its CUIs do not belong to them.
 _OUTSIDE = frozenset(("GEOG", "OCCU"))
 
 

@@ -1,4 +1,4 @@
-"""Which of the asserted equivalences to believe."""
+"""Selects the asserted equivalences to accept."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ def _prefix(concept_id: str) -> str:
 
 @dataclass(slots=True)
 class Joiner:
-    """Union-find that never holds two ids of one vocabulary, nor two CUIs, in one set."""
+    """Union-find in which a set has at most one id of each vocabulary, and at most one CUI."""
 
     parent: dict[str, str] = field(default_factory=dict)
     holds: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def find(self, concept_id: str) -> str:
-        """The set's representative."""
+        """Returns the representative of an id's set."""
         root = self.parent.setdefault(concept_id, concept_id)
         while root != self.parent[root]:
             self.parent[root] = root = self.parent[self.parent[root]]
@@ -34,15 +34,15 @@ class Joiner:
         return root
 
     def cui(self, concept_id: str) -> str | None:
-        """The CUI of the id's set."""
+        """Returns the CUI of an id's set, or ``None``."""
         return self.holds[self.find(concept_id)].get("UMLS")
 
     def members(self, concept_id: str) -> Iterable[str]:
-        """The ids of the id's set."""
+        """Returns the ids of an id's set."""
         return self.holds[self.find(concept_id)].values()
 
     def join(self, one: str, other: str) -> bool:
-        """Make one set of two; false where a rule forbids it or it is one already."""
+        """Joins two sets; returns false if a rule forbids it or they are one set already."""
         one, other = self.find(one), self.find(other)
         if one == other or self.holds[one].keys() & self.holds[other].keys():
             return False
@@ -53,7 +53,7 @@ class Joiner:
 
 @dataclass(slots=True)
 class Names:
-    """The normal forms of each id's names, and the preferred one as written, in small letters."""
+    """The normal forms of each id's names, and its preferred name in lower case."""
 
     written: dict[str, str] = field(default_factory=dict)
     preferred: dict[str, str] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Names:
 
     @classmethod
     def of(cls, vocabularies: Iterable[Vocabulary]) -> Names:
-        """Of all concepts; related names do not count."""
+        """Returns the names of all concepts, except related ones."""
         found = cls()
         for vocabulary in vocabularies:
             for cid, names in vocabulary.names.items():
@@ -72,7 +72,10 @@ class Names:
         return found
 
     def agreement(self, one: str, other: str) -> int:
-        """3 for equal preferred names, 2 for one among the other's, 1 for a synonym shared."""
+        """Returns how well the names of two concepts agree.
+
+        3: equal preferred names; 2: one is among the other's names; 1: a common synonym; else 0.
+        """
         if one not in self.preferred or other not in self.preferred:
             return 0
         a, b = self.preferred[one], self.preferred[other]
@@ -86,13 +89,15 @@ class Names:
 def settle(
     vocabularies: Sequence[Vocabulary], extra: Iterable[tuple[str, str]], names: Names
 ) -> tuple[Joiner, list[tuple[str, str]]]:
-    """Accept asserted links, the best agreeing first.
+    """Accepts asserted links, those with the best agreement of names first.
 
-    A link without any agreement of names is accepted only where it is the only one of its kind
-    on both sides and its target, a concept with names of its own, has no partner that agrees.
+    A link without agreement is accepted only if it is the only one between the two vocabularies
+    for both concepts, and neither has a link with agreement (unless one of them is a bare CUI).
 
     Args:
-        extra: links that belong to no vocabulary.
+        vocabularies: the vocabularies with their links.
+        extra: links from other sources.
+        names: the names of all concepts.
 
     Returns:
         The sets, and the accepted links.

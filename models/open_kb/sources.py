@@ -1,4 +1,4 @@
-"""The recipe's whole course: wheels and MedMentions TRAIN → one ``SourceTables`` a vocabulary."""
+"""Runs the recipe: wheels and MedMentions TRAIN → one ``SourceTables`` per vocabulary."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _BIOMAPPINGS = {
 
 
 def _biomappings(recipe: Recipe) -> Iterator[tuple[str, str]]:
-    """Manually confirmed exact matches between vocabularies of the recipe."""
+    """Yields manually confirmed exact matches between vocabularies of the recipe."""
     rows = recipe.rows("biomappings")
     header = next(rows)
     columns = [header.index(name) for name in ("subject_id", "predicate_id", "object_id")]
@@ -63,7 +63,7 @@ def _biomappings(recipe: Recipe) -> Iterator[tuple[str, str]]:
 
 
 def _read(recipe: Recipe, usage: Usage) -> list[Vocabulary]:
-    """Every ontology, the one with the best names first."""
+    """Returns all ontologies, the one with the best names first."""
     used = usage.by_key
     mesh = read_mesh(recipe)
     read_supplementary(recipe, mesh, used)
@@ -97,7 +97,7 @@ def _read(recipe: Recipe, usage: Usage) -> list[Vocabulary]:
 
 
 def _captions(vocabularies: Sequence[Vocabulary], names: Names, usage: Usage) -> SourceTables:
-    """Our own names for concepts that the sources have; exact ones join in the inference."""
+    """Returns additional names of concepts in captions; synonyms are used in the inference."""
     path = HERE / "caption_names.tsv"
     known = {cid for vocabulary in vocabularies for cid in vocabulary.names} | set(usage.surfaces)
     rows: list[tuple[str, str, int, str]] = []
@@ -107,7 +107,7 @@ def _captions(vocabularies: Sequence[Vocabulary], names: Names, usage: Usage) ->
             continue
         cid, name, kind = line.split("\t")
         if cid not in known:
-            raise SourceError(path, f"{cid} is in no source, expected one that is", line=number)
+            raise SourceError(path, f"{cid} is not in any source, expected a known id", line=number)
         if kind == "TYPE":
             types.append((cid, name))
             continue
@@ -126,19 +126,19 @@ def _captions(vocabularies: Sequence[Vocabulary], names: Names, usage: Usage) ->
 def load(
     wheels: Path, medmentions: Path, *, evidence: list[Evidence] | None = None
 ) -> list[SourceTables]:
-    """Run the recipe.
+    """Runs the recipe.
 
     Args:
-        wheels: the folder with the wheel files that ``recipe.toml`` names.
+        wheels: the folder with the wheels of ``recipe.toml``.
         medmentions: the folder with MedMentions TRAIN.
-        evidence: is filled, if given, with why each inferred CUI was inferred.
+        evidence: output: why each CUI was inferred.
 
     Returns:
-        One ``SourceTables`` a vocabulary, the one with the best preferred names first.  Their
-        equivalences are free of conflict: any order of merging gives the same concepts.
+        One ``SourceTables`` per vocabulary, the one with the best preferred names first.  Their
+        equivalences have no conflicts, so any order of merging gives the same concepts.
 
     Raises:
-        SourceError: where a file is missing or differs from the recipe's.
+        SourceError: a file is missing or differs from the recipe.
     """
     recipe = Recipe.open(wheels, medmentions)
     usage = read_usage(recipe)
@@ -178,7 +178,7 @@ def load(
 
 
 def write_evidence(evidence: Sequence[Evidence], path: Path) -> None:
-    """The side table of inferred CUIs: id, CUI, the name that decided, its uses, their purity."""
+    """Writes a table of inferred CUIs: id, CUI, the decisive name, its uses, their purity."""
     lines = ["id\tcui\tname\tpreferred\tuses\tpurity"]
     for found in sorted(evidence, key=lambda one: one.id):
         row = (found.id, found.cui, found.name, int(found.preferred), found.uses, found.purity)

@@ -1,4 +1,4 @@
-"""A vocabulary while the recipe works on it: names, types and links that can still change."""
+"""A vocabulary while the recipe changes its names, types and links."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Vocabulary", "key_of"]
 
 
 def key_of(name: str) -> str:
-    """The normal form that names are compared by, UMLS-style inversion undone."""
+    """Returns the normal form for comparing names, without UMLS-style inversion."""
     found = keys(name)
     return found[0] if found else ""
 
@@ -26,11 +26,11 @@ class Vocabulary:
 
     Args:
         info: where it comes from.
-        tag: its short name, written beside each name.
+        tag: its short name, the source of each name.
         names: id → names, the preferred one first.
         types: id → TUIs.
-        links: (id, other id) as the source asserts them.
-        same_as: what of it the recipe accepts, and what it infers: (id, other, asserted).
+        links: equivalences that the source asserts, as (id, other id).
+        same_as: equivalences that the recipe accepts or infers, as (id, other id, asserted).
     """
 
     info: SourceInfo
@@ -50,10 +50,10 @@ class Vocabulary:
         related: Iterable[str] = (),
         types: Iterable[str] = (),
     ) -> bool:
-        """Take a concept in, its names cleaned, equal ones once; false where none is left.
+        """Adds a concept with cleaned names, without duplicates; returns false if it has none.
 
-        Of names that differ by inversion, plural or case only the first stays, a readable one
-        (``squamous cell carcinoma``) before an inverted one (``Carcinoma, Squamous Cell``).
+        Of names that differ only in inversion, plural or case, the first is kept, but a readable
+        one (``squamous cell carcinoma``) before an inverted one (``Carcinoma, Squamous Cell``).
         """
         kept: list[tuple[str, NameKind]] = []
         seen: set[str] = set()
@@ -88,18 +88,18 @@ class Vocabulary:
         return True
 
     def groups(self, concept_id: str) -> frozenset[str]:
-        """The semantic groups of a concept."""
+        """Returns the semantic groups of a concept."""
         found = self.types.get(concept_id, ())
         return frozenset(semantic_groups(found))
 
     def keep_only(self, wanted: Iterable[str]) -> None:
-        """Drop every other concept."""
+        """Removes all other concepts."""
         chosen = set(wanted)
         self.names = {cid: names for cid, names in self.names.items() if cid in chosen}
         self.types = {cid: types for cid, types in self.types.items() if cid in chosen}
 
     def tables(self) -> SourceTables:
-        """As the build wants it."""
+        """Returns the tables for the build."""
         return SourceTables.from_rows(
             self.info,
             names=[

@@ -13,7 +13,7 @@ from concept_linker.knowledge_base.build import build_knowledge_base
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A base that no test writes to."""
+    """A base that no test changes."""
     folder = tmp_path_factory.mktemp("store") / "whole"
     build_knowledge_base([source("lesion", "hippocampus", "pleural effusion")], folder)
     return folder
@@ -21,5 +21,5 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def base(whole: Path, tmp_path: Path) -> Path:
-    """One to damage."""
+    """A base that tests may damage."""
     return Path(shutil.copytree(whole, tmp_path / "kb"))

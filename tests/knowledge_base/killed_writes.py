@@ -1,11 +1,11 @@
-"""Kills ``store.write`` before each of its operations on files in turn; prints what it left.
+"""Kills ``store.write`` before each of its file operations in turn, and prints the result.
 
-A program of its own, because it forks, and an audit hook can never be taken away:
+It is a separate program, because it forks, and an audit hook can never be removed:
 
     python killed_writes.py FOLDER {old,none}
 
 One JSON line a kill: where it was killed, what the folder opened as, and, after the next write,
-what it opened as and what was left beside it.
+what the folder opened as, and the other entries of its parent.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _KILLED = 9
 
 
 def write(folder: Path, mark: int) -> None:
-    """A base whose every array says which write it is of."""
+    """Returns the arrays of a base, all with the mark of a write."""
     head = {
         "made_by": "a test",
         "sources": (),
@@ -42,7 +42,7 @@ def write(folder: Path, mark: int) -> None:
 
 
 def opened(folder: Path) -> int | str:
-    """The mark of a base that opens and is of one write, else what is wrong with it."""
+    """Returns the mark of a base if it opens and has a single one, else the problem."""
     if not folder.exists() and not folder.with_name(f".{folder.name}.old").exists():
         return "nothing"
     try:
@@ -54,7 +54,7 @@ def opened(folder: Path) -> int | str:
 
 
 def killed_at(folder: Path, step: int) -> str:
-    """Writes in a child that dies just before its step-th operation; empty where it did not."""
+    """Writes in a child that dies before its step-th operation; empty if it did not die."""
     read, written = os.pipe()
     child = os.fork()
     if not child:
@@ -77,7 +77,7 @@ def killed_at(folder: Path, step: int) -> str:
 
 
 def main() -> None:
-    """Goes through the operations until a write lives."""
+    """Repeats this for each operation, until a write survives."""
     place, before = Path(sys.argv[1]), sys.argv[2]
     store.os.fsync = lambda _: None  # type: ignore[attr-defined]  # a kill loses no written page
     for step in itertools.count():

@@ -1,4 +1,4 @@
-"""What the tests of stored bases share: small bases, and how to look at them."""
+"""Small bases for tests, and functions that inspect them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Single bits and bytes of a base on disk: what ``benchmarks/attack_kb.py`` does, in small."""
+"""Flips bits of a base on disk: a small version of ``benchmarks/attack_kb.py``."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ print(*(counts[one] for one in attack_kb.OUTCOMES))
 
 
 def outcomes(place: Path, *, flips: int, small: int, pass_over: bool = False) -> list[int]:
-    """How many flips were told, equal, another answer, another error, a crash."""
+    """Counts flips by outcome: reported, equal, another answer, another error, a crash."""
     command = [sys.executable, "-c", PROGRAM, str(place), str(flips), str(small), str(+pass_over)]
     paths = os.pathsep.join([str(BENCHMARKS), *sys.path])
     done = subprocess.run(
@@ -37,16 +37,16 @@ def outcomes(place: Path, *, flips: int, small: int, pass_over: bool = False) ->
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
 @pytest.mark.parametrize("small", [1 << 20, 0], ids=["when opened", "when looked at"])
-def test_a_flip_is_told_or_changes_nothing(tmp_path: Path, small: int) -> None:
+def test_a_flipped_bit_is_reported_or_changes_nothing(tmp_path: Path, small: int) -> None:
     slow = bool(os.environ.get("CONCEPT_LINKER_SLOW"))
-    told, equal, *others = outcomes(tmp_path, flips=2000 if slow else 60, small=small)
+    reported, equal, *others = outcomes(tmp_path, flips=2000 if slow else 60, small=small)
     assert others == [0, 0, 0]
-    assert told > 10 * equal
+    assert reported > 10 * equal
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs os.fork")
-def test_without_the_checksums_flips_do_harm(tmp_path: Path) -> None:
-    """So that the test above would notice if nobody compared them."""
+def test_without_checksums_flipped_bits_do_harm(tmp_path: Path) -> None:
+    """Proves that the test above depends on the checksums."""
     *_, answer, error, _ = outcomes(tmp_path, flips=60, small=0, pass_over=True)
     assert answer > 0
     assert error > 0

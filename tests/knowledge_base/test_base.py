@@ -1,4 +1,4 @@
-"""A base by its ids; what its search finds is tested with the candidates."""
+"""Lookup in a base by id; tests of its search are in ``tests/search``."""
 
 from __future__ import annotations
 
@@ -76,13 +76,13 @@ def test_unknown_ids(kb: KnowledgeBase, given: str) -> None:
 
 
 @pytest.mark.parametrize("given", [None, 19564, b"C0019564", ["C0019564"], float("nan")])
-def test_no_ids(kb: KnowledgeBase, given: Any) -> None:
+def test_values_that_are_not_ids(kb: KnowledgeBase, given: Any) -> None:
     assert given not in kb
     with pytest.raises(InputError, match="expected an id such as"):
         kb.concept(given)
 
 
-def test_pickled_it_opens_again(kb: KnowledgeBase, tmp_path: Path) -> None:
+def test_pickling(kb: KnowledgeBase, tmp_path: Path) -> None:
     data = pickle.dumps(kb)
     assert len(data) < 1000
     copy = pickle.loads(data)  # noqa: S301
@@ -101,7 +101,7 @@ def test_a_relative_path_is_kept_whole(folder: Path, monkeypatch: pytest.MonkeyP
     assert kb.path.is_absolute()
 
 
-def test_pickled_and_gone(folder: Path, tmp_path: Path) -> None:
+def test_unpickling_a_removed_base(folder: Path, tmp_path: Path) -> None:
     build_again = tmp_path / "gone"
     folder_copy = SourceTables.from_rows(SourceInfo("table", "t"), names=[("A:1", "a", 0, "X")])
     build_knowledge_base([folder_copy], build_again)
@@ -111,7 +111,7 @@ def test_pickled_and_gone(folder: Path, tmp_path: Path) -> None:
         pickle.loads(data)  # noqa: S301
 
 
-def test_what_it_is(kb: KnowledgeBase) -> None:
+def test_length_and_repr(kb: KnowledgeBase) -> None:
     assert len(kb) == 5
     assert repr(kb) == f"KnowledgeBase({str(kb.path)!r}, 5 concepts)"
 
@@ -138,14 +138,14 @@ def test_threshold_out_of_range(kb: KnowledgeBase, min_similarity: float) -> Non
 
 
 @pytest.mark.parametrize("text", [None, b"lesion", 7])
-def test_a_text_that_is_none(kb: KnowledgeBase, text: Any) -> None:
+def test_texts_that_are_not_strings(kb: KnowledgeBase, text: Any) -> None:
     with pytest.raises(InputError, match="expected a str"):
         kb.search(text)
     with pytest.raises(InputError, match="expected a str"):
         kb.search_many(["lesion", text])
 
 
-def test_limits_that_are_in_range(kb: KnowledgeBase) -> None:
+def test_extreme_settings_in_range(kb: KnowledgeBase) -> None:
     assert [found.concept_id for found in kb.search("lesions", k=1, min_similarity=1.0)] == [
         "C0221198"
     ]

@@ -1,4 +1,4 @@
-"""What goes into a base comes out of it."""
+"""Everything that goes into a base comes out of it."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ IDS = st.from_regex(r"C[0-9]{7}|[A-Z]{1,3}:[0-9a-z]{1,4}|[a-z]{1,5}|é:漢", ful
 
 @dataclass(frozen=True)
 class Given:
-    """A concept as it goes in; ``others`` are joined to it by equivalences."""
+    """A concept of a source; equivalences join ``others`` to it."""
 
     id: str
     names: list[tuple[str, NameKind, str]]
@@ -170,7 +170,7 @@ def test_the_same_sources_give_the_same_files(tmp_path: Path) -> None:
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
 
 
-def test_the_manifest_says_what_it_is_made_of(tmp_path: Path) -> None:
+def test_the_manifest_describes_the_base(tmp_path: Path) -> None:
     names = [("A:1", "lesion", 0, "X"), ("C0000001", "CT", 0, "X"), ("C0000002", "MR", 0, "Y")]
     same_as = [("A:1", "C0000001", True), ("A:1", "C0000002", True)]
     options = {"languages": ["ENG"], "skip_bad": True}
@@ -190,16 +190,16 @@ def test_the_manifest_says_what_it_is_made_of(tmp_path: Path) -> None:
 
 
 def test_progress_never_goes_back(tmp_path: Path) -> None:
-    told: list[tuple[str, float]] = []
+    stages: list[tuple[str, float]] = []
     source = SourceTables.from_rows(INFO, names=[("A:1", "lesion", 0, "X")])
     build_knowledge_base(
-        [source], tmp_path / "kb", progress=lambda stage, done: told.append((stage, done))
+        [source], tmp_path / "kb", progress=lambda stage, done: stages.append((stage, done))
     )
-    shares = [done for _, done in told]
+    shares = [done for _, done in stages]
     assert shares == sorted(shares)
     assert shares[0] == 0.0
     assert shares[-1] <= 1.0
-    assert len({stage for stage, _ in told}) >= 4
+    assert len({stage for stage, _ in stages}) >= 4
 
 
 def test_names_without_a_key_alone(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_names_without_a_key_alone(tmp_path: Path) -> None:
     assert kb.search_many(["+/-", "lesion", ""]) == [[], [], []]
 
 
-def test_definitions_are_left_out_where_there_are_none(tmp_path: Path) -> None:
+def test_no_array_of_definitions_without_definitions(tmp_path: Path) -> None:
     names = [("A:1", "lesion", 0, "X"), ("A:2", "CT", 0, "X")]
     build_knowledge_base([SourceTables.from_rows(INFO, names=names)], tmp_path / "without")
     assert not list((tmp_path / "without").glob("definitions*"))
@@ -224,7 +224,7 @@ def test_definitions_are_left_out_where_there_are_none(tmp_path: Path) -> None:
     assert [kb.concept(one).definition for one in ("A:1", "A:2")] == ["", "a scan"]
 
 
-def test_more_types_than_fit(tmp_path: Path) -> None:
+def test_too_many_types(tmp_path: Path) -> None:
     count = (1 << 16) + 1
     names = pa.table(
         {

@@ -1,4 +1,4 @@
-"""A base on disk that is damaged says so, in one line that says what to do."""
+"""A damaged base is reported in one line that says what to do."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from concept_linker.knowledge_base.checksum import page_sums
 
 
 def damaged(folder: Path, *, expected: str) -> None:
-    """Opening says in one line what to do."""
+    """Opening a base fails with one line that says what to do."""
     with pytest.raises(KnowledgeBaseError, match=expected) as caught:
         KnowledgeBase.open(folder)
     message = one_line(caught)
@@ -50,7 +50,7 @@ def test_truncated(base: Path, name: str, kept: int) -> None:
     damaged(base, expected=f"{name}.npy: .* bytes, expected .*; it is damaged; build")
 
 
-def test_grown(base: Path) -> None:
+def test_a_file_that_has_grown(base: Path) -> None:
     with (base / "names_bytes.npy").open("ab") as stream:
         stream.write(b"x")
     damaged(base, expected="it is damaged; build")
@@ -87,7 +87,7 @@ def test_verify_finds_one_flipped_bit_in_any_file(base: Path) -> None:
 
 @pytest.mark.filterwarnings("ignore:Reading `.npy` or `.npz` file required additional header")
 def test_every_flipped_bit_of_a_header(base: Path) -> None:
-    """Opening fails as it should, or does not notice and verifying does."""
+    """Opening fails properly, or else verification does."""
     path = base / "key_signatures.npy"
     data = path.read_bytes()
     refused = 0
@@ -117,7 +117,7 @@ def test_every_flipped_bit_of_a_header(base: Path) -> None:
     ids=["dtype", "length", "shape", "pickle"],
 )
 @pytest.mark.parametrize("honest", [False, True], ids=["size differs", "size as listed"])
-def test_another_array(base: Path, change: Callable[[Any], Any], honest: bool) -> None:
+def test_another_type_or_shape(base: Path, change: Callable[[Any], Any], honest: bool) -> None:
     path = base / "names_bytes.npy"
     np.save(path, change(np.load(path)), allow_pickle=True)
     if honest:
@@ -159,7 +159,7 @@ def test_another_format(base: Path, version: object) -> None:
         b"[" * 100_000,
     ],
 )
-def test_a_manifest_that_is_none(base: Path, text: bytes) -> None:
+def test_a_manifest_that_is_not_one(base: Path, text: bytes) -> None:
     (base / store.MANIFEST).write_bytes(text)
     damaged(base, expected="build the base again")
 
@@ -195,7 +195,7 @@ def test_arrays_of_any_shape_come_back(tmp_path: Path) -> None:
 
 
 def test_every_flipped_bit_of_a_manifest(base: Path) -> None:
-    """Opening notices it, or what the manifest says is the same."""
+    """Opening fails, or the manifest has the same content."""
     path = base / store.MANIFEST
     text = path.read_bytes()
     said = store.open_folder(base)[0]
@@ -215,7 +215,7 @@ def test_every_flipped_bit_of_a_manifest(base: Path) -> None:
 
 
 @pytest.mark.parametrize("small", [0, 1 << 20], ids=["when looked at", "when opened"])
-def test_every_array_is_checked_before_it_is_seen(
+def test_every_array_is_checked_before_use(
     base: Path, small: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("concept_linker.knowledge_base.mapping.SMALL", small)
@@ -239,8 +239,8 @@ def test_every_array_is_checked_before_it_is_seen(
         path.write_bytes(data)
 
 
-def test_what_a_page_sum_notices() -> None:
-    """Any bit; a page that is lost, doubled or moved; bytes that are cut off or added."""
+def test_damage_that_page_sums_detect() -> None:
+    """Any bit; a lost, duplicate or moved page; missing or additional bytes."""
     draw = random.Random(4)
     for data in (draw.randbytes(3 * 4096 + 5), bytes(range(256)) * 40, b"\1" * 9000, b""):
         pages = [data[at : at + 4096] for at in range(0, len(data), 4096)]
@@ -255,10 +255,8 @@ def test_what_a_page_sum_notices() -> None:
             assert page_sums(other) != page_sums(data)
 
 
-def test_a_base_that_is_replaced_while_it_is_open(
-    base: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What is open is checked against itself, not against the one that took its place."""
+def test_replacing_an_open_base(base: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An open base is checked against its own manifest, not that of the new base."""
     monkeypatch.setattr("concept_linker.knowledge_base.mapping.SMALL", 0)
     kb = KnowledgeBase.open(base)
     build_knowledge_base([source("another")], base, replace=True)
@@ -266,7 +264,7 @@ def test_a_base_that_is_replaced_while_it_is_open(
     assert names_of(base) == ["another"]
 
 
-def test_the_derived_open_base_says_which_folder_to_delete(
+def test_a_damaged_default_base_says_which_folder_to_delete(
     base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("CONCEPT_LINKER_CACHE", str(base.parent))

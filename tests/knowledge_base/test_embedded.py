@@ -1,4 +1,4 @@
-"""The open base: what ships, and how the folder that is mapped is derived from it."""
+"""The default base: its distributed form, and the folder that is built from it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def small() -> MergedTables:
 
 @pytest.fixture
 def compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A small base in the place of the one that ships, and an empty cache."""
+    """Replaces the distributed base by a small one, with an empty cache."""
     monkeypatch.setenv(CACHE, str(tmp_path / "cache"))
     monkeypatch.setenv("CONCEPT_LINKER_TEMPORARY", "")
     monkeypatch.setattr(embedded, "model_path", lambda name: tmp_path / name)
@@ -52,7 +52,7 @@ def compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "open_kb" / "compiled"
 
 
-def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+def test_save_and_load(tmp_path: Path) -> None:
     save_compiled(small(), tmp_path)
     loaded = load_compiled(tmp_path)
     assert loaded.concepts.equals(small().concepts)
@@ -62,7 +62,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     assert loaded.refused == small().refused == 1
 
 
-def test_derived_once_and_into_the_cache(
+def test_built_once_into_the_cache(
     compiled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kb = KnowledgeBase.open("default")
@@ -81,7 +81,7 @@ def test_quiet_shows_nothing(compiled: Path, capfd: pytest.CaptureFixture[str]) 
     assert capfd.readouterr() == ("", "")
 
 
-def test_what_ships_anew_is_derived_anew(compiled: Path) -> None:
+def test_a_new_distribution_is_built_again(compiled: Path) -> None:
     first = open_base_folder(quiet=True)
     source = SourceTables.from_rows(SourceInfo("obo", "new"), names=[("N:1", "new", 0, "X")])
     save_compiled(merge([source]), compiled)
@@ -136,21 +136,21 @@ def test_a_table_of_another_schema(compiled: Path) -> None:
 
 
 @pytest.mark.parametrize("taken", ["manifest.json", "names_bytes.npy", "postings.npy"])
-def test_a_derived_folder_that_lost_a_file_is_derived_again(compiled: Path, taken: str) -> None:
-    """Programs that clean caches take files, not folders."""
+def test_a_cached_folder_that_lost_a_file_is_rebuilt(compiled: Path, taken: str) -> None:
+    """Programs that clean caches remove files, not folders."""
     folder = open_base_folder(quiet=True)
     (folder / taken).unlink()
     assert "B:1" in KnowledgeBase.open("default", quiet=True)
     store.verify(folder)
 
 
-def test_a_cache_that_cannot_be_written(
+def test_a_read_only_cache(
     compiled: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """What is derived goes to a temporary folder; where there is none either, that is an error."""
+    """The base is built in a temporary folder; if this fails, too, it is an error."""
     file, temporary = tmp_path / "file", tmp_path / "temporary"
     file.write_text("")
     temporary.mkdir()
@@ -172,7 +172,7 @@ def test_a_cache_that_cannot_be_written(
     assert "\n" not in str(caught.value)
 
 
-def test_one_that_is_derived_opens_from_a_cache_that_cannot_be_written(
+def test_a_cached_base_opens_from_a_read_only_cache(
     compiled: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = open_base_folder(quiet=True)
@@ -200,7 +200,7 @@ def test_a_cache_that_fills_up(compiled: Path, monkeypatch: pytest.MonkeyPatch) 
     assert "B:1" in KnowledgeBase.open("default", quiet=True)
 
 
-def test_two_processes_derive_the_real_one_once(tmp_path: Path) -> None:
+def test_two_processes_build_the_default_base_once(tmp_path: Path) -> None:
     environment = {**os.environ, CACHE: str(tmp_path / "cache")}
     command = [sys.executable, "-m", "concept_linker", "kb", "info", "default", "--json"]
     both = [
@@ -218,7 +218,7 @@ def test_two_processes_derive_the_real_one_once(tmp_path: Path) -> None:
     shutil.rmtree(tmp_path / "cache")
 
 
-def test_the_issues_minimum(open_base: KnowledgeBase) -> None:
+def test_the_minimum_size_of_the_default_base(open_base: KnowledgeBase) -> None:
     tables = load_compiled(COMPILED)
     concepts = tables.concepts
     assert concepts.num_rows == open_base.info.counts["concepts"] >= 150_000
@@ -234,7 +234,7 @@ def test_the_issues_minimum(open_base: KnowledgeBase) -> None:
     assert sum(path.stat().st_size for path in COMPILED.iterdir()) <= 20_000_000
 
 
-def test_no_definition_ships(open_base: KnowledgeBase) -> None:
+def test_the_default_base_has_no_definitions(open_base: KnowledgeBase) -> None:
     assert load_compiled(COMPILED).concepts["definition"].null_count == len(open_base)
     assert not list(open_base.path.glob("definitions*"))
 

@@ -1,4 +1,4 @@
-"""Merging: what holds of any sources, and each documented rule by an example."""
+"""Merging: properties for any sources, and an example of each documented rule."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PREFERRED, SYNONYM, ABBREVIATION = NameKind.PREFERRED, NameKind.SYNONYM, NameKin
 
 @dataclass(frozen=True)
 class Rows:
-    """One source, as rows."""
+    """A source as rows."""
 
     names: Sequence[NameRow] = ()
     same_as: Sequence[SameAs] = ()
@@ -57,7 +57,7 @@ def merged(*sources: Rows) -> MergedTables:
 
 
 def concepts(tables: MergedTables) -> dict[str, dict[str, Any]]:
-    """By id: what the concepts table says, and the names as (name, kind, source)."""
+    """Returns concepts by id, with names as (name, kind, source)."""
     rows: list[dict[str, Any]] = tables.concepts.to_pylist()
     for row in rows:
         row["names"] = []
@@ -68,7 +68,7 @@ def concepts(tables: MergedTables) -> dict[str, dict[str, Any]]:
 
 
 def concept_of_id(tables: MergedTables) -> dict[str, str]:
-    """Every id that a name was given for, and its concept's."""
+    """Returns every id with a name, and the id of its concept."""
     return {
         one: row["id"]
         for row in tables.concepts.to_pylist()
@@ -139,7 +139,7 @@ def test_every_equivalence_holds_or_is_counted(sources: list[Rows]) -> None:
 @settings(deadline=None, max_examples=200)
 @given(SOURCES)
 def test_nothing_is_joined_without_an_equivalence(sources: list[Rows]) -> None:
-    """The concepts are those of a plain twin that joins set by set; names settle nothing here."""
+    """Compares with a plain twin that joins sets; names do not matter here."""
     sources = [
         Rows(
             [(one, f"{row} {number}", kind, where) for row, (one, _, kind, where) in numbered],
@@ -199,7 +199,7 @@ def _sets(tables: MergedTables) -> list[tuple[list[str], list[str]]]:
 
 @settings(deadline=None, max_examples=100)
 @given(SOURCES)
-def test_the_tables_are_as_their_schemas_say(sources: list[Rows]) -> None:
+def test_the_tables_match_their_schemas(sources: list[Rows]) -> None:
     tables = merged(*sources)
     assert tables.concepts.schema == CONCEPTS
     assert tables.names.schema == CONCEPT_NAMES
@@ -237,7 +237,7 @@ def test_an_inferred_equivalence_never_undoes_an_asserted_one_by_its_names() -> 
 
 @pytest.mark.parametrize("turned", [False, True])
 def test_of_several_cuis_the_one_that_shares_most_names(turned: bool) -> None:
-    """Compared after normalisation; ids that claim a CUI alone speak for it too."""
+    """Names are compared after normalisation; names of ids with a single CUI count as its own."""
     names = [
         ("A:1", "Squamous cell carcinomas", PREFERRED, "X"),
         ("A:1", "epidermoid carcinoma", SYNONYM, "X"),
@@ -277,7 +277,7 @@ def test_a_cui_that_only_an_equivalence_names_is_the_concepts_id() -> None:
     assert (concept["id"], concept["other_ids"]) == ("C0000001", ["A:1"])
 
 
-def test_ids_meet_over_one_that_has_no_name() -> None:
+def test_ids_are_joined_through_one_without_a_name() -> None:
     names = [("A:1", "lesion", 0, "X"), ("B:1", "lesions", 0, "Y")]
     tables = merged(
         Rows(names[:1], [("A:1", "M:1", True)]), Rows(names[1:], [("M:1", "B:1", True)])
@@ -313,7 +313,7 @@ def test_the_preferred_name_is_the_first_sources_and_the_others_become_synonyms(
     assert concepts(merged(first, second))["C0000001"]["names"] == expected
 
 
-def test_a_string_twice_keeps_its_best_kind() -> None:
+def test_a_duplicate_name_has_its_best_kind() -> None:
     rows = Rows([("A:1", "TU", ABBREVIATION, "X"), ("A:1", "TU", PREFERRED, "Y")])
     assert concepts(merged(rows))["A:1"]["names"] == [("TU", PREFERRED, "Y")]
 
@@ -329,7 +329,7 @@ def test_without_a_preferred_name_the_first_of_the_best_kind_becomes_it() -> Non
     ]
 
 
-def test_types_of_the_cui_win() -> None:
+def test_types_of_the_cui_take_precedence() -> None:
     names = [("A:1", "lesion", 0, "X"), ("A:2", "CT", 0, "X")]
     rows = Rows(
         names,
@@ -359,7 +359,7 @@ def test_no_names(sources: list[Rows]) -> None:
         merged(*sources)
 
 
-def test_more_vocabularies_than_fit() -> None:
+def test_too_many_vocabularies() -> None:
     fit = [("A:1", f"name {n}", 0, f"source {n}") for n in range(1 << 15)]
     assert merged(Rows(fit)).names.num_rows == 1 << 15
     with pytest.raises(KnowledgeBaseError, match="32,769 vocabularies, expected at most 32,768"):

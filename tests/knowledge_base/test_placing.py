@@ -1,4 +1,4 @@
-"""What a build may take away: a base that is wholly ours, when told to, and nothing else."""
+"""A build may replace a knowledge base on request, and nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from concept_linker.knowledge_base.store import MANIFEST, REQUIRED
 
 
 def everything(folder: Path) -> dict[str, bytes | str]:
-    """All that is in a folder: files with their bytes, links with where they lead."""
+    """Returns the content of a folder: the bytes of files, the targets of links."""
     found: dict[str, bytes | str] = {}
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
@@ -34,7 +34,7 @@ def everything(folder: Path) -> dict[str, bytes | str]:
 
 
 def survives(folder: Path, *, whole: Path | None = None) -> str:
-    """Neither a build nor one with ``replace`` touches anything; returns what it says."""
+    """Checks that no build changes anything, with or without ``replace``; returns its error."""
     before = everything(whole or folder.parent)
     for replace in (False, True):
         with pytest.raises(KnowledgeBaseError) as caught:
@@ -43,7 +43,7 @@ def survives(folder: Path, *, whole: Path | None = None) -> str:
     return one_line(caught)
 
 
-def test_a_base_is_replaced_only_when_told_to(base: Path) -> None:
+def test_a_base_is_replaced_only_on_request(base: Path) -> None:
     before = everything(base)
     with pytest.raises(KnowledgeBaseError, match="is already a knowledge base") as caught:
         build_knowledge_base([source("new")], base)
@@ -57,7 +57,7 @@ def test_a_base_is_replaced_only_when_told_to(base: Path) -> None:
     "manifest",
     ["{}", "[]", "", "junk", '{"arrays": {}}', '{"format": 3, "shards": []}', "[" * 99999],
 )
-def test_a_manifest_alone_makes_no_base(tmp_path: Path, manifest: str) -> None:
+def test_a_manifest_alone_is_not_a_base(tmp_path: Path, manifest: str) -> None:
     folder = tmp_path / "work"
     (folder / ".git").mkdir(parents=True)
     (folder / ".git" / "HEAD").write_text("ref: refs/heads/main")
@@ -116,9 +116,7 @@ def add_a_pipe(base: Path) -> None:
         make_an_array_a_folder, add_a_pipe,
     ],
 )  # fmt: skip
-def test_a_base_with_something_else_in_it_survives(
-    base: Path, change: Callable[[Path], None]
-) -> None:
+def test_a_base_with_other_content_survives(base: Path, change: Callable[[Path], None]) -> None:
     change(base)
     assert "is not a knowledge base: it " in survives(base)
 
@@ -136,13 +134,13 @@ def test_any_other_name_survives(base: Path, name: str) -> None:
     path.unlink()
 
 
-def test_the_root_is_no_place() -> None:
+def test_the_root_folder_is_rejected() -> None:
     with pytest.raises(KnowledgeBaseError, match="cannot be a knowledge base") as caught:
         build_knowledge_base([source("new")], Path("/"), replace=True)
     one_line(caught)
 
 
-def test_a_link_to_what_is_no_base_survives(tmp_path: Path) -> None:
+def test_a_link_to_another_folder_survives(tmp_path: Path) -> None:
     work = tmp_path / "work"
     work.mkdir()
     (work / MANIFEST).write_text("{}")
@@ -171,7 +169,7 @@ def test_a_damaged_base_and_one_of_an_older_format_are_replaced(base: Path) -> N
 
 
 @pytest.mark.parametrize("name", [".kb.old", ".kb.4000000.part"])
-def test_what_only_has_the_name_of_a_left_over_survives(base: Path, name: str) -> None:
+def test_other_content_with_the_name_of_a_leftover_survives(base: Path, name: str) -> None:
     other = base.with_name(name)
     other.mkdir()
     (other / "thesis.npy").write_text("years of work")
@@ -184,8 +182,8 @@ def test_what_only_has_the_name_of_a_left_over_survives(base: Path, name: str) -
     assert everything(other) == before
 
 
-def test_what_comes_meanwhile_survives(base: Path) -> None:
-    """While the sources are read, and in the very moment of the swap."""
+def test_content_added_during_a_build_survives(base: Path) -> None:
+    """Both while the sources are read and at the moment of the swap."""
 
     def write(_: Path) -> None:
         (base / "thesis.tex").write_text("years of work")
@@ -210,7 +208,7 @@ def test_what_comes_meanwhile_survives(base: Path) -> None:
     assert (base.with_name(".kb.old") / "thesis.tex").read_text() == "years of work"
 
 
-def test_where_a_base_comes_meanwhile_it_stays(tmp_path: Path) -> None:
+def test_a_base_written_during_a_build_survives(tmp_path: Path) -> None:
     folder, first = tmp_path / "kb", tmp_path / "first"
     build_knowledge_base([source("first")], first)
     with pytest.raises(KnowledgeBaseError, match="is already a knowledge base"):

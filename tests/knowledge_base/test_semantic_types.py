@@ -59,7 +59,7 @@ def test_known_types(tui: str, name: str, group: str) -> None:
     assert group_of(tui) == group
 
 
-def test_an_unknown_type_says_so() -> None:
+def test_an_unknown_type_is_an_error() -> None:
     with pytest.raises(InputError, match="'T999' is not a type"):
         group_of("T999")
 

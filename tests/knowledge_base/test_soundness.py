@@ -1,4 +1,4 @@
-"""A base whose checksums are right and whose indices lead nowhere is told by ``--verify``."""
+"""``--verify`` finds indices that are out of range in a base with correct checksums."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from concept_linker.search import index as key_index
 
 @pytest.fixture(scope="module", params=["few keys", "many keys"])
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A base of either kind of index."""
+    """A base with each kind of index."""
     folder = tmp_path_factory.mktemp("sound") / "kb"
     names = [f"lesion {number * 7919} of organ {number % 7}" for number in range(200)]
     with pytest.MonkeyPatch.context() as patched:
@@ -39,7 +39,7 @@ def check(folder: Path) -> None:
     check_sound(folder, manifest, arrays)
 
 
-def test_what_is_built_is_sound(built: Path, tmp_path: Path) -> None:
+def test_every_build_is_sound(built: Path, tmp_path: Path) -> None:
     check(built)
     build_knowledge_base([source("one")], tmp_path / "kb")
     check(tmp_path / "kb")
@@ -50,7 +50,7 @@ def test_the_open_base_is_sound(open_base: KnowledgeBase) -> None:
 
 
 def broken(array: NDArray[Any], draw: random.Random, how: str) -> NDArray[Any]:
-    """An array with one value that is far too high, one too few, or all of another type."""
+    """An array with a value that is far too high, with one too few, or of another type."""
     if how == "another type":
         return array.astype(np.float32)
     if how == "too short":
@@ -73,7 +73,7 @@ _FREE = {
 
 
 @pytest.mark.parametrize("how", _FREE)
-def test_each_array_that_leads_nowhere(
+def test_indices_out_of_range(
     built: Path, tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.fsync", lambda _: None)  # takes longer than all the rest
@@ -91,7 +91,7 @@ def test_each_array_that_leads_nowhere(
         assert "\n" not in str(caught.value), name
 
 
-def test_strings_that_are_no_utf_8(built: Path, tmp_path: Path) -> None:
+def test_strings_that_are_not_utf_8(built: Path, tmp_path: Path) -> None:
     manifest, arrays = store.open_folder(built)
     head = {name: getattr(manifest, name) for name in HEAD}
     for name in ("names_bytes", "key_bytes"):

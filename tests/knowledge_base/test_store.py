@@ -1,4 +1,4 @@
-"""A base on disk is whole or not there, and one that is damaged says so."""
+"""Writing a base is atomic."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from concept_linker.knowledge_base.build import build_knowledge_base
 COMMAND = [sys.executable, "-m", "concept_linker"]
 
 
-def beside(folder: Path) -> list[str]:
+def neighbours(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.parent.iterdir() if path != folder)
 
 
@@ -51,8 +51,8 @@ def test_killed_before_each_operation_on_files(tmp_path: Path, before: str) -> N
         renames = [place for place, *_ in kills if place.startswith("os.rename")]
         assert len(renames) == 2
         assert switch < len(kills) - 1
-    for place, _, after, left_beside in kills:
-        assert (after, left_beside) == (3, ["kb"]), place
+    for place, _, after, left in kills:
+        assert (after, left) == (3, ["kb"]), place
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def three_thousand(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs SIGKILL")
 def test_killed_at_random_moments(tmp_path: Path, three_thousand: Path) -> None:
-    """The real command, killed at 20 moments over its run time, half of them over a base."""
+    """Kills the real command at 20 moments of its run time; half of the runs replace a base."""
     folder = tmp_path / "kb"
     command = [*COMMAND, "kb", "build", "-q", "--force"]
     command += ["--source", f"jsonl={three_thousand}", "-o", str(folder)]
@@ -98,12 +98,12 @@ def test_killed_at_random_moments(tmp_path: Path, three_thousand: Path) -> None:
             store.verify(folder)
         build_knowledge_base([source("next", "one")], folder, replace=True)
         assert names_of(folder) == ["next", "one"]
-        assert beside(folder) == []
+        assert neighbours(folder) == []
     assert killed >= 10, "the machine was too fast or too slow for the kills to hit"
 
 
 def test_two_builds_of_one_folder_at_a_time(tmp_path: Path, three_thousand: Path) -> None:
-    """One wins; the other wins too or says that it could not."""
+    """One succeeds; the other succeeds, too, or reports why not."""
     folder = tmp_path / "kb"
     command = [*COMMAND, "kb", "build", "-q", "--force"]
     command += ["--source", f"jsonl={three_thousand}", "-o", str(folder)]
@@ -118,10 +118,10 @@ def test_two_builds_of_one_folder_at_a_time(tmp_path: Path, three_thousand: Path
     assert len(KnowledgeBase.open(folder)) == 1000
     store.verify(folder)
     build_knowledge_base([source("new")], folder, replace=True)
-    assert beside(folder) == []
+    assert neighbours(folder) == []
 
 
-def test_a_base_set_aside_by_a_kill_opens_and_comes_back(base: Path) -> None:
+def test_a_base_renamed_by_a_killed_build_opens_and_comes_back(base: Path) -> None:
     """Between the two renames."""
     base.rename(base.with_name(".kb.old"))
     assert names_of(base)[0] == "lesion"
@@ -130,35 +130,35 @@ def test_a_base_set_aside_by_a_kill_opens_and_comes_back(base: Path) -> None:
         build_knowledge_base([], base, replace=True)
     build_knowledge_base([source("new")], base, replace=True)
     assert names_of(base) == ["new"]
-    assert beside(base) == []
+    assert neighbours(base) == []
 
 
-def test_what_is_left_of_this_process_number_is_in_nobodys_way(base: Path) -> None:
-    """In a container, a build has the number that the killed one before it had."""
+def test_leftovers_with_this_process_id_do_no_harm(base: Path) -> None:
+    """In a container, a build may have the process id of an earlier killed one."""
     for number in (os.getpid(), 4_000_000, 10**30):
         base.with_name(f".kb.{number}.part").mkdir()
     build_knowledge_base([source("new")], base, replace=True)
-    assert beside(base) == []
+    assert neighbours(base) == []
 
 
-def test_what_is_not_ours_stays(base: Path) -> None:
+def test_other_files_survive(base: Path) -> None:
     living = os.getppid()
     others = [f".kb.{living}.part", ".kb.x.part", ".kb2.4000000.part", ".kb.v2.4000000.part"]
     for name in others:
         base.with_name(name).mkdir()
     build_knowledge_base([source("new")], base, replace=True)
-    assert beside(base) == sorted(others)
+    assert neighbours(base) == sorted(others)
 
 
-def test_names_that_are_patterns(tmp_path: Path) -> None:
+def test_folder_names_with_special_characters(tmp_path: Path) -> None:
     folder = tmp_path / "kb[1]*"
     folder.with_name(".kb[1]*.4000000.part").mkdir()
     build_knowledge_base([source("new")], folder, replace=True)
-    assert beside(folder) == []
+    assert neighbours(folder) == []
 
 
-def test_opened_while_it_is_replaced(tmp_path: Path) -> None:
-    """An opening sees one base or the other, never files of both."""
+def test_opening_a_base_during_its_replacement(tmp_path: Path) -> None:
+    """Opening returns one base or the other, never files of both."""
     folder = tmp_path / "kb"
 
     def write(mark: int) -> None:
@@ -197,17 +197,17 @@ def test_opened_while_it_is_replaced(tmp_path: Path) -> None:
 # Where it may be written
 
 
-def test_a_folder_that_is_no_base_is_not_written_over(tmp_path: Path) -> None:
+def test_another_folder_is_not_overwritten(tmp_path: Path) -> None:
     thesis = tmp_path / "thesis" / "chapter.txt"
     thesis.parent.mkdir()
     thesis.write_text("years of work")
     for taken in (thesis.parent, thesis):
         with pytest.raises(
-            KnowledgeBaseError, match=r"is no knowledge base: it .*, expected a new"
+            KnowledgeBaseError, match=r"is not a knowledge base: it .*; choose a new"
         ):
             build_knowledge_base([source("new")], taken)
     assert thesis.read_text() == "years of work"
-    assert beside(thesis.parent) == []
+    assert neighbours(thesis.parent) == []
 
 
 def test_new_folders_empty_folders_and_bases_are_written(
@@ -219,24 +219,24 @@ def test_new_folders_empty_folders_and_bases_are_written(
         for name in ("first", "second"):
             build_knowledge_base([source(name)], folder, replace=True)
             assert names_of(folder) == [name]
-        assert [path for path in beside(folder) if path.startswith(".")] == []
+        assert [path for path in neighbours(folder) if path.startswith(".")] == []
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     build_knowledge_base([source("here")], Path("."))
     assert names_of(tmp_path / "here") == ["here"]
 
 
-def test_behind_a_link(base: Path) -> None:
+def test_writing_through_a_link(base: Path) -> None:
     link = base.with_name("link")
     link.symlink_to(base, target_is_directory=True)
     for name in ("first", "second"):
         build_knowledge_base([source(name)], link, replace=True)
         assert names_of(link) == names_of(base) == [name]
     assert link.is_symlink()
-    assert beside(base) == ["link"]
+    assert neighbours(base) == ["link"]
 
 
-def test_a_place_that_cannot_be_made(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_created(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_text("")
     with pytest.raises(KnowledgeBaseError, match="cannot be written") as caught:
@@ -248,7 +248,7 @@ def test_a_place_that_cannot_be_made(tmp_path: Path) -> None:
 @pytest.mark.skipif(
     not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write anywhere"
 )
-def test_a_read_only_place(tmp_path: Path) -> None:
+def test_a_read_only_folder(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     try:
         with pytest.raises(KnowledgeBaseError, match="cannot be written"):
@@ -274,7 +274,7 @@ def test_a_disk_that_fills_up(base: Path, monkeypatch: pytest.MonkeyPatch, at_fi
     assert str(base) in one_line(caught)
     assert names_of(base)[0] == "lesion"
     store.verify(base)
-    assert beside(base) == []
+    assert neighbours(base) == []
 
 
 @pytest.fixture

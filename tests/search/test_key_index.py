@@ -75,7 +75,7 @@ def test_equal_to_the_plain_index(
 
 @pytest.mark.parametrize("length", [3000, 20_000])
 def test_a_text_too_heavy_for_the_sums(length: int) -> None:
-    """All grams of it are unlike: what is added up is past 32 bits."""
+    """All its grams are distinct, so sums exceed 32 bits."""
     long = "".join(chr(0x4E00 + i) for i in range(length))
     keys = [long, long[: length // 2], long[::-1], "lesion"]
     for query in (long, long[:-1]):
@@ -86,7 +86,7 @@ def test_a_text_too_heavy_for_the_sums(length: int) -> None:
 
 @pytest.mark.parametrize("probed", [False, True])
 def test_a_text_heavier_than_all_keys(probed: bool) -> None:
-    """What its grams weigh together is past 32 bits, what any key weighs is far below."""
+    """Its weight exceeds 32 bits, while the weight of any key is far below."""
     keys = [f"name {number}" for number in range(5000)]
     query = "".join(chr(0x4E00 + i) for i in range(6000)) + " name 17"
     hits = found(make_index(keys, probed=probed), query, k=3, min_similarity=0.0)
@@ -96,9 +96,7 @@ def test_a_text_heavier_than_all_keys(probed: bool) -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(KEYS, WORDS, st.booleans())
-def test_the_threshold_is_met_by_a_key_exactly_at_it(
-    keys: list[str], query: str, probed: bool
-) -> None:
+def test_a_key_exactly_at_the_threshold_is_found(keys: list[str], query: str, probed: bool) -> None:
     index = make_index(keys, probed=probed)
     everything = found(index, query, k=len(keys), min_similarity=0.0)
     for _, cosine in everything:
@@ -156,7 +154,7 @@ def test_equal_to_the_plain_index_on_real_names(shared_data: Path, probed: bool)
 
 
 def same(one: Hits, other: Hits) -> bool:
-    """Whether two answers agree, as far as they are filled."""
+    """Returns whether two results agree where they are filled."""
     filled = np.arange(one.places.shape[1]) < one.counts[:, None]
     return (one.counts == other.counts).all() and all(
         (getattr(one, name)[filled] == getattr(other, name)[filled]).all()

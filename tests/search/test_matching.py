@@ -150,7 +150,7 @@ def copy(kb: KnowledgeBase, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", key_index.ARRAYS)
-def test_a_truncated_array_is_refused(kb: KnowledgeBase, tmp_path: Path, name: str) -> None:
+def test_a_truncated_array_is_rejected(kb: KnowledgeBase, tmp_path: Path, name: str) -> None:
     folder = copy(kb, tmp_path / "kb")
     path = folder / f"{name}.npy"
     path.write_bytes(path.read_bytes()[:-1])
@@ -169,7 +169,7 @@ def test_a_flipped_bit_is_found_on_demand(kb: KnowledgeBase, tmp_path: Path, nam
         store.verify(folder)
 
 
-def test_a_newer_format_is_refused(kb: KnowledgeBase, tmp_path: Path) -> None:
+def test_a_newer_format_is_rejected(kb: KnowledgeBase, tmp_path: Path) -> None:
     folder = copy(kb, tmp_path / "kb")
     manifest = (folder / store.MANIFEST).read_text("utf-8")
     newer = manifest.replace(f'"format": {store.FORMAT}', f'"format": {store.FORMAT + 1}', 1)

@@ -1,4 +1,4 @@
-"""How every reader is tested against bad input."""
+"""Tests of readers against bad input."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from concept_linker.knowledge_base.source import Quarantine
 
 @pytest.fixture(scope="session")
 def reader_data() -> Path:
-    """The small hand-made files."""
+    """The folder of small hand-made files."""
     return Path(__file__).resolve().parents[2] / "data" / "readers"
 
 
 @pytest.fixture
 def check_bad(tmp_path: Path) -> Callable[..., None]:
-    """One bad row: strict reading stops at its line, skipping keeps all but it."""
+    """A bad row stops strict reading at its line; a quarantine keeps all other rows."""
 
     def check(
         format: str,

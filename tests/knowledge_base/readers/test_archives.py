@@ -1,4 +1,4 @@
-"""A bit that flips in a packed vocabulary is noticed, or changes nothing."""
+"""A flipped bit in a packed vocabulary is reported, or changes nothing."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def plain() -> dict[str, bytes]:
 
 
 def halves() -> dict[str, bytes]:
-    """As NLM packs a release: several archives in one, each with some of the files."""
+    """Packs a release like NLM does: several archives in one, each with some of the files."""
     one = {name: data for name, data in plain().items() if "MRSTY" not in name}
     other = {name: data for name, data in plain().items() if "MRSTY" in name}
     return {
@@ -87,8 +87,8 @@ def content(tables: SourceTables) -> list[object]:
     return [part.to_pylist() for part in parts]
 
 
-def told_or_equal(format: str, path: Path, wanted: list[object], quarantine: Path) -> bool:
-    """Whether it was told; with bad rows skipped, so that nothing is told by accident."""
+def is_reported(format: str, path: Path, wanted: list[object], quarantine: Path) -> bool:
+    """Returns whether damage was reported; bad rows are skipped, or they might hide it."""
     bad = Quarantine(quarantine)
     try:
         tables = read_source(format, path, {}, bad)
@@ -106,13 +106,13 @@ def test_one_flipped_bit(tmp_path: Path, name: str) -> None:
     wanted = content(read_source(format, path))
     assert len(wanted[0]) >= 60  # type: ignore[arg-type]
     draw = random.Random(name)
-    told = 0
+    reported = 0
     for bit in draw.sample(range(8 * len(data)), FLIPS):
         flipped = bytearray(data)
         flipped[bit >> 3] ^= 1 << (bit & 7)
         path.write_bytes(flipped)
-        told += told_or_equal(format, path, wanted, tmp_path / "bad.jsonl")
-    assert told > FLIPS / 4
+        reported += is_reported(format, path, wanted, tmp_path / "bad.jsonl")
+    assert reported > FLIPS / 4
 
 
 @pytest.mark.parametrize("name", PACKED)
@@ -123,10 +123,10 @@ def test_cut_anywhere(tmp_path: Path, name: str) -> None:
     wanted = content(read_source(format, path))
     for end in random.Random(name).sample(range(len(data)), 60):
         path.write_bytes(data[:end])
-        assert told_or_equal(format, path, wanted, tmp_path / "bad.jsonl"), end
+        assert is_reported(format, path, wanted, tmp_path / "bad.jsonl"), end
 
 
-def test_a_damaged_header_in_a_tar_loses_no_file_without_a_word(tmp_path: Path) -> None:
+def test_a_damaged_header_in_a_tar_is_reported(tmp_path: Path) -> None:
     data, path = tar("w"), tmp_path / "umls.tar"
     path.write_bytes(data)
     wanted = content(read_source("rrf", path))
@@ -138,20 +138,18 @@ def test_a_damaged_header_in_a_tar_loses_no_file_without_a_word(tmp_path: Path) 
             flipped = bytearray(data)
             flipped[header + draw.randrange(500)] ^= 1 << draw.randrange(8)
             path.write_bytes(flipped)
-            told_or_equal("rrf", path, wanted, tmp_path / "bad.jsonl")
+            is_reported("rrf", path, wanted, tmp_path / "bad.jsonl")
 
 
 @pytest.mark.parametrize(("unpack", "what"), [(bz2.compress, "bzip2"), (lzma.compress, "xz")])
-def test_packed_by_another_program(
-    tmp_path: Path, unpack: Callable[[bytes], bytes], what: str
-) -> None:
+def test_other_compression(tmp_path: Path, unpack: Callable[[bytes], bytes], what: str) -> None:
     path = tmp_path / "a.obo"
     path.write_bytes(unpack(OBO.encode()))
     with pytest.raises(SourceError, match=f"is an? {what} file, expected text"):
         read_source("obo", path)
 
 
-def test_named_gz_and_no_gzip(tmp_path: Path) -> None:
+def test_named_gz_but_not_gzip(tmp_path: Path) -> None:
     path = tmp_path / "a.obo.gz"
     path.write_text(OBO)
     with pytest.raises(SourceError, match=r"is named .gz but is damaged or not a gzip"):

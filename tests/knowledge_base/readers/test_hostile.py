@@ -1,4 +1,4 @@
-"""What no vocabulary is: refused in one line, in little time and memory."""
+"""Hostile files are rejected with one line, in little time and memory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ NAMES = {
 }
 
 
-def refused(format: str, path: Path, problem: str) -> SourceError:
+def rejected(format: str, path: Path, problem: str) -> SourceError:
     with pytest.raises(SourceError, match=problem) as caught:
         read_source(format, path)
     message = str(caught.value)
@@ -46,18 +46,18 @@ def refused(format: str, path: Path, problem: str) -> SourceError:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs os.mkfifo")
 @pytest.mark.timeout(20)
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_pipe_is_not_waited_for(tmp_path: Path, format: str) -> None:
+def test_a_pipe_does_not_block(tmp_path: Path, format: str) -> None:
     path = tmp_path / "pipe.csv"
     os.mkfifo(path)
-    refused(format, path, "is a pipe or device, expected a file")
-    refused(format, Path("/dev/null"), "is a pipe or device, expected a file")
+    rejected(format, path, "is a pipe or device, expected a file")
+    rejected(format, Path("/dev/null"), "is a pipe or device, expected a file")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs os.mkfifo")
 @pytest.mark.timeout(20)
 def test_a_pipe_in_a_release(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "MRCONSO.RRF")
-    refused("rrf", tmp_path, "MRCONSO.RRF: is a pipe or device")
+    rejected("rrf", tmp_path, "MRCONSO.RRF: is a pipe or device")
 
 
 # Other encodings, other formats
@@ -78,14 +78,14 @@ _NO_TEXT = {
 
 @pytest.mark.parametrize("format", NAMES)
 @pytest.mark.parametrize("what", _NO_TEXT)
-def test_what_is_no_text_is_named(tmp_path: Path, format: str, what: str) -> None:
+def test_files_that_are_not_text_are_identified(tmp_path: Path, format: str, what: str) -> None:
     path = tmp_path / NAMES[format]
     path.write_bytes(_NO_TEXT[what])
-    refused(format, path, f"is {what.strip()}.*, expected text in UTF-8")
+    rejected(format, path, f"is {what.strip()}.*, expected text in UTF-8")
 
 
 @pytest.mark.parametrize("format", ["obo", "obographs", "jsonl", "table"])
-def test_latin_1_is_named(tmp_path: Path, format: str) -> None:
+def test_latin_1_is_identified(tmp_path: Path, format: str) -> None:
     path = tmp_path / NAMES[format]
     lines = {
         "obo": "[Term]\nid: X:1\nname: Ménière disease\n",
@@ -94,7 +94,7 @@ def test_latin_1_is_named(tmp_path: Path, format: str) -> None:
         "table": "id,name\nX:2,lung\nX:1,Ménière disease\n",
     }
     path.write_bytes(lines[format].encode("latin-1"))
-    assert refused(format, path, "not UTF-8: .*perhaps Latin-1 or Windows-1252; save").line == 3
+    assert rejected(format, path, "not UTF-8: .*perhaps Latin-1 or Windows-1252; save").line == 3
 
 
 @pytest.mark.parametrize(
@@ -105,11 +105,11 @@ def test_latin_1_is_named(tmp_path: Path, format: str) -> None:
         ("a.tsv", '"id","name"'), ("a.csv", "id|name"),
     ],
 )  # fmt: skip
-def test_another_delimiter_is_named(tmp_path: Path, name: str, header: str) -> None:
+def test_another_delimiter_is_identified(tmp_path: Path, name: str, header: str) -> None:
     path = tmp_path / name
     path.write_text(f"{header}\r\nX:1;Ménière disease\r\n", encoding="utf-8-sig")
     assert (
-        refused("table", path, "columns are separated by (semicolons|tabs|commas|bars)").line == 1
+        rejected("table", path, "columns are separated by (semicolons|tabs|commas|bars)").line == 1
     )
 
 
@@ -119,18 +119,18 @@ def test_a_csv_as_excel_saves_it(tmp_path: Path) -> None:
     assert read_source("table", path).names["name"].to_pylist() == ["Ménière; disease"]
 
 
-def test_the_line_ends_of_an_old_mac_are_named(tmp_path: Path) -> None:
+def test_line_ends_of_old_macs_are_identified(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     for text in ("id,name\rX:1,lung\r", '"id","name"\r"X:1","lung"\r'):
         path.write_bytes(text.encode())
-        refused("table", path, "lines end in a carriage return alone")
+        rejected("table", path, "lines end in a carriage return alone")
 
 
 # Long lines, wide tables, large numbers
 
 
 def bomb(name: str, begin: bytes, size: int = 200) -> bytes:
-    """So many MiB of one letter in a few hundred kB."""
+    """Returns many MiB of one letter, compressed to a few hundred kB."""
     target = io.BytesIO()
     pieces = [begin, *[b"a" * MIB] * size, b"\n"]
     if name.endswith(".zip"):
@@ -172,7 +172,7 @@ def test_a_line_that_unpacks_to_gigabytes(
     read_source("obo", Path(__file__).parents[2] / "data/readers/small.obo")  # imports are done
     tracemalloc.start()
     try:
-        refused(format, path, problem)
+        rejected(format, path, problem)
         if format != "obographs":  # with its bad rows skipped it is gone through to the end
             try:
                 read_source(format, path, {}, Quarantine(tmp_path / "bad.jsonl"))
@@ -192,14 +192,14 @@ def test_a_table_of_200_000_columns(tmp_path: Path, delimiter: str, quote: str) 
     columns = [f"{quote}c{n}{quote}" for n in range(200_000)]
     path.write_text(delimiter.join([*columns, "id", "name"]) + "\n")
     started = time.process_time()
-    refused("table", path, "200,002 columns, expected at most 1,000")
+    rejected("table", path, "200,002 columns, expected at most 1,000")
     assert time.process_time() - started < 10
 
 
 def test_a_long_header_is_not_repeated_in_the_message(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text(",".join(f"column{n}" * 50 for n in range(900)) + "\n")
-    refused("table", path, "expected also one of id")
+    rejected("table", path, "expected also one of id")
 
 
 def test_numbers_of_5000_digits(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_numbers_of_5000_digits(tmp_path: Path) -> None:
     for format, text in files.items():
         path = tmp_path / NAMES[format]
         path.write_text(text)
-        refused(format, path, "JSON|confidence|kind")
+        rejected(format, path, "JSON|confidence|kind")
 
 
 @pytest.mark.timeout(60)
@@ -251,7 +251,7 @@ def test_twenty_thousand_bad_nodes(tmp_path: Path) -> None:
         "is_a: " + '"' * 400_000,
     ],
 )  # fmt: skip
-def test_a_line_of_obo_costs_time_in_its_length(tmp_path: Path, line: str) -> None:
+def test_time_for_a_line_of_obo_is_linear(tmp_path: Path, line: str) -> None:
     path = tmp_path / "a.obo"
     path.write_text(f"[Term]\nid: A:1\nname: lung\n{line}\n")
     started = time.process_time()
@@ -263,7 +263,7 @@ def test_a_line_of_obo_costs_time_in_its_length(tmp_path: Path, line: str) -> No
 
 
 @pytest.mark.parametrize("nothing", ["nan", "NaN", "NULL", "None", "N/A", "#N/A", "<NA>", "NaT"])
-def test_an_id_that_says_there_is_none(tmp_path: Path, nothing: str) -> None:
+def test_ids_that_mean_a_missing_value(tmp_path: Path, nothing: str) -> None:
     files = {
         "table": f"id,name\nX:1,lung\n{nothing},heart\nX:2,liver\n",
         "jsonl": "".join(
@@ -276,18 +276,18 @@ def test_an_id_that_says_there_is_none(tmp_path: Path, nothing: str) -> None:
     for number, (format, text) in enumerate(files.items()):
         path = tmp_path / NAMES[format]
         path.write_text(text)
-        refused(format, path, "which means a missing value")
+        rejected(format, path, "which means a missing value")
         quarantine = Quarantine(tmp_path / f"bad{number}.jsonl")
         kept = read_source(format, path, {}, quarantine)
         assert kept.names["name"].to_pylist() == ["lung", "liver"]
         assert quarantine.count == 1
 
 
-def test_ids_that_pandas_made_numbers_of(tmp_path: Path) -> None:
+def test_ids_that_pandas_turned_into_numbers(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     ids = pa.array([12345678.0, float("nan"), None, 5.0])
     pq.write_table(pa.table({"id": ids, "name": ["lung", "heart", "liver", "kidney"]}), path)
-    refused("table", path, "empty id")
+    rejected("table", path, "empty id")
     quarantine = Quarantine(tmp_path / "bad.jsonl")
     kept = read_source("table", path, {}, quarantine).names
     assert list(zip(kept["id"].to_pylist(), kept["name"].to_pylist(), strict=True)) == [
@@ -301,17 +301,17 @@ def test_ids_that_pandas_made_numbers_of(tmp_path: Path) -> None:
     "header",
     ["id,name,name", "id,name,Label", "id,ID,name", "id,name,tui,type", '"id","name","name"'],
 )
-def test_two_columns_for_one_thing(tmp_path: Path, header: str) -> None:
+def test_two_columns_with_one_role(tmp_path: Path, header: str) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"{header}\n{','.join('x' * len(header.split(',')))}\n")
-    refused("table", path, "two columns for")
+    rejected("table", path, "two columns for")
 
 
 # Archives and tables that unpack to much
 
 
 def tar_of(*entries: tuple[bytes, int], padding: int = 0) -> bytes:
-    """A gzip-compressed tar of empty members, each with its type and the size it claims."""
+    """Returns a gzip-compressed tar of empty members with given types and claimed sizes."""
     blocks = []
     for kind, size in entries:
         entry = tarfile.TarInfo("a")
@@ -326,16 +326,16 @@ def test_a_tar_with_a_header_of_gigabytes(tmp_path: Path, kind: bytes) -> None:
     path.write_bytes(tar_of((kind, 2_000_000_000), padding=100 * MIB))
     tracemalloc.start()
     try:
-        refused("rrf", path, "cannot be read")
+        rejected("rrf", path, "cannot be read")
         assert tracemalloc.get_traced_memory()[1] < 50 * MIB
     finally:
         tracemalloc.stop()
 
 
-def test_a_tar_of_more_files_than_a_release_has(tmp_path: Path) -> None:
+def test_a_tar_with_too_many_files(tmp_path: Path) -> None:
     path = tmp_path / "umls.tar.gz"
     path.write_bytes(tar_of(*[(tarfile.REGTYPE, 0)] * 10_002))
-    refused("rrf", path, "more than 10,000 files")
+    rejected("rrf", path, "more than 10,000 files")
 
 
 def test_parquet_that_unpacks_to_gigabytes(tmp_path: Path) -> None:
@@ -344,7 +344,7 @@ def test_parquet_that_unpacks_to_gigabytes(tmp_path: Path) -> None:
     name = pa.DictionaryArray.from_arrays(pa.array([0] * 10_000), pa.array(["a" * 100_000]))
     pq.write_table(pa.table({"id": ids, "name": name}), path, compression="zstd")
     assert path.stat().st_size < MIB
-    refused("table", path, "10,000 cells of 1,000,000,000 bytes, expected names")
+    rejected("table", path, "10,000 cells of 1,000,000,000 bytes, expected names")
     pq.write_table(
         pa.table({"id": ["X:1"], "name": ["a" * 70 * MIB]}),
         path,
@@ -352,4 +352,4 @@ def test_parquet_that_unpacks_to_gigabytes(tmp_path: Path) -> None:
         use_dictionary=False,
         write_statistics=False,
     )
-    refused("table", path, "unpacks to more than 100 times")
+    rejected("table", path, "unpacks to more than 100 times")

@@ -81,7 +81,7 @@ def test_bad_line(tmp_path: Path, check_bad, bad: bytes, problem: str) -> None: 
         ('"canonical_name": "a", "definition": 1', "the definition is not a string", ["a"]),
     ],
 )
-def test_a_bad_part_costs_itself_alone(
+def test_a_bad_part_is_left_out(
     tmp_path: Path, check_bad, part: str, problem: str, names: list[str]
 ) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path / "part.jsonl"

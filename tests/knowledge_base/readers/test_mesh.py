@@ -84,7 +84,7 @@ def test_bad_record(tmp_path: Path, reader_data: Path, check_bad, bad: str, prob
     check_bad("mesh", path, line=27, problem=problem, kept=XML_NAMES)
 
 
-def test_bad_term_costs_the_term_alone(tmp_path: Path, check_bad) -> None:  # type: ignore[no-untyped-def]
+def test_a_bad_term_is_left_out(tmp_path: Path, check_bad) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path / "bad.xml"
     path.write_text(f"<S>\n{record('D1', 'one', ' ')}\n</S>")
     check_bad("mesh", path, line=2, problem="empty name", kept=["one"])
@@ -120,7 +120,7 @@ def test_cut_xml(tmp_path: Path, reader_data: Path) -> None:
     assert caught.value.line == path.read_bytes().count(b"\n") + 1
 
 
-def test_entities_are_refused(tmp_path: Path) -> None:
+def test_entities_are_rejected(tmp_path: Path) -> None:
     path = tmp_path / "entity.xml"
     path.write_text('<!DOCTYPE a [\n<!ENTITY b SYSTEM "file:///etc/hostname">]>\n<a>&b;</a>')
     with pytest.raises(SourceError, match="declares the entity b") as caught:
@@ -128,7 +128,7 @@ def test_entities_are_refused(tmp_path: Path) -> None:
     assert caught.value.line == 2
 
 
-def test_no_mesh(tmp_path: Path) -> None:
+def test_not_mesh(tmp_path: Path) -> None:
     path = tmp_path / "no.xml"
     path.write_text("<a/>")
     with pytest.raises(SourceError, match="no MeSH records"):

@@ -92,7 +92,7 @@ def test_cycles(tmp_path: Path, check_bad) -> None:  # type: ignore[no-untyped-d
     check_bad("obo", path, line=8, problem="replaced_by cycle", kept=["c"])
 
 
-def test_no_obo(tmp_path: Path) -> None:
+def test_not_obo(tmp_path: Path) -> None:
     path = tmp_path / "no.obo"
     path.write_text("format-version: 1.2\n")
     with pytest.raises(SourceError, match="expected an OBO file"):
@@ -110,8 +110,8 @@ PIECES = st.lists(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
 @given(PIECES)
-def test_a_synonym_is_whole_or_told(tmp_path: Path, text: str) -> None:
-    """Escaped it is read as it is; else it is the whole text or an error, never a piece of it."""
+def test_a_synonym_is_complete_or_an_error(tmp_path: Path, text: str) -> None:
+    """An escaped text is read; any other is complete or an error, never a part."""
     path = tmp_path / "q.obo"
     begin = "[Term]\nid: Q:1\nname: first\nsynonym: "
     if text.strip():
@@ -147,7 +147,7 @@ def test_a_synonym_is_whole_or_told(tmp_path: Path, text: str) -> None:
         'def: "Called "x"." [PMID:1]',
     ],
 )
-def test_quotes_that_nobody_escaped(tmp_path: Path, check_bad, line: str) -> None:  # type: ignore[no-untyped-def]
+def test_unescaped_quotes(tmp_path: Path, check_bad, line: str) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path / "q.obo"
     path.write_text(f"[Term]\nid: Q:1\nname: nucleotidase\n{line}\n[Term]\nid: Q:2\nname: b\n")
     problem = (
@@ -170,14 +170,14 @@ def test_quotes_that_nobody_escaped(tmp_path: Path, check_bad, line: str) -> Non
         'narrow_synonym: "x" [DOI:10.1/[2\\]]',
     ],
 )
-def test_what_may_stand_behind_a_synonym(tmp_path: Path, line: str) -> None:
+def test_text_after_a_synonym(tmp_path: Path, line: str) -> None:
     path = tmp_path / "q.obo"
     path.write_text(f"[Term]\nid: Q:1\nname: nucleotidase\n{line}\n")
     assert read_source("obo", path).names["name"].to_pylist() == ["nucleotidase", "x"]
 
 
 def leads(format: str, path: Path) -> dict[str, str]:
-    """Each joined id and the name that it leads to."""
+    """Returns each joined id with the name it leads to."""
     build_knowledge_base([read_source(format, path)], path.parent / "kb", replace=True)
     kb = KnowledgeBase.open(path.parent / "kb")
     return {i: kb.concept(i).name for i in kb.rows.other_ids}
@@ -190,7 +190,7 @@ def term(concept_id: str, *lines: str, name: str = "", by: str = "") -> str:
     )
 
 
-def test_former_ids_lead_to_the_living_term(tmp_path: Path) -> None:
+def test_former_ids_lead_to_the_current_term(tmp_path: Path) -> None:
     path = tmp_path / "o.obo"
     path.write_text(
         term("CL:1", "alt_id: CL:2", "alt_id: CL:9", name="neuroendocrine cell")
@@ -226,7 +226,7 @@ def test_former_ids_of_obographs_too(tmp_path: Path) -> None:
     assert leads("obographs", path) == {"HP:1": "rod-cone dystrophy"}
 
 
-def test_a_bad_part_of_a_node_costs_itself_alone(tmp_path: Path, check_bad) -> None:  # type: ignore[no-untyped-def]
+def test_a_bad_part_of_a_node_is_left_out(tmp_path: Path, check_bad) -> None:  # type: ignore[no-untyped-def]
     parts: list[dict[str, Any]] = [
         {"synonyms": [{"pred": "hasExactSynonym", "val": ""}]},
         {"synonyms": [{"pred": "hasExactSynonym"}]},

@@ -1,4 +1,4 @@
-"""Whatever JSON comes, nothing but this library's errors comes out."""
+"""Any JSON leads to no other errors than those of this library."""
 
 from __future__ import annotations
 

@@ -221,7 +221,7 @@ def test_cut_gzip(tmp_path: Path) -> None:
     assert 8_000 < caught.value.line < 12_000
 
 
-def test_no_release(tmp_path: Path) -> None:
+def test_not_a_release(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"has no MRCONSO\.RRF"):
         read_source("rrf", tmp_path)
     path = tmp_path / "x.zip"
@@ -252,7 +252,7 @@ def test_same_as_jsonl_as_shared(shared_data: Path) -> None:
     assert release.definitions.sort_by("id").equals(lines.definitions.sort_by("id"))
 
 
-def test_nothing_kept(tmp_path: Path) -> None:
+def test_filters_that_leave_nothing(tmp_path: Path) -> None:
     (tmp_path / "MRCONSO.RRF").touch()
     assert read_source("rrf", tmp_path).names.num_rows == 0
 
@@ -274,7 +274,7 @@ def test_nothing_kept(tmp_path: Path) -> None:
         ({"semantic_types": ["T999"]}, "expected a TUI such as T047"),
     ],
 )
-def test_a_filter_for_what_is_not_there(
+def test_a_filter_value_that_does_not_occur(
     tmp_path: Path, options: dict[str, list[str]], problem: str
 ) -> None:
     with pytest.raises(SettingsError, match=problem) as caught:

@@ -92,7 +92,7 @@ def pairs(path: Path, text: str) -> list[tuple[str, str]]:
         "https://w3id.org/sssom/NoTermFound", "<https://w3id.org/sssom/NoTermFound>",
     ],
 )  # fmt: skip
-def test_what_says_that_there_is_no_match_joins_nothing(tmp_path: Path, sentinel: str) -> None:
+def test_mappings_without_a_match_join_nothing(tmp_path: Path, sentinel: str) -> None:
     rows = [
         f"MONDO:1\tskos:exactMatch\t{sentinel}\t\t",
         f"HP:1\tskos:exactMatch\t{sentinel}\t\t",
@@ -106,12 +106,12 @@ def test_what_says_that_there_is_no_match_joins_nothing(tmp_path: Path, sentinel
 
 
 @pytest.mark.parametrize("word", ["Not", "NOT", "not ", "sssom:NegatedPredicate"])
-def test_what_is_denied_joins_nothing(tmp_path: Path, word: str) -> None:
+def test_negated_mappings_join_nothing(tmp_path: Path, word: str) -> None:
     row = f"MONDO:1\tskos:exactMatch\tDOID:1\t{word}\t"
     assert pairs(tmp_path / "m.sssom.tsv", f"{HEAD_ROW}\n{row}\n") == []
 
 
-def test_another_modifier_is_told(tmp_path: Path, check_bad) -> None:  # type: ignore[no-untyped-def]
+def test_an_unknown_modifier_is_an_error(tmp_path: Path, check_bad) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path / "m.sssom.tsv"
     path.write_text(f"{HEAD_ROW}\nMONDO:1\tskos:exactMatch\tDOID:1\tNever\t\n")
     check_bad("sssom", path, line=2, problem="predicate_modifier is 'Never', expected Not", kept=[])
@@ -154,9 +154,7 @@ def test_a_column_twice(tmp_path: Path) -> None:
         read_source("sssom", tmp_path / "m.tsv")
 
 
-def test_where_no_mapping_is_taken_it_is_told(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_warning_if_no_mapping_is_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     row = "MONDO:1\tskos:closeMatch\tDOID:1\t\t"
     assert pairs(tmp_path / "m.sssom.tsv", f"{HEAD_ROW}\n{row}\n") == []
     assert "no mapping is used: their predicates are 'skos:closeMatch', expected" in caplog.text

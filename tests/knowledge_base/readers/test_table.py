@@ -70,7 +70,7 @@ def test_quoted_csv(tmp_path: Path) -> None:
     assert names == ["carcinoma, squamous cell", '5" nail']
 
 
-def test_open_quote_costs_its_line_alone(tmp_path: Path, check_bad) -> None:  # type: ignore[no-untyped-def]
+def test_an_unclosed_quote_makes_one_line_bad(tmp_path: Path, check_bad) -> None:  # type: ignore[no-untyped-def]
     path = tmp_path / "open.csv"
     path.write_text('id,name\nA:1,"two\nlines"\nA:2,"never closed\nA:3,three\nA:4,"four"\n')
     kept = ["two lines", "three", "four"]
