@@ -254,8 +254,8 @@ def _agreement(
     for i, found in cuis.items():
         if len(found) == 1 and (cui := next(iter(found))) in claimed:
             cui_of[i] = cui
-    wanted = pa.array(sorted(unsettled | set(cui_of)), pa.string())
-    rows = names.filter(pc.is_in(names["id"], value_set=wanted)).select(["id", "name"])
+    relevant = pa.array(sorted(unsettled | set(cui_of)), pa.string())
+    rows = names.filter(pc.is_in(names["id"], value_set=relevant)).select(["id", "name"])
     keys: dict[str, set[str]] = defaultdict(set)
     for row in rows.to_pylist():
         owner = row["id"] if row["id"] in unsettled else cui_of[row["id"]]

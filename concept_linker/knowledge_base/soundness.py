@@ -46,8 +46,8 @@ def check_sound(folder: Path, manifest: Manifest, arrays: Mapping[str, NDArray[A
 def _unsound(manifest: Manifest, arrays: Mapping[str, NDArray[Any]]) -> Iterator[str]:
     """Yields the names of arrays that do not fit; each check relies on the ones before it."""
     for name, array in arrays.items():
-        wanted = {kind for kind, names in _DTYPES.items() for one in names if _matches(name, one)}
-        if wanted and array.dtype not in {np.dtype(f"<{kind}") for kind in wanted}:
+        expected = {kind for kind, names in _DTYPES.items() for one in names if _matches(name, one)}
+        if expected and array.dtype not in {np.dtype(f"<{kind}") for kind in expected}:
             yield name
     keys, names = arrays["key_norms"].size, arrays["name_concepts"].size
     concepts, grams = arrays["concept_origins"].size, arrays["gram_weights"].size

@@ -49,9 +49,9 @@ class Strings:
         >>> Strings(np.frombuffer(b"abcd", np.uint8), np.array([0, 1, 4])).many([1, 0])
         ['bcd', 'a']
         """
-        wanted = np.asarray(rows, np.int64)
+        index = np.asarray(rows, np.int64)
         offsets = np.asarray(self._offsets)
-        begins, ends = offsets[wanted].tolist(), offsets[wanted + 1].tolist()
+        begins, ends = offsets[index].tolist(), offsets[index + 1].tolist()
         data = self._data
         return [str(data[begin:end], "utf-8") for begin, end in zip(begins, ends, strict=True)]
 

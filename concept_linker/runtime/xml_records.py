@@ -26,7 +26,7 @@ class XmlRecord(NamedTuple):
     Args:
         element: the record with everything in it.
         line: the line it begins on, counted from 1.
-        lines: the line of each element inside it whose tag was asked for.
+        lines: the line of each element inside it with a tag in ``line_tags``.
     """
 
     element: Element

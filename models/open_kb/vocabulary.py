@@ -89,14 +89,7 @@ class Vocabulary:
 
     def groups(self, concept_id: str) -> frozenset[str]:
         """Returns the semantic groups of a concept."""
-        found = self.types.get(concept_id, ())
-        return frozenset(semantic_groups(found))
-
-    def keep_only(self, wanted: Iterable[str]) -> None:
-        """Removes all other concepts."""
-        chosen = set(wanted)
-        self.names = {cid: names for cid, names in self.names.items() if cid in chosen}
-        self.types = {cid: types for cid, types in self.types.items() if cid in chosen}
+        return frozenset(semantic_groups(self.types.get(concept_id, ())))
 
     def tables(self) -> SourceTables:
         """Returns the tables for the build."""

@@ -70,7 +70,7 @@ def blocks(
     place: str,
     *,
     columns: Sequence[str],
-    wanted: Sequence[str],
+    used: Sequence[str],
     delimiter: str,
     quarantine: Quarantine,
     line: int = 1,
@@ -81,13 +81,13 @@ def blocks(
         chunks: the bytes, cut anywhere.
         place: the name of the file, for messages.
         columns: the names of all columns.
-        wanted: the columns to keep.
+        used: the columns to keep.
         delimiter: one ASCII character.
         quarantine: collects lines that are not UTF-8, have the wrong number of columns, or
             contain a carriage return.
         line: the number of the first line.
     """
-    layout = _Layout(place, columns, wanted, delimiter, quarantine)
+    layout = _Layout(place, columns, used, delimiter, quarantine)
     rest = b""
     for chunk in chunks:
         whole, end, tail = chunk.rpartition(b"\n")
@@ -106,7 +106,7 @@ def blocks(
 class _Layout:
     place: str
     columns: Sequence[str]
-    wanted: Sequence[str]
+    used: Sequence[str]
     delimiter: str
     quarantine: Quarantine
 
@@ -165,8 +165,8 @@ class _Layout:
             ),
             pyarrow.csv.ConvertOptions(
                 check_utf8=False,  # the whole block has been checked
-                include_columns=list(self.wanted),
-                column_types=dict.fromkeys(self.wanted, pa.string()),
+                include_columns=list(self.used),
+                column_types=dict.fromkeys(self.used, pa.string()),
                 strings_can_be_null=False,
             ),
         ).combine_chunks()

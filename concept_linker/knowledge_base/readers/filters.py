@@ -23,17 +23,17 @@ class Filters:
     """The values of the filters, and which of them the rows have.
 
     Args:
-        wanted: for each option its values, or ``None`` for no filter.
+        requested: for each option its values, or ``None`` for no filter.
     """
 
-    def __init__(self, **wanted: Sequence[str] | None) -> None:
-        self._wanted = {name: values for name, values in wanted.items() if values is not None}
-        self._found: dict[str, set[str]] = {name: set() for name in self._wanted}
+    def __init__(self, **requested: Sequence[str] | None) -> None:
+        self._requested = {name: values for name, values in requested.items() if values is not None}
+        self._found: dict[str, set[str]] = {name: set() for name in self._requested}
 
     def add(self, rows: pa.Table) -> None:
         """Adds the values of some rows."""
         for name, found in self._found.items():
-            if not found.issuperset(self._wanted[name]):
+            if not found.issuperset(self._requested[name]):
                 found.update(rows[FILTERS[name][0]].unique().to_pylist())
 
     def check(self, place: str) -> None:
@@ -43,7 +43,7 @@ class Filters:
             SettingsError: no row has one of the values.
         """
         for name, found in self._found.items():
-            if missing := [value for value in self._wanted[name] if value not in found]:
+            if missing := [value for value in self._requested[name] if value not in found]:
                 known = sorted(found)
                 more = f", … ({len(known):,} in all)" if len(known) > _SHOWN else ""
                 raise SettingsError(

@@ -80,14 +80,14 @@ def add_terms(
     """
     former = _former_ids(terms, replaced_by) if options.alternative_ids else {}
     stated = any(equal for term in terms for _, equal in term.xrefs)
-    own = None if options.prefixes is None else {prefix.upper() for prefix in options.prefixes}
-    wanted = {prefix_of(clean_id(f"{prefix}:0")) for prefix in options.same_as_prefixes}
+    selected = None if options.prefixes is None else {prefix.upper() for prefix in options.prefixes}
+    prefixes = {prefix_of(clean_id(f"{prefix}:0")) for prefix in options.same_as_prefixes}
     for term in terms:
         concept = term.concept
-        if own is not None and prefix_of(concept.id) not in own:
+        if selected is not None and prefix_of(concept.id) not in selected:
             continue
         equal = [xref for xref, equal in term.xrefs if equal or not stated]
-        concept.same_as.extend(_wanted([*term.exact, *equal], wanted))
+        concept.same_as.extend(_with_prefix([*term.exact, *equal], prefixes))
         concept.same_as.extend(former.get(concept.id, ()))
         concept.same_as = [other for other in concept.same_as if other != concept.id]
         collector.add_rows(concept, concept.id.partition(":")[0])
@@ -122,7 +122,7 @@ def _former_ids(
     return former
 
 
-def _wanted(others: Iterable[str], prefixes: set[str]) -> Iterator[str]:
+def _with_prefix(others: Iterable[str], prefixes: set[str]) -> Iterator[str]:
     for other in others:
         found = clean_id(other)
         prefix = prefix_of(found)

@@ -256,7 +256,7 @@ class Release:
     def __init__(self, path: Path, names: Collection[str]) -> None:
         self.path = path
         choice = "|".join(map(re.escape, names))
-        self._wanted = re.compile(rf"(?:.*[/\\])?({choice})(\.(?!gz$)[a-z]{{2}})?(?:\.gz)?")
+        self._pattern = re.compile(rf"(?:.*[/\\])?({choice})(\.(?!gz$)[a-z]{{2}})?(?:\.gz)?")
         self._parts: dict[str, dict[str, _Part]] = {}
         self._stack = ExitStack()
         try:
@@ -304,7 +304,7 @@ class Release:
         path = self.path
         if path.is_dir():
             self._find_in_folder(path)
-        elif self._wanted.fullmatch(path.name):
+        elif self._pattern.fullmatch(path.name):
             self._find_in_folder(path.parent)
         elif zipfile.is_zipfile(path):
             self._find_in_zip(path, path, str(path))
@@ -349,7 +349,7 @@ class Release:
         check_tar(archive, path)
 
     def _add(self, name: str, part: _Part) -> None:
-        if found := self._wanted.fullmatch(name):
+        if found := self._pattern.fullmatch(name):
             parts = self._parts.setdefault(found[1], {})
             if (found[2] is None and parts) or (found[2] or "") in parts or "" in parts:
                 raise SourceError(part.place, f"a second {found[1]}, expected one")

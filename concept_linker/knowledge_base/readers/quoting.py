@@ -31,35 +31,35 @@ def quoted_rows(path: Path, quarantine: Quarantine) -> Iterator[tuple[int, list[
     """
     source = lines(path, quarantine)
     again: deque[tuple[int, str]] = deque()  # lines of a bad row, to be read again
-    taken: list[tuple[int, str]] = []
+    used: list[tuple[int, str]] = []
 
     def feed() -> Iterator[str]:
         while entry := again.popleft() if again else next(source, None):
-            taken.append(entry)
+            used.append(entry)
             yield f"{entry[1]}\n"
 
     rows = csv.reader(feed(), strict=True)
     width = 0
     while True:
-        taken.clear()
+        used.clear()
         try:
             cells = next(rows, None)
         except csv.Error as error:
-            number, text = taken[0]
+            number, text = used[0]
             if not width:
                 raise SourceError(path, f"not a CSV header: {error}", line=number) from error
             quarantine.bad(path, number, f"not a CSV row: {error}", row=text)
-            again.extendleft(reversed(taken[1:]))
+            again.extendleft(reversed(used[1:]))
             rows = csv.reader(feed(), strict=True)
             continue
         if cells is None:
             return
         if not cells:
             continue
-        number = taken[0][0]
+        number = used[0][0]
         width = width or len(cells)
         if len(cells) != width:
-            row = "\n".join(text for _, text in taken)
+            row = "\n".join(text for _, text in used)
             quarantine.bad(path, number, f"{len(cells)} columns, expected {width}", row=row)
             continue
         yield number, cells

@@ -122,21 +122,21 @@ def _check_types(options: RrfOptions, types: pa.Table) -> None:
     if options.semantic_types is None:
         return
     known = set(types["type"].unique().to_pylist())
-    for wanted in options.semantic_types:
-        if wanted not in known:
-            raise SettingsError(f"semantic type is {wanted!r}, {_advice(wanted, known)}")
+    for given in options.semantic_types:
+        if given not in known:
+            raise SettingsError(f"semantic type is {given!r}, {_advice(given, known)}")
 
 
-def _advice(wanted: str, known: set[str]) -> str:
+def _advice(given: str, known: set[str]) -> str:
     """Returns what to give in place of a semantic type that the release does not have."""
     for group, name in GROUP_NAMES.items():
-        if wanted.lower() in (group.lower(), name.lower()):
+        if given.lower() in (group.lower(), name.lower()):
             types = [tui for tui, one in SEMANTIC_TYPES.items() if one.group == group]
             return f"a semantic group, expected its types: {', '.join(types)}"
     for tui, one in SEMANTIC_TYPES.items():
-        if wanted.lower() in (one.name.lower(), tui.lower()) and wanted != tui:
+        if given.lower() in (one.name.lower(), tui.lower()) and given != tui:
             return f"expected {tui}"
-    if wanted in SEMANTIC_TYPES:
+    if given in SEMANTIC_TYPES:
         return "but the release has no such concept" if known else "but it has no MRSTY.RRF"
     return "expected a TUI such as T047"
 
@@ -277,9 +277,9 @@ def _is_any(column: pa.ChunkedArray, values: Sequence[str]) -> pa.ChunkedArray:
     return pc.is_in(column, value_set=pa.array(values, pa.string()))
 
 
-def _kept(table: pa.Table, **wanted: Sequence[str] | None) -> pa.ChunkedArray:
+def _kept(table: pa.Table, **filters: Sequence[str] | None) -> pa.ChunkedArray:
     kept = pa.chunked_array([pa.repeat(pa.scalar(True), table.num_rows)])
-    for column, values in wanted.items():
+    for column, values in filters.items():
         if values is not None:
             kept = pc.and_(kept, _is_any(table[column], values))
     return kept

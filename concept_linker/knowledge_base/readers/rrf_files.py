@@ -75,7 +75,7 @@ class RrfFiles:
                 self.release.chunks(name),
                 self.release.place(name),
                 columns=[*self.columns[name], ""],  # a delimiter ends each column, the last one too
-                wanted=USED[name],
+                used=USED[name],
                 delimiter="|",
                 quarantine=_Skipped() if name == "MRSAB.RRF" else self.quarantine,
             )

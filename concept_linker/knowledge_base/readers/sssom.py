@@ -120,7 +120,7 @@ class _Reading:
         self._namespaces: dict[str, str] = {}  # those of the file, the longest first
         self._in_map = False
         self._delimiter = "\t"
-        self._wanted = {self._predicate(one) for one in options.predicates}
+        self._predicates = {self._predicate(one) for one in options.predicates}
         self._other_predicates: Counter[str] = Counter()
         self._groups = Groups()
 
@@ -162,7 +162,7 @@ class _Reading:
                 "%s: no mapping is used: their predicates are %s, expected %s",
                 self.path,
                 _few(self._other_predicates),
-                _few(self._wanted),
+                _few(self._predicates),
             )
 
     def _cells(self, line: str) -> list[str]:
@@ -188,7 +188,7 @@ class _Reading:
         if modifier or value < self.options.min_confidence:
             return None
         predicate = self._predicate(row["predicate_id"])
-        if predicate not in self._wanted:
+        if predicate not in self._predicates:
             self._other_predicates[predicate] += 1
             return None
         if subject == other:
@@ -210,13 +210,13 @@ class _Reading:
         """Returns the canonical spelling of a predicate, by the namespace of its prefix."""
         value = value.strip().strip("<>")
         prefix, _, local = value.partition(":")
-        for namespace, own in self._namespaces.items():
-            if own == prefix:
+        for namespace, known in self._namespaces.items():
+            if known == prefix:
                 value = namespace + local
-        for namespace, own in _NAMESPACES.items():
+        for namespace, known in _NAMESPACES.items():
             rest = value.partition("://")[2]
             if rest.startswith(namespace):
-                return f"{own}:{rest.removeprefix(namespace)}"
+                return f"{known}:{rest.removeprefix(namespace)}"
         return self._curie(value)
 
 

@@ -238,12 +238,12 @@ def _roles(path: Path, header: Sequence[str]) -> list[str]:
     if {"kind", "is_preferred"} <= set(roles):
         raise SourceError(path, "two columns for kind: kind and is_preferred", line=1)
     if missing := [role for role in ("id", "name") if role not in roles]:
-        wanted = " and ".join(
+        accepted = " and ".join(
             f"one of {', '.join(name for name, of in _COLUMNS.items() if of == role)}"
             for role in missing
         )
         raise SourceError(
-            path, f"the columns are {shown(', '.join(header))}, expected also {wanted}", line=1
+            path, f"the columns are {shown(', '.join(header))}, expected also {accepted}", line=1
         )
     return roles
 
@@ -286,7 +286,7 @@ def _unquoted_blocks(path: Path, quarantine: Quarantine, delimiter: str) -> Iter
         rest,
         str(path),
         columns=roles,
-        wanted=[role for role in roles if role in _ROLES],
+        used=[role for role in roles if role in _ROLES],
         delimiter=delimiter,
         quarantine=quarantine,
         line=2,
