@@ -1,13 +1,13 @@
-"""What becomes of a knowledge base in which one bit, or one byte, is another.
+"""Flips single bits and bytes of a knowledge base.
 
     python benchmarks/attack_kb.py [--flips 200] [--open]
 
-Of every file of a small base that was taught (arrays, manifest, priors) so many flips are tried in
-all, each by a process of its own, which opens the base, searches it, looks up its concepts and
-links captions.  It must say that the base is damaged, or answer as before: no crash, no other
-answer, no error that is not of this library.  Once with small arrays checked when the base is
-opened, as they are; once with every array checked when it is first looked at, as large ones are;
-with ``--open`` also on a copy of the open base.
+The flips are distributed over all files of a small trained base (arrays, manifest, priors).  After
+each, a new process opens the base, searches it, looks up concepts and links captions.  It must
+report the damage, or answer as before: no crash, no other answer, no error of other kinds.  This is
+done once with small arrays checked when the base is opened, as is the default, once with every
+array checked on first use, as large ones are, and with ``--open`` also on a copy of the default
+base.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ CAPTIONS = [
     "Hepatic lesions, abscess of kidney.",
 ]
 WORDS = ["lesion of liver", "efusion of pleura", "cyst", "carcinoma of the femur", "zzz", "liver"]
-OUTCOMES = ("told", "equal", "another answer", "another error", "crash")
+OUTCOMES = ("reported", "equal", "another answer", "another error", "crash")
 
 
 def small_base(folder: Path) -> Path:
-    """Fifty-six concepts with names, types, definitions and joined ids, taught by three texts."""
+    """Builds and trains a base of 56 concepts with names, types, definitions and other ids."""
     ids = {
         f"{part} of {place}": f"C{number:07}"
         for number, (part, place) in enumerate(
@@ -77,12 +77,12 @@ def small_base(folder: Path) -> Path:
             for number, text in enumerate(texts)
         ),
     )
-    train(KnowledgeBase.open(folder / "plain"), gold, folder / "taught")
-    return folder / "taught"
+    train(KnowledgeBase.open(folder / "plain"), gold, folder / "trained")
+    return folder / "trained"
 
 
 def answers(folder: Path) -> str:
-    """All that is asked of a base."""
+    """Returns the answers of a base to all queries, as JSON."""
     kb = KnowledgeBase.open(folder)
     ids = [kb.rows.head(row)[0] for row in range(0, len(kb), max(len(kb) // 50, 1))]
     concepts = [repr(kb.concept(one)) for one in ids]
@@ -92,20 +92,20 @@ def answers(folder: Path) -> str:
     return json.dumps([repr(kb.info), concepts, found, linked])
 
 
-def asked(folder: Path) -> tuple[str, str]:
-    """Asks in a child: "answer" or what it came to, and the answer or the message."""
+def answers_of_child(folder: Path) -> tuple[str, str]:
+    """Queries the base in a child process; returns the outcome, and the answer or message."""
     read, written = os.pipe()
     child = os.fork()
     if not child:
         os.close(read)
         try:
-            said = ("answer", answers(folder))
+            result = ("answer", answers(folder))
         except ConceptLinkerError as error:
-            said = ("told", str(error))
+            result = ("reported", str(error))
         except BaseException as error:
-            said = ("another error", repr(error))
+            result = ("another error", repr(error))
         with os.fdopen(written, "w") as stream:
-            json.dump(said, stream)
+            json.dump(result, stream)
         os._exit(0)
     os.close(written)
     with os.fdopen(read) as stream:
@@ -118,9 +118,9 @@ def asked(folder: Path) -> tuple[str, str]:
 
 
 def attack(folder: Path, flips: int, seed: int, show: Callable[[str], Any]) -> Counter[str]:
-    """Flips so many bits and bytes, over all files in turn; returns how many came to what."""
-    outcome, wanted = asked(folder)
-    assert outcome == "answer", wanted
+    """Flips bits and bytes in all files in turn; returns the number of each outcome."""
+    outcome, expected = answers_of_child(folder)
+    assert outcome == "answer", expected
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     draw = random.Random(seed)
     counts: Counter[str] = Counter()
@@ -133,38 +133,38 @@ def attack(folder: Path, flips: int, seed: int, show: Callable[[str], Any]) -> C
             after = before ^ (1 << draw.randrange(8) if number % 2 else draw.randrange(1, 256))
             stream.seek(at)
             stream.write(bytes([after]))
-        outcome, message = asked(folder)
+        outcome, message = answers_of_child(folder)
         if outcome == "answer":
-            outcome = "equal" if message == wanted else "another answer"
-        elif outcome == "told" and ("\n" in message or str(folder) not in message):
+            outcome = "equal" if message == expected else "another answer"
+        elif outcome == "reported" and ("\n" in message or str(folder) not in message):
             outcome = "another error"
         counts[outcome] += 1
-        if outcome not in ("told", "equal"):
+        if outcome not in ("reported", "equal"):
             show(f"{path.name}, byte {at}, {before} → {after}: {outcome}: {message[:200]}")
         with path.open("r+b") as stream:
             stream.seek(at)
             stream.write(bytes([before]))
-    outcome, message = asked(folder)
-    assert (outcome, message) == ("answer", wanted), "a byte was not put back"
+    outcome, message = answers_of_child(folder)
+    assert (outcome, message) == ("answer", expected), "a byte was not restored"
     return counts
 
 
 def main() -> None:
-    """Attacks, prints a table, saves JSON; ends with 1 where something else came than should."""
+    """Runs the attack, prints a table, saves JSON; exit status 1 after any bad outcome."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--flips", type=int, default=200)
-    parser.add_argument("--open", action="store_true", help="attack a copy of the open base too")
+    parser.add_argument("--open", action="store_true", help="also attack the default base")
     options = parser.parse_args()
     figures: dict[str, dict[str, int]] = {}
     print(f"{'':40} {'flips':>6} " + " ".join(f"{one:>15}" for one in OUTCOMES))
     with tempfile.TemporaryDirectory() as place:
         small = small_base(Path(place))
-        answers(small)  # what is compiled is compiled
+        answers(small)  # compiles the kernels
         rows = [("a small base, checked when opened", small, mapping.SMALL)]
-        rows += [("a small base, checked when looked at", small, 0)]
+        rows += [("a small base, checked on first use", small, 0)]
         if options.open:
             copy = Path(shutil.copytree(KnowledgeBase.open().path, Path(place) / "open"))
-            rows.append(("a copy of the open base", copy, mapping.SMALL))
+            rows.append(("a copy of the default base", copy, mapping.SMALL))
         for number, (name, folder, limit) in enumerate(rows):
             mapping.SMALL = limit
             counts = attack(folder, options.flips, number, lambda line: print(line, flush=True))

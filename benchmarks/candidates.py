@@ -3,13 +3,12 @@
     python benchmarks/candidates.py --scispacy PYTHON [--gilda PYTHON] [--simstring PYTHON]
         [--quickumls PYTHON] [--tfidf PYTHON] [--mmlite PYTHON]
 
-PYTHON is the interpreter of an environment that has the peer (``scispacy==0.6.2`` with
+PYTHON is the interpreter of an environment with the peer (``scispacy==0.6.2`` with
 ``pyarrow<26``, ``gilda``, ``quickumls``, ``simstring-rust``, ``scikit-learn`` with
-``sparse_dot_topn``, ``mmlite``).  What is measured, and how, is in
-``benchmarks/peers/measure.py``: k = 30, threshold 0.2 (simstring 0.6), medians of 5 over 2,000
-mentions at once and 400 one by one, on the data folder's ``kb100k``; "hard" are mentions with two
-typing errors, words left out or put in.
-QuickUMLS and mmlite take each mention as a text, and return what they find in it.
+``sparse_dot_topn``, ``mmlite``).  ``benchmarks/peers/measure.py`` measures
+``kb100k`` of the data folder with k = 30 and threshold 0.2 (simstring 0.6): medians of 5 runs over
+2,000 mentions in one call and 400 one by one. "Hard" mentions have two typing errors, missing or
+additional words.  QuickUMLS and mmlite treat each mention as a text, and return matches in it.
 """
 
 from __future__ import annotations
@@ -37,12 +36,12 @@ RUNNERS = {
     "tfidf": "tfidf_topn",
     "mmlite": "mmlite_lookup",
 }
-#: What building this index took scispaCy, in seconds, on one core (a figure of its own run).
+#: Seconds that scispaCy takes to build its index on one core, measured separately.
 SCISPACY_BUILD = 927
 
 
 def unpack(folder: Path) -> None:
-    """Puts everything that a runner may want into a folder."""
+    """Unpacks all files for the runners into a folder."""
     source = data_folder() / "kb100k"
     (folder / "kb.jsonl").write_bytes(gzip.decompress((source / "kb.jsonl.gz").read_bytes()))
     for name in ("mentions.jsonl", "mentions_hard.jsonl"):
@@ -53,7 +52,7 @@ def unpack(folder: Path) -> None:
 
 
 def measure(python: str, runner: str, folder: Path) -> dict[str, Any] | str:
-    """The figures of one runner in a process of its own, or why there are none."""
+    """Returns the figures of one runner, in a new process, or why it failed."""
     done = subprocess.run(
         ["taskset", "-c", "0", python, f"{ROOT}/benchmarks/peers/{runner}.py", str(folder)],
         env={**os.environ, "PYTHONPATH": str(ROOT) if runner == "ours" else ""},
@@ -61,13 +60,13 @@ def measure(python: str, runner: str, folder: Path) -> dict[str, Any] | str:
         text=True,
     )
     if done.returncode:
-        return (done.stderr.strip().splitlines() or ["it ended with an error"])[-1]
+        return (done.stderr.strip().splitlines() or ["it failed"])[-1]
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return figures
 
 
 def show(results: dict[str, dict[str, Any] | str]) -> None:
-    """Prints the table: easy mentions, hard ones in brackets."""
+    """Prints a table of easy mentions, with hard ones in parentheses."""
     print(f"{'system':15} {'build s':>8} {'batch/s':>16} {'single/s':>14}  recall@1, @5, @30")
     for name, figures in results.items():
         if isinstance(figures, str):
@@ -81,7 +80,7 @@ def show(results: dict[str, dict[str, Any] | str]) -> None:
 
 
 def ratios(ours: dict[str, Any], theirs: dict[str, Any]) -> dict[str, Any]:
-    """How many times faster, and whether recall is at least equal."""
+    """Returns speed ratios, and whether recall is at least equal."""
     found: dict[str, Any] = {"build": round(SCISPACY_BUILD / ours["built_s"], 1)}
     for name in ("mentions", "mentions_hard"):
         for way in ("batch_per_s", "single_per_s"):
@@ -98,10 +97,10 @@ def main() -> None:
     for name in list(RUNNERS)[1:]:
         parser.add_argument(f"--{name}", metavar="PYTHON")
     pythons = {"concept_linker": sys.executable, **vars(parser.parse_args())}
-    with tempfile.TemporaryDirectory() as room:
-        unpack(Path(room))
+    with tempfile.TemporaryDirectory() as folder:
+        unpack(Path(folder))
         results = {
-            name: measure(python, RUNNERS[name], Path(room)) if python else "not installed"
+            name: measure(python, RUNNERS[name], Path(folder)) if python else "not installed"
             for name, python in pythons.items()
         }
     show(results)

@@ -1,13 +1,13 @@
-"""Candidate search by size: opening, cold queries, a real stream, memory.
+"""Candidate search by size of the knowledge base: opening, speed, memory.
 
     python benchmarks/candidates_scale.py --kb NAME=FOLDER … [--plot FILE] [--queries N]
 
-Each FOLDER is a base built with ``concept-linker kb build``.  Cold are N (3,000) keys of it with
-two typing errors each, all distinct and none equal to a name, one core, k = 30.  The stream is what
-the dictionary detector finds in the ROCO captions with that base, in order and with repeats, asked
-in one call (an equal mention is searched once), k = 30 and min_similarity 0.7.  Memory is read
-from ``/proc/self/smaps_rollup`` after 10,000 queries, private and, with three other workers that
-have done the same, proportional (PSS).
+Each FOLDER is a base built with ``concept-linker kb build``.  Cold queries are N (3,000) keys with
+two typing errors each, all distinct and none equal to a name; one core, k = 30.  The stream is the
+mentions that the dictionary detector finds in the ROCO captions, in order and with repeats, in one
+call, which searches equal mentions once; k = 30, min_similarity = 0.7.  Memory is read from
+``/proc/self/smaps_rollup`` after 10,000 queries, in four workers at once: private and
+proportional (PSS).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def with_an_error(text: str, rng: random.Random) -> str:
-    """One letter left out, put in, or swapped with the next."""
+    """Returns the text with a letter removed, inserted, or swapped with the next."""
     at, kind = rng.randrange(len(text)), rng.random()
     if kind < 0.4:
         return text[:at] + text[at + 1 :]
@@ -41,11 +41,11 @@ def with_an_error(text: str, rng: random.Random) -> str:
 
 
 def cold_queries(kb: KnowledgeBase, count: int, seed: int) -> list[str]:
-    """Keys with two errors each."""
+    """Returns keys with two typing errors each."""
     rng = random.Random(seed)
     found: dict[str, None] = {}
     while len(found) < count:
-        key = kb.rows.index.key(rng.randrange(len(kb.index)))
+        key = kb.rows.index.key(rng.randrange(len(kb.rows.index)))
         if len(key) > 6:
             text = with_an_error(with_an_error(key, rng), rng)
             if not kb.rows.find(text):
@@ -54,7 +54,7 @@ def cold_queries(kb: KnowledgeBase, count: int, seed: int) -> list[str]:
 
 
 def stream(kb: KnowledgeBase) -> list[str]:
-    """The mentions of the captions, in order."""
+    """Returns the mentions of the captions, in order."""
     path = data_folder() / "captions/roco_cc_by.jsonl.gz"
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         captions = [json.loads(line)["caption"] for line in lines]
@@ -67,7 +67,7 @@ def stream(kb: KnowledgeBase) -> list[str]:
 
 
 def rate(kb: KnowledgeBase, texts: list[str], min_similarity: float) -> int:
-    """Texts a second, the median of 3."""
+    """Returns texts per second, the median of 3 runs."""
     seconds = []
     for _ in range(3):
         began = time.perf_counter()
@@ -77,14 +77,14 @@ def rate(kb: KnowledgeBase, texts: list[str], min_similarity: float) -> int:
 
 
 def memory(*names: str) -> int:
-    """Megabytes of this process."""
+    """Returns the memory of this process in megabytes."""
     lines = Path("/proc/self/smaps_rollup").read_text("ascii").splitlines()[1:]
     sizes = {line.split(":")[0]: int(line.split()[1]) for line in lines}
     return round(sum(sizes[name] for name in names) / 1000)
 
 
 def speed(folder: str, queries: int) -> dict[str, Any]:
-    """Opening and rates, in a process of its own on one core."""
+    """Measures opening and rates, in a new process on one core."""
     os.sched_setaffinity(0, {0})
     began = time.perf_counter()
     kb = KnowledgeBase.open(folder)
@@ -101,7 +101,7 @@ def speed(folder: str, queries: int) -> dict[str, Any]:
 
 
 def worker(folder: str, barrier: Any, answers: Any) -> None:
-    """Asks 10,000 queries, waits for the others, and reads its memory."""
+    """Runs 10,000 queries, waits for the other workers, and reads its memory."""
     kb = KnowledgeBase.open(folder)
     before = memory("Private_Clean", "Private_Dirty")
     texts = cold_queries(kb, 10_000, os.getpid())
@@ -114,7 +114,7 @@ def worker(folder: str, barrier: Any, answers: Any) -> None:
 
 
 def shared(folder: str, workers: int = 4) -> dict[str, Any]:
-    """The memory of four workers."""
+    """Measures the memory of several workers."""
     context = multiprocessing.get_context("spawn")
     barrier, answers = context.Barrier(workers), context.Queue()
     processes = [
@@ -133,7 +133,7 @@ def shared(folder: str, workers: int = 4) -> dict[str, Any]:
 
 
 def plot(path: Path, figures: dict[str, dict[str, Any]]) -> None:
-    """Milliseconds a cold mention by the number of names."""
+    """Plots milliseconds per cold mention by the number of names."""
     import matplotlib.pyplot as plt
 
     rows = sorted(figures.values(), key=lambda row: int(row["names"]))
@@ -142,7 +142,7 @@ def plot(path: Path, figures: dict[str, dict[str, Any]]) -> None:
         costs = [1000 / row[f"cold_per_s_at_{min_similarity}"] for row in rows]
         axes.loglog([row["names"] for row in rows], costs, marker="o", label=f"at {min_similarity}")
     axes.set(
-        xlabel="names", ylabel="ms a cold mention, one core", title="k = 30, two typing errors"
+        xlabel="names", ylabel="ms per cold mention, one core", title="k = 30, two typing errors"
     )
     axes.legend()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -154,7 +154,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kb", action="append", required=True, metavar="NAME=FOLDER")
     parser.add_argument("--plot", type=Path)
-    parser.add_argument("--queries", type=int, default=3000, help="cold ones, for the rates")
+    parser.add_argument("--queries", type=int, default=3000, help="number of cold queries")
     arguments = parser.parse_args()
     figures: dict[str, dict[str, Any]] = {}
     for one in arguments.kb:

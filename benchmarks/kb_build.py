@@ -1,12 +1,12 @@
-"""What ``concept-linker kb build`` costs: wall time and memory of the real command.
+"""Time and memory of ``concept-linker kb build``.
 
     python benchmarks/kb_build.py [RUNS]
     python benchmarks/kb_build.py --large RELEASE FOLDER
 
-Each figure is the worst of RUNS (default 3) fresh processes with warm compiled code.  The two forms
-of kb100k, RRF and JSON Lines, must give the same concepts and names; that is checked too.
+Each figure is the worst of RUNS (default 3) new processes with cached compiled code.  The benchmark
+also checks that both forms of kb100k, RRF and JSON Lines, give the same concepts and names.
 
-``--large`` builds one release, made by ``make_mrconso.py``, into a folder that stays.
+``--large`` builds one release made by ``make_mrconso.py``, and keeps the folder.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from concept_linker import Concept, KnowledgeBase
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = "python benchmarks/kb_build.py"
-#: Format, file under the data folder, and the most that it may take in seconds and megabytes.
+#: Format, file in the data folder, and the limits in seconds and megabytes.
 SOURCES = {
     "kb100k, RRF": ("rrf", "kb100k/META.tar.xz", 15, 1000),
     "kb100k, JSON Lines": ("jsonl", "kb100k/kb.jsonl.gz", 15, 1000),
@@ -36,7 +36,7 @@ SOURCES = {
 
 
 def build(format: str, path: Path, folder: Path) -> tuple[float, float]:
-    """Wall seconds and peak resident megabytes of one build in a process of its own."""
+    """Runs one build in a new process; returns seconds and peak resident megabytes."""
     arguments = ["kb", "build", "--quiet", "--force", "--source", f"{format}={path}"]
     arguments += ["-o", str(folder)]
     began = time.perf_counter()
@@ -55,7 +55,7 @@ def build(format: str, path: Path, folder: Path) -> tuple[float, float]:
 
 
 def build_large(release: Path, folder: Path) -> None:
-    """Builds a made-up release of any size once, and saves what it took."""
+    """Builds a synthetic release once, and saves time and memory."""
     seconds, megabytes = build("rrf", release, folder)
     with (release / "MRCONSO.RRF").open("rb") as rows:
         count = sum(block.count(b"\n") for block in iter(lambda: rows.read(1 << 24), b""))
@@ -70,7 +70,7 @@ def build_large(release: Path, folder: Path) -> None:
 
 
 def same(one: KnowledgeBase, other: KnowledgeBase, records: Path) -> bool:
-    """Whether both have the records' ids and no other, with the same names and types."""
+    """Returns whether both have exactly the ids of the records, with equal names and types."""
     with gzip.open(records, "rt", encoding="utf-8") as stream:
         ids = {json.loads(line)["concept_id"] for line in stream}
     return len(one) == len(other) == len(ids) and all(
@@ -84,7 +84,7 @@ def _content(concept: Concept) -> tuple[str, frozenset[str], tuple[str, ...]]:
 
 
 def main() -> None:
-    """Measures, prints a table, saves it; exit status 1 where something is over its limit."""
+    """Measures, prints and saves; exit status 1 if a limit is exceeded."""
     if sys.argv[1:2] == ["--large"]:
         build_large(Path(sys.argv[2]), Path(sys.argv[3]))
         return
@@ -95,9 +95,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as place:
         for title, (format, file, most_seconds, most_megabytes) in SOURCES.items():
             folder = Path(place) / title
-            # The first run compiles what is not compiled yet, and is not counted.
-            taken = [build(format, data_folder() / file, folder) for _ in range(runs + 1)][1:]
-            seconds, megabytes = (max(column) for column in zip(*taken, strict=True))
+            # The first run compiles, and is not counted.
+            costs = [build(format, data_folder() / file, folder) for _ in range(runs + 1)][1:]
+            seconds, megabytes = (max(column) for column in zip(*costs, strict=True))
             kb = bases[title] = KnowledgeBase.open(folder)
             counts = kb.info.counts
             on_disk = sum(path.stat().st_size for path in folder.iterdir()) / 1e6

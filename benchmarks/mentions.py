@@ -204,7 +204,7 @@ def speed(name: str, kb: Any, captions: list[str]) -> dict[str, Any]:
         detector = TimedDetector(open_detector(name, kb), clock)
         linker = ConceptLinker.load(kb, detector=detector)
         for owner, method, stage in (
-            (kb, "nearest", "candidates"),
+            (kb.rows, "nearest", "candidates"),
             (linker._ranker, "rank_many", "ranking"),
         ):
             setattr(owner, method, clock.timed(stage, getattr(owner, method)))
@@ -216,7 +216,7 @@ def speed(name: str, kb: Any, captions: list[str]) -> dict[str, Any]:
                 spans = [(mention.start, mention.end) for mention in annotation]
                 functions[stage](annotation.text, *([] if stage == "abbreviations" else [spans]))
         total = time.perf_counter() - begin
-        del kb.nearest
+        del kb.rows.nearest
         runs.append((len(captions) / total, shares(name, clock.spent, total)))
     rate, parts = sorted(runs, key=lambda run: run[0])[RUNS // 2]
     return {

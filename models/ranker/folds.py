@@ -166,7 +166,7 @@ def examples(
                 string = string_of(document, mention, definitions)
                 texts.append(count)
                 numbers.append(strings.setdefault(string, len(strings)))
-                rows = map(kb.row_of, ids.of(mention))
+                rows = map(kb.rows.row_of, ids.of(mention))
                 meant.append([row for row in rows if row is not None])
                 left, right = beside(document.text, mention.start, mention.end)
                 lefts.append(left)

@@ -164,7 +164,7 @@ def test_where_and_how_it_is_seen_is_no_part_of_a_mention(open_base: KnowledgeBa
     assert {"T2-weighted", "MRI", "lesion", "hippocampus"} <= set(found)
     assert found["hippocampus"] == "ANAT"
     # What has a name with its side keeps it.
-    assert open_base.find("left ventricle")
+    assert open_base.rows.find("left ventricle")
     assert "left ventricle" in words(hybrid, "Dilatation of the left ventricle.")
 
 
