@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,12 @@ from numpy.typing import NDArray
 from concept_linker._version import __version__
 from concept_linker.errors import KnowledgeBaseError
 from concept_linker.knowledge_base import store
-from concept_linker.knowledge_base.merge import MergedTables, merge
+from concept_linker.knowledge_base.merge import MergedTables, merge, one_chunk
 from concept_linker.knowledge_base.readers import read_source
-from concept_linker.knowledge_base.source import SourceInfo, SourceTables
+from concept_linker.knowledge_base.source import SourceTables
 from concept_linker.runtime.progress import Progress, silent
 from concept_linker.search import index as key_index
+from concept_linker.search.index import begins_of
 from concept_linker.search.normalise import keys
 
 __all__ = ["build_knowledge_base", "compile_base"]
@@ -101,7 +103,7 @@ def compile_base(
     kinds = merged.names["kind"].to_numpy()
     order = np.lexsort((name_of, kinds[name_of], key_of))
     arrays["key_names_values"] = name_of[order].astype(np.uint32)
-    arrays["key_names_offsets"] = _begins(key_of, ids.size)
+    arrays["key_names_offsets"] = begins_of(np.bincount(key_of, minlength=ids.size))
     progress("laying out the concepts", 0.8)
     types, name_sources = _concept_arrays(merged, arrays)
     counts = {
@@ -114,7 +116,7 @@ def compile_base(
     given = np.bincount(arrays["name_sources"], minlength=len(name_sources))
     head = {
         "made_by": f"concept_linker {__version__}",
-        "sources": [_source(info) for info in merged.sources],
+        "sources": [store.Source(**asdict(info)) for info in merged.sources],
         "options": dict(options or {}),
         "counts": counts,
         "types": types,
@@ -122,16 +124,6 @@ def compile_base(
         "vocabularies": dict(zip(name_sources, given.tolist(), strict=True)),
     }
     store.write(folder, arrays, head, replace=replace, more=more, progress=progress)
-
-
-def _source(info: SourceInfo) -> store.Source:
-    return store.Source(
-        format=info.format,
-        name=info.name,
-        version=info.version,
-        licence=info.licence,
-        files=info.files,
-    )
 
 
 def _keys(
@@ -155,9 +147,7 @@ def _keys(
                 owners.append(row)
         chunks.append(pa.array(found, pa.large_string()))
         rows.append(np.array(owners, np.int64))
-    encoded = pa.chunked_array(chunks, pa.large_string()).combine_chunks().dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.chunk(0)
+    encoded = one_chunk(pa.chunked_array(chunks, pa.large_string())).dictionary_encode()
     distinct = encoded.dictionary
     order = pc.sort_indices(distinct).to_numpy()
     rank = np.empty(order.size, np.int64)
@@ -173,22 +163,13 @@ def _parts(names: pa.ChunkedArray) -> Iterator[tuple[int, list[str]]]:
 
 def _strings(column: pa.Array | pa.ChunkedArray) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Returns the bytes and offsets of a string column."""
-    column = column.cast(pa.large_string())
-    if isinstance(column, pa.ChunkedArray):
-        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    column = one_chunk(column.cast(pa.large_string()))
     _, offsets, data = column.buffers()
     begins = np.frombuffer(offsets, np.int64)[column.offset : column.offset + len(column) + 1]
     if not len(column):
         return np.zeros(0, np.uint8), np.zeros(1, np.int64)
     blob = np.frombuffer(data, np.uint8)[begins[0] : begins[-1]] if data else np.zeros(0, np.uint8)
     return blob, begins - begins[0]
-
-
-def _begins(owner: NDArray[Any], owners: int) -> NDArray[np.int64]:
-    """Returns where the rows of each owner begin, given the owner of every row in order."""
-    begins = np.zeros(owners + 1, np.int64)
-    np.cumsum(np.bincount(owner, minlength=owners), out=begins[1:])
-    return begins
 
 
 def _concept_arrays(
@@ -213,7 +194,8 @@ def _concept_arrays(
     arrays["concept_types_values"] = (
         pc.index_in(flat, value_set=pa.array(types, pa.string())).to_numpy(zero_copy_only=False)
     ).astype(np.uint16)
-    arrays["concept_types_offsets"] = _list_begins(lists)
+    lengths = pc.list_value_length(lists).to_numpy(zero_copy_only=False)
+    arrays["concept_types_offsets"] = begins_of(lengths)
     if concepts["definition"].null_count < concepts.num_rows:
         strings("definitions", pc.fill_null(concepts["definition"], ""))
     others = concepts["other_ids"].combine_chunks()
@@ -229,11 +211,5 @@ def _concept_arrays(
     arrays["name_kinds"] = names["kind"].to_numpy()
     source = pa.concat_arrays(names["source"].unify_dictionaries().chunks)
     arrays["name_sources"] = source.indices.to_numpy(zero_copy_only=False).astype(np.uint16)
-    arrays["concept_names"] = _begins(concept, concepts.num_rows)
+    arrays["concept_names"] = begins_of(np.bincount(concept, minlength=concepts.num_rows))
     return types, source.dictionary.to_pylist()
-
-
-def _list_begins(lists: pa.Array | pa.ChunkedArray) -> NDArray[np.int64]:
-    begins = np.zeros(len(lists) + 1, np.int64)
-    np.cumsum(pc.list_value_length(lists).to_numpy(zero_copy_only=False), out=begins[1:])
-    return begins

@@ -32,7 +32,7 @@ from concept_linker.knowledge_base.source import (
 )
 from concept_linker.search.normalise import key
 
-__all__ = ["CONCEPTS", "CONCEPT_NAMES", "CuiOrigin", "MergedTables", "merge"]
+__all__ = ["CONCEPTS", "CONCEPT_NAMES", "CuiOrigin", "MergedTables", "merge", "one_chunk"]
 
 
 #: One row per concept, ascending by id.
@@ -88,7 +88,7 @@ def merge(sources: Sequence[SourceTables]) -> MergedTables:
         raise KnowledgeBaseError(
             "the sources have no names after filtering, expected at least one concept"
         )
-    encoded = _one_chunk(names["id"]).dictionary_encode()
+    encoded = one_chunk(names["id"]).dictionary_encode()
     concepts, row_of, refused = _concepts(sources, names, encoded.dictionary)
     concept = row_of[encoded.indices.to_numpy(zero_copy_only=False)]
     del encoded, row_of
@@ -158,11 +158,13 @@ def _concepts(
     return concepts, row_of, joined.refused
 
 
-def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    combined = column.combine_chunks()
-    if isinstance(combined, pa.ChunkedArray):
-        return combined.chunk(0) if combined.num_chunks else pa.array([], combined.type)
-    return combined
+def one_chunk(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Returns a column as a single array."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    if column.num_chunks == 1:
+        return column.chunk(0)
+    return pa.concat_arrays([pa.array([], column.type), *column.chunks])
 
 
 class _Join:
@@ -265,8 +267,8 @@ def _agreement(
 
 def _names(names: pa.Table, concept: NDArray[np.int64]) -> pa.Table:
     """Returns the names by concept: without duplicates, and with a single preferred name, first."""
-    kind = _one_chunk(names["kind"]).to_numpy(zero_copy_only=False)
-    text = _one_chunk(names["name"]).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    kind = one_chunk(names["kind"]).to_numpy(zero_copy_only=False)
+    text = one_chunk(names["name"]).dictionary_encode().indices.to_numpy(zero_copy_only=False)
     order = np.lexsort((np.arange(concept.size), kind, concept))
     pair = concept[order] << 32 | text[order]
     _, first = np.unique(pair, return_index=True)
@@ -276,7 +278,7 @@ def _names(names: pa.Table, concept: NDArray[np.int64]) -> pa.Table:
     starts[1:] = concept[1:] != concept[:-1]
     kind[~starts & (kind == NameKind.PREFERRED)] = NameKind.SYNONYM
     kind[starts] = NameKind.PREFERRED
-    source = _one_chunk(names["source"]).dictionary_encode()
+    source = one_chunk(names["source"]).dictionary_encode()
     if len(source.dictionary) > _MAX_VOCABULARIES:
         raise KnowledgeBaseError(
             f"names from {len(source.dictionary):,} vocabularies, expected at most "
@@ -285,7 +287,7 @@ def _names(names: pa.Table, concept: NDArray[np.int64]) -> pa.Table:
     return pa.table(
         [
             concept.astype(np.uint32),
-            _one_chunk(names["name"]).take(pa.array(kept)),
+            one_chunk(names["name"]).take(pa.array(kept)),
             kind.astype(np.uint8),
             source.take(pa.array(kept)).cast(CONCEPT_NAMES.field("source").type),
         ],

@@ -14,10 +14,31 @@ from pathlib import Path
 
 from concept_linker.errors import KnowledgeBaseError
 from concept_linker.files import orphans_of, part_of
+from concept_linker.search.index import ARRAYS as INDEX_ARRAYS
 
-__all__ = ["MANIFEST", "check_target", "place_of", "remove", "write_folder"]
+__all__ = ["MANIFEST", "REQUIRED", "check_target", "place_of", "remove", "write_folder"]
 
 MANIFEST = "manifest.json"
+#: The arrays that every base has.
+REQUIRED = (
+    *INDEX_ARRAYS,
+    "concept_ids_bytes",
+    "concept_ids_offsets",
+    "concept_origins",
+    "concept_types_values",
+    "concept_types_offsets",
+    "concept_names",
+    "other_ids_bytes",
+    "other_ids_offsets",
+    "other_concepts",
+    "names_bytes",
+    "names_offsets",
+    "name_concepts",
+    "name_kinds",
+    "name_sources",
+    "key_names_values",
+    "key_names_offsets",
+)
 #: The folder of trained priors, and the files in it.
 _PRIORS = "priors"
 _PRIOR_FILES = re.compile(r"[a-z_]+\.npy|about\.json|(type_)?ids\.txt")
@@ -25,12 +46,11 @@ _PRIOR_FILES = re.compile(r"[a-z_]+\.npy|about\.json|(type_)?ids\.txt")
 _KEYS = {"format", "made_by", "sources", "arrays", "counts"}
 
 
-def check_target(folder: Path, arrays: Collection[str], *, replace: bool) -> Path:
+def check_target(folder: Path, *, replace: bool = False) -> Path:
     """Checks that a base can be written to a folder, and returns it with links resolved.
 
     Args:
         folder: the folder to write.
-        arrays: the names of the arrays that every base has.
         replace: whether an existing base may be replaced.
 
     Raises:
@@ -41,14 +61,14 @@ def check_target(folder: Path, arrays: Collection[str], *, replace: bool) -> Pat
     if not folder.name:
         raise KnowledgeBaseError(f"{folder} cannot be a knowledge base, expected a new folder")
     aside = _aside(folder)
-    if os.path.lexists(aside) and (found := _foreign(aside, arrays)):
+    if os.path.lexists(aside) and (found := _foreign(aside)):
         raise KnowledgeBaseError(
             f"{aside} is in the way and not a knowledge base: it {found}; move it elsewhere"
         )
     here = place_of(folder)
     if not os.path.lexists(here) or (here.is_dir() and not any(here.iterdir())):
         return folder
-    if found := _foreign(here, arrays):
+    if found := _foreign(here):
         raise KnowledgeBaseError(
             f"{folder} exists and is not a knowledge base: it {found}; choose a new folder"
         )
@@ -60,14 +80,11 @@ def check_target(folder: Path, arrays: Collection[str], *, replace: bool) -> Pat
     return folder
 
 
-def write_folder(
-    folder: Path, arrays: Collection[str], fill: Callable[[Path], None], *, replace: bool
-) -> None:
+def write_folder(folder: Path, fill: Callable[[Path], None], *, replace: bool) -> None:
     """Writes a base atomically.
 
     Args:
         folder: the folder to write.
-        arrays: the names of the arrays that every base has.
         fill: writes the files of the base into an empty folder.
         replace: whether an existing base may be replaced.
 
@@ -75,17 +92,17 @@ def write_folder(
         KnowledgeBaseError: the folder exists (see :func:`check_target`).
         OSError: it cannot be written; an existing base is unchanged.
     """
-    folder = check_target(folder, arrays, replace=replace)
+    folder = check_target(folder, replace=replace)
     folder.parent.mkdir(parents=True, exist_ok=True)
-    _clean_up(folder, arrays)
+    _clean_up(folder)
     part = part_of(folder)
     part.mkdir()
     try:
         fill(part)
-        check_target(folder, arrays, replace=replace)  # a build takes long, so check again
-        _swap(part, folder, arrays)
+        check_target(folder, replace=replace)  # a build takes long, so check again
+        _swap(part, folder)
     finally:
-        remove(part, arrays)
+        remove(part)
 
 
 def place_of(folder: Path) -> Path:
@@ -95,10 +112,10 @@ def place_of(folder: Path) -> Path:
     return folder
 
 
-def remove(folder: Path, arrays: Collection[str]) -> None:
+def remove(folder: Path) -> None:
     """Removes the files of a base, and then the folder if it is empty."""
     manifest = folder / MANIFEST  # last, because it identifies the rest
-    known = _known(arrays, _listed(manifest))
+    known = _known(_listed(manifest))
     priors = folder / _PRIORS
     files = [one for one in _inside(priors) if _is_prior_file(one)]
     files += [one for one in _inside(folder) if one.name in known and one != manifest]
@@ -114,21 +131,21 @@ def _aside(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}.old")
 
 
-def _foreign(folder: Path, arrays: Collection[str]) -> str:
+def _foreign(folder: Path) -> str:
     """Returns why a folder is neither a base nor empty, or ``""``."""
-    if found := _strange(folder, arrays):
+    if found := _strange(folder):
         return found
     names = {path.name for path in _inside(folder)}
-    whole = names >= {MANIFEST, *(f"{name}.npy" for name in arrays)}
+    whole = names >= {MANIFEST, *(f"{name}.npy" for name in REQUIRED)}
     is_one = whole or not names or _listed(folder / MANIFEST) is not None
     return "" if is_one else "has no valid manifest"
 
 
-def _strange(folder: Path, arrays: Collection[str]) -> str:
+def _strange(folder: Path) -> str:
     """Returns what in a folder does not belong to a base, or ``""``."""
     if folder.is_symlink() or not folder.is_dir():
         return "is not a folder"
-    known = _known(arrays, _listed(folder / MANIFEST))
+    known = _known(_listed(folder / MANIFEST))
     for path in _inside(folder):
         if path.name == _PRIORS and path.is_dir() and not path.is_symlink():
             if others := [one for one in _inside(path) if not _is_prior_file(one)]:
@@ -138,8 +155,8 @@ def _strange(folder: Path, arrays: Collection[str]) -> str:
     return ""
 
 
-def _known(arrays: Collection[str], listed: Collection[str] | None) -> set[str]:
-    names = (*arrays, "definitions_bytes", "definitions_offsets", *(listed or ()))
+def _known(listed: Collection[str] | None) -> set[str]:
+    names = (*REQUIRED, "definitions_bytes", "definitions_offsets", *(listed or ()))
     return {MANIFEST, *(f"{name}.npy" for name in names)}
 
 
@@ -168,20 +185,20 @@ def _listed(manifest: Path) -> list[str] | None:
     return [name for name in listed if re.fullmatch("[a-z_]+", name)] if listed else None
 
 
-def _clean_up(folder: Path, arrays: Collection[str]) -> None:
+def _clean_up(folder: Path) -> None:
     """Finishes or removes what killed builds of this folder left."""
     aside = _aside(folder)
     if aside.exists():
         if folder.exists():
-            remove(aside, arrays)
+            remove(aside)
         else:
             aside.rename(folder)
     for orphan in orphans_of(folder):
-        if not _strange(orphan, arrays):
-            remove(orphan, arrays)
+        if not _strange(orphan):
+            remove(orphan)
 
 
-def _swap(part: Path, folder: Path, arrays: Collection[str]) -> None:
+def _swap(part: Path, folder: Path) -> None:
     """Replaces the old folder by the new one.
 
     A folder cannot be renamed over another with content. So the old one is renamed first, and for
@@ -191,4 +208,4 @@ def _swap(part: Path, folder: Path, arrays: Collection[str]) -> None:
     if folder.exists():
         folder.rename(aside)
     part.rename(folder)
-    remove(aside, arrays)
+    remove(aside)

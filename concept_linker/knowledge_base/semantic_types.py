@@ -17,7 +17,6 @@ __all__ = [
     "SEMANTIC_TYPES",
     "SemanticType",
     "group_name",
-    "group_of",
     "semantic_group",
     "semantic_groups",
     "type_name",
@@ -201,15 +200,6 @@ def _parse(table: str) -> dict[str, SemanticType]:
 SEMANTIC_TYPES: Final[dict[str, SemanticType]] = _parse(_TABLE)
 
 
-def _lookup(tui: str) -> SemanticType:
-    found = SEMANTIC_TYPES.get(tui)
-    if found is None:
-        raise InputError(
-            f"{tui!r} is not a type of the UMLS Semantic Network, expected a TUI such as 'T023'"
-        )
-    return found
-
-
 def type_name(tui: str) -> str:
     """Returns the name of a semantic type.
 
@@ -219,19 +209,11 @@ def type_name(tui: str) -> str:
     >>> type_name("T023")
     'Body Part, Organ, or Organ Component'
     """
-    return _lookup(tui).name
-
-
-def group_of(tui: str) -> str:
-    """Returns the abbreviation of a semantic type's group, a key of :data:`GROUP_NAMES`.
-
-    Raises:
-        InputError: the network has no such type.
-
-    >>> group_of("T023"), GROUP_NAMES[group_of("T191")]
-    ('ANAT', 'Disorders')
-    """
-    return _lookup(tui).group
+    if tui not in SEMANTIC_TYPES:
+        raise InputError(
+            f"{tui!r} is not a type of the UMLS Semantic Network, expected a TUI such as 'T023'"
+        )
+    return SEMANTIC_TYPES[tui].name
 
 
 def semantic_groups(types: Iterable[str]) -> tuple[str, ...]:

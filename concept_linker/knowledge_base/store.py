@@ -38,16 +38,21 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from concept_linker.errors import KnowledgeBaseError
-from concept_linker.knowledge_base import placing
 from concept_linker.knowledge_base.checksum import page_sums_of, sha256_of
 from concept_linker.knowledge_base.mapping import ArrayInfo, Arrays, Strict, remedy
-from concept_linker.knowledge_base.placing import MANIFEST, place_of
+from concept_linker.knowledge_base.placing import (
+    MANIFEST,
+    REQUIRED,
+    check_target,
+    place_of,
+    write_folder,
+)
 from concept_linker.runtime.progress import Progress, silent
-from concept_linker.search.index import ARRAYS as INDEX_ARRAYS
 
 __all__ = [
     "FORMAT",
     "MANIFEST",
+    "REQUIRED",
     "ArrayInfo",
     "Arrays",
     "Manifest",
@@ -61,26 +66,6 @@ __all__ = [
 
 #: The version of the format; increased with every incompatible change.
 FORMAT: Literal[4] = 4
-#: The arrays that every base has.
-REQUIRED = (
-    *INDEX_ARRAYS,
-    "concept_ids_bytes",
-    "concept_ids_offsets",
-    "concept_origins",
-    "concept_types_values",
-    "concept_types_offsets",
-    "concept_names",
-    "other_ids_bytes",
-    "other_ids_offsets",
-    "other_concepts",
-    "names_bytes",
-    "names_offsets",
-    "name_concepts",
-    "name_kinds",
-    "name_sources",
-    "key_names_values",
-    "key_names_offsets",
-)
 
 
 class Source(Strict):
@@ -120,20 +105,6 @@ class Manifest(Strict):
     name_sources: tuple[str, ...]
     vocabularies: dict[str, int]
     arrays: dict[str, ArrayInfo]
-
-
-def check_target(folder: Path, *, replace: bool = False) -> Path:
-    """Checks that a base can be written to a folder, and returns it with links resolved.
-
-    Args:
-        folder: the folder to write.
-        replace: whether an existing base may be replaced.
-
-    Raises:
-        KnowledgeBaseError: the folder has other content than a base, or a base that may not be
-            replaced.
-    """
-    return placing.check_target(folder, REQUIRED, replace=replace)
 
 
 def write(
@@ -176,7 +147,7 @@ def write(
             stream.flush()
             os.fsync(stream.fileno())
 
-    placing.write_folder(folder, REQUIRED, fill, replace=replace)
+    write_folder(folder, fill, replace=replace)
 
 
 def sealed(manifest: dict[str, Any]) -> dict[str, Any]:

@@ -36,7 +36,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ARRAYS", "KeyIndex", "build"]
+__all__ = ["ARRAYS", "KeyIndex", "begins_of", "build"]
 
 # The names of the arrays, and their names in the compiled search.
 _FIELDS = {
@@ -133,8 +133,7 @@ def _gather(
     values: NDArray[Any], offsets: NDArray[np.int64], order: NDArray[np.int64]
 ) -> tuple[NDArray[Any], NDArray[np.int64]]:
     """Returns rows of different lengths in a new order, and where each begins."""
-    moved = np.zeros(offsets.size, np.int64)
-    np.cumsum(np.diff(offsets)[order], out=moved[1:])
+    moved = begins_of(np.diff(offsets)[order])
     gathered = np.empty_like(values)
     step = 1 << 20  # a million rows at a time, so that the index array stays small
     for first in range(0, order.size, step):
@@ -231,8 +230,8 @@ class KeyIndex:
         search_many(
             *self._prepared(),
             _read_only(np.frombuffer(b"".join(keys), np.uint8)),
-            _begins([len(key) for key in keys]),
-            _begins([len(query) for query in queries]),
+            begins_of([len(key) for key in keys]),
+            begins_of([len(query) for query in queries]),
             float(min_similarity), best, counts, exact,
         )  # fmt: skip
         return Hits(counts, exact, *best)
@@ -280,7 +279,8 @@ def _read_only(array: NDArray[Any]) -> NDArray[Any]:
     return plain
 
 
-def _begins(lengths: Sequence[int]) -> NDArray[np.int64]:
+def begins_of(lengths: NDArray[Any] | Sequence[int]) -> NDArray[np.int64]:
+    """Returns where rows of these lengths begin, and where the last one ends."""
     begins = np.zeros(len(lengths) + 1, np.int64)
     np.cumsum(lengths, out=begins[1:])
     return begins

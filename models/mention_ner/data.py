@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from concept_linker.detection.detector import GROUPS
 from concept_linker.detection.gazetteer import Features, Gazetteer, Memory, Recalls, Recollection
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES, group_of
+from concept_linker.knowledge_base.semantic_types import semantic_group
 from concept_linker.search.grams import key_hash
 from concept_linker.search.normalise import key
 
@@ -88,11 +88,9 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def group_number(types: Sequence[str]) -> int:
-    """The number of the group of the first type that the network knows; -1 if there is none."""
-    for one in types:
-        if one in SEMANTIC_TYPES:
-            return GROUPS.index(group_of(one))
-    return -1
+    """Returns the number of the group of the first known type, or -1."""
+    group = semantic_group(types)
+    return GROUPS.index(group) if group else -1
 
 
 def whole_documents(path: Path) -> list[Document]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES, group_of
+from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
 from concept_linker.knowledge_base.source import NameKind, SourceTables, is_cui
 
 from .infer import Evidence
@@ -140,7 +140,7 @@ def report(merged: Merged) -> None:
     print(f"CUIs {len(merged.cui)}: asserted {sure}, inferred {len(merged.cui) - sure}")
     print(f"two CUIs in one concept {merged.clashes}, typed {typed / total:.1%}")
     types = [tui for root in merged.names for tui in merged.types.get(root, ())]
-    groups = Counter(group_of(tui) for tui in types if tui in SEMANTIC_TYPES)
+    groups = Counter(SEMANTIC_TYPES[tui].group for tui in types if tui in SEMANTIC_TYPES)
     print("groups", dict(groups.most_common()))
     shared = sorted(((len(r), k) for k, r in merged.by_key.items() if len(r) > 1), reverse=True)
     print(f"names of several concepts: {len(shared)}; most: {shared[:25]}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
-from concept_linker.knowledge_base.semantic_types import group_of
+from concept_linker.knowledge_base.semantic_types import semantic_group
 from concept_linker.knowledge_base.source import NameKind
 
 from .infer import Groups, compatible
@@ -112,6 +112,6 @@ def _guess(
             if not counts or counts.total() < 3:
                 continue
             tui, count = counts.most_common(1)[0]
-            if count > least * counts.total() and group_of(tui) not in _OUTSIDE:
+            if count > least * counts.total() and semantic_group([tui]) not in _OUTSIDE:
                 return tui, f"last {size} words"
     return None, "none"

@@ -13,7 +13,7 @@ from concept_linker.errors import InputError
 from concept_linker.knowledge_base.semantic_types import (
     GROUP_NAMES,
     SEMANTIC_TYPES,
-    group_of,
+    semantic_group,
     type_name,
 )
 
@@ -56,12 +56,12 @@ def test_group_sizes_are_the_published_ones() -> None:
 )
 def test_known_types(tui: str, name: str, group: str) -> None:
     assert type_name(tui) == name
-    assert group_of(tui) == group
+    assert semantic_group([tui]) == group
 
 
 def test_an_unknown_type_is_an_error() -> None:
     with pytest.raises(InputError, match="'T999' is not a type"):
-        group_of("T999")
+        type_name("T999")
 
 
 def test_every_type_of_medmentions_is_known(shared_data: Path) -> None:
