@@ -1,7 +1,7 @@
-"""Reads bytes and lines of plain, gzip-compressed and archived files.
+"""Reads bytes and lines of plain and gzip-compressed files.
 
-All functions yield chunks of bytes, so that no reader holds a whole release in memory or needs to
-know how it is packed.
+Files are read in chunks, so that no reader has a whole file in memory or needs to know how it is
+packed.
 """
 
 from __future__ import annotations
@@ -9,31 +9,28 @@ from __future__ import annotations
 import gzip
 import io
 import lzma
-import re
-import shutil
 import tarfile
-import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any, cast
+from typing import IO, cast
 
 from concept_linker.errors import SourceError
-from concept_linker.knowledge_base.readers.archives import TarEntry, check_tar, check_zip
 from concept_linker.knowledge_base.source import Quarantine
 
 __all__ = [
+    "BROKEN",
     "LONGEST_LINE",
-    "Release",
+    "Part",
     "check_ratio",
     "chunks",
     "is_too_long",
+    "join_parts",
     "lines",
     "not_utf8",
+    "open_file",
     "text",
 ]
 
@@ -42,9 +39,8 @@ LONGEST_LINE = 1 << 22
 _CHUNK = 1 << 24
 # Compression shrinks vocabularies to a tenth. A file that unpacks to more than this many times its
 # size is not a vocabulary.
-_UNPACKED_AT_MOST = 100
+_MAX_RATIO = 100
 _SMALL = 1 << 26
-_MEMBERS_AT_MOST = 10_000
 _BOM = b"\xef\xbb\xbf"
 _UTF_16 = 'UTF-16 (Excel\'s "Unicode text"; save it as CSV UTF-8)'
 _WORKBOOK = "an Excel workbook or a zip archive (save it as CSV UTF-8, or unpack it)"
@@ -62,7 +58,8 @@ _NOT_TEXT = {
     b"PAR1": "a Parquet file",
     b"%PDF": "a PDF file",
 }
-_BROKEN = (
+#: The errors of damaged files and archives.
+BROKEN = (
     EOFError,
     OSError,
     zlib.error,
@@ -98,10 +95,11 @@ def chunks(path: Path) -> Iterator[bytes]:
         SourceError: the file cannot be opened, or its compressed stream is cut or damaged; the
             error has the line where the stream breaks off.
     """
-    return _joined([_Part(str(path), path, lambda: _opened(path))])
+    return join_parts([Part(str(path), path, lambda: open_file(path))])
 
 
-def _opened(path: Path) -> IO[bytes]:
+def open_file(path: Path) -> IO[bytes]:
+    """Opens a file; a pipe or device is an error."""
     if path.exists() and not path.is_file() and not path.is_dir():
         raise SourceError(
             path, "is a pipe or device, expected a file, which can be read twice"
@@ -157,11 +155,10 @@ def check_ratio(place: str, unpacked: int, packed: int) -> None:
     Raises:
         SourceError: it unpacks to far more, as a decompression bomb does.
     """
-    if unpacked > max(_SMALL, _UNPACKED_AT_MOST * packed):
+    if unpacked > max(_SMALL, _MAX_RATIO * packed):
         raise SourceError(
             place,
-            f"unpacks to more than {_UNPACKED_AT_MOST} times its {packed:,} bytes, "
-            "expected a vocabulary",
+            f"unpacks to more than {_MAX_RATIO} times its {packed:,} bytes, expected a vocabulary",
         )
 
 
@@ -179,7 +176,7 @@ def _raw_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
     """One plain or packed file: its name for messages, its file on disk, and how to open it."""
 
     place: str
@@ -187,7 +184,8 @@ class _Part:
     open: Callable[[], IO[bytes]]
 
 
-def _joined(parts: list[_Part]) -> Iterator[bytes]:
+def join_parts(parts: list[Part]) -> Iterator[bytes]:
+    """Yields the bytes of a file in several parts, in chunks."""
     line = 1
     start = True
     for part in parts:
@@ -210,7 +208,7 @@ def _joined(parts: list[_Part]) -> Iterator[bytes]:
                     if size >= _CHUNK:
                         yield b"".join(held)
                         held, size = [], 0
-        except _BROKEN as error:
+        except BROKEN as error:
             problem = f"cannot be read, or is cut short or damaged: {error}"
             raise SourceError(part.place, problem, line=line) from error
         if held:
@@ -235,122 +233,3 @@ def _unpacked(stream: IO[bytes]) -> io.BufferedReader:
     if buffered.peek(2)[:2] == b"\x1f\x8b":
         return cast(io.BufferedReader, gzip.GzipFile(fileobj=buffered))
     return buffered
-
-
-class Release:
-    """The files of a release by name, however they are packed.
-
-    A release is a folder that contains the files (or whose ``META`` or ``*/META`` does), any one of
-    the files, a zip (which may contain ``.nlm`` or ``.zip`` files), or a tar with any compression.
-    ``NAME``, ``NAME.gz`` and split parts (``NAME.aa.gz``, ``NAME.ab.gz``, …; a line may continue in
-    the next part) all provide the file ``NAME``.
-
-    Args:
-        path: the release.
-        names: the files to look for.
-
-    Raises:
-        SourceError: an archive cannot be read, or contains a file twice.
-    """
-
-    def __init__(self, path: Path, names: Collection[str]) -> None:
-        self.path = path
-        choice = "|".join(map(re.escape, names))
-        self._pattern = re.compile(rf"(?:.*[/\\])?({choice})(\.(?!gz$)[a-z]{{2}})?(?:\.gz)?")
-        self._parts: dict[str, dict[str, _Part]] = {}
-        self._stack = ExitStack()
-        try:
-            self._find()
-        except _BROKEN as error:
-            self._stack.close()
-            first = str(error).partition("\n")[0]
-            raise SourceError(path, f"cannot be read: {first}") from error
-        except SourceError:
-            self._stack.close()
-            raise
-
-    def __enter__(self) -> Release:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._stack.close()
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._parts
-
-    @property
-    def files(self) -> list[Path]:
-        """The files on disk that contain the release, by name."""
-        return sorted({part.file for parts in self._parts.values() for part in parts.values()})
-
-    def place(self, name: str) -> str:
-        """Returns the name of a file for messages."""
-        return next(iter(sorted(self._parts[name].items())))[1].place
-
-    def chunks(self, name: str) -> Iterator[bytes]:
-        """Yields the bytes of a file, its parts in order of name.
-
-        Raises:
-            SourceError: a compressed stream is cut or damaged.
-        """
-        return _joined([part for _, part in sorted(self._parts[name].items())])
-
-    def _find(self) -> None:
-        path = self.path
-        if path.is_dir():
-            self._find_in_folder(path)
-        elif self._pattern.fullmatch(path.name):
-            self._find_in_folder(path.parent)
-        elif zipfile.is_zipfile(path):
-            self._find_in_zip(path, path, str(path))
-        else:
-            self._find_in_tar(path)
-
-    def _find_in_folder(self, folder: Path) -> None:
-        for place in (folder, folder / "META", *sorted(folder.glob("*/META"))):
-            files = sorted(place.iterdir()) if place.is_dir() else []
-            for file in files:
-                self._add(file.name, _Part(str(file), file, lambda file=file: _opened(file)))  # type: ignore[misc]
-            if not self._parts:
-                for file in (file for file in files if file.suffix == ".nlm"):
-                    self._find_in_zip(file, file, str(file))
-            if self._parts:
-                return
-
-    def _find_in_zip(self, source: Path | IO[bytes], file: Path, place: str) -> None:
-        archive = self._stack.enter_context(zipfile.ZipFile(source))
-        check_zip(archive, place)
-        for entry in archive.infolist():
-            inside = f"{place}/{entry.filename}"
-            if entry.filename.lower().endswith((".nlm", ".zip")):
-                check_ratio(inside, entry.file_size, entry.compress_size)
-                # Reading a zip inside a compressed member would unpack the member at every seek.
-                copy = self._stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
-                with archive.open(entry) as packed:
-                    shutil.copyfileobj(packed, copy)
-                self._find_in_zip(copy, file, inside)
-            else:
-                opener: Callable[..., Any] = lambda entry=entry: archive.open(entry)  # noqa: E731
-                self._add(entry.filename, _Part(inside, file, opener))
-
-    def _find_in_tar(self, path: Path) -> None:
-        archive = self._stack.enter_context(tarfile.open(path, tarinfo=TarEntry))  # noqa: SIM115
-        for number, entry in enumerate(archive):
-            if number == _MEMBERS_AT_MOST:
-                raise SourceError(path, f"more than {number:,} files, expected a UMLS release")
-            if entry.isfile():
-                opener: Callable[..., Any] = lambda entry=entry: archive.extractfile(entry)  # noqa: E731
-                self._add(entry.name, _Part(f"{path}/{entry.name}", path, opener))
-        check_tar(archive, path)
-
-    def _add(self, name: str, part: _Part) -> None:
-        if found := self._pattern.fullmatch(name):
-            parts = self._parts.setdefault(found[1], {})
-            if (found[2] is None and parts) or (found[2] or "") in parts or "" in parts:
-                raise SourceError(part.place, f"a second {found[1]}, expected one")
-            parts[found[2] or ""] = part

@@ -21,8 +21,8 @@ from concept_linker.errors import SettingsError, SourceError
 from concept_linker.knowledge_base.readers.checks import shown
 from concept_linker.knowledge_base.readers.filters import FILTERS, Filters
 from concept_linker.knowledge_base.readers.grouping import grouped_names
-from concept_linker.knowledge_base.readers.opening import Release
 from concept_linker.knowledge_base.readers.options import SourceOptions
+from concept_linker.knowledge_base.readers.release import Release
 from concept_linker.knowledge_base.readers.rrf_files import FILES, RELEASE_FILE, RrfFiles
 from concept_linker.knowledge_base.semantic_types import GROUP_NAMES, SEMANTIC_TYPES
 from concept_linker.knowledge_base.source import (

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from concept_linker.errors import SourceError
 from concept_linker.knowledge_base.readers.checks import clean_ids, clean_names
 from concept_linker.knowledge_base.readers.delimited import Block, blocks
-from concept_linker.knowledge_base.readers.opening import Release
+from concept_linker.knowledge_base.readers.release import Release
 from concept_linker.knowledge_base.source import Quarantine
 
 __all__ = ["FILES", "RELEASE_FILE", "RrfFiles"]
