@@ -54,8 +54,9 @@ class Release:
             self._find()
         except BROKEN as error:
             self._stack.close()
-            first = str(error).partition("\n")[0]
-            raise SourceError(path, f"cannot be read: {first}") from error
+            first = str(error).partition("\n")[0].rstrip(":")
+            problem = f"cannot be read ({first}), expected a UMLS release: a folder, zip or tar"
+            raise SourceError(path, problem) from error
         except SourceError:
             self._stack.close()
             raise
