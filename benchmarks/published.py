@@ -18,8 +18,8 @@ from collections import Counter
 from machine import data_folder, save
 
 from concept_linker import ConceptLinker, KnowledgeBase
+from concept_linker.triplets.conversion import repair
 from concept_linker.triplets.record import Record
-from concept_linker.triplets.repairing import repair
 
 
 def main() -> None:

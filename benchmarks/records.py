@@ -24,11 +24,11 @@ from typing import Any
 from machine import data_folder, save
 
 from concept_linker import Annotation, Candidate, Mention
-from concept_linker.triplets.agreement import said, token_stream
-from concept_linker.triplets.making import to_record
+from concept_linker.triplets.agreement import text_of_tokens, token_stream
+from concept_linker.triplets.conversion import repair
+from concept_linker.triplets.from_annotation import to_record
 from concept_linker.triplets.offsets import DecodedCaption, basic_words, visible
 from concept_linker.triplets.record import dump, minimise
-from concept_linker.triplets.repairing import repair
 from concept_linker.triplets.wordpiece import WordPiece
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -176,7 +176,7 @@ def check_sample(wordpiece: WordPiece) -> dict[str, str]:
             counts["published offsets"] += decoded.from_caption(
                 new["start_char"], new["end_char"]
             ) == (old["start_char"], old["end_char"])
-            counts["repaired spans"] += visible(here) == said(old["tokens"])
+            counts["repaired spans"] += visible(here) == text_of_tokens(old["tokens"])
     same = sum(dump(record) == line for record, line in zip(records, lines, strict=True))
     small = sum(
         dump(minimise(record)[0]) == line

@@ -389,8 +389,9 @@ def _million(figures: dict[str, Any]) -> bool:
 def holdout() -> bool:
     """From articles and captions to a scored set, by the commands."""
     from concept_linker import ConceptLinker
-    from concept_linker.triplets.making import to_record
-    from concept_linker.triplets.streams import open_writer, read_records
+    from concept_linker.triplets.from_annotation import to_record
+    from concept_linker.triplets.reading import read_records
+    from concept_linker.triplets.writing import open_writer
 
     figures: dict[str, Any] = {}
 

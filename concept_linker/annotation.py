@@ -136,7 +136,7 @@ class Annotation:
         return {"text": self.text, "mentions": [mention.to_dict() for mention in self.mentions]}
 
     def to_record(self, *, image: str, **fields: Any) -> dict[str, Any]:
-        """A MedConcept-23M record; see :func:`concept_linker.triplets.making.to_record`.
+        """A MedConcept-23M record; see :func:`concept_linker.triplets.from_annotation.to_record`.
 
         Args:
             image: the image's path inside the folder of images.

@@ -14,11 +14,11 @@ from concept_linker.annotating.inputs import InputFile
 from concept_linker.annotating.raw import raw_rows
 from concept_linker.annotating.reading import is_image
 from concept_linker.errors import InputError, SourceError
-from concept_linker.triplets.checking import PROVENANCE
-from concept_linker.triplets.lines import BadRow, Line, parse
-from concept_linker.triplets.mentions import MENTIONS
-from concept_linker.triplets.parquet import IMAGE_BYTES, open_parquet
-from concept_linker.triplets.record import OTHER_KEYS, RECORD_KEYS, SPAN_DETAILS
+from concept_linker.triplets.breach import BadRow
+from concept_linker.triplets.json_lines import Line, parse_line
+from concept_linker.triplets.mention_columns import MENTIONS
+from concept_linker.triplets.parquet_files import IMAGE_BYTES, open_parquet
+from concept_linker.triplets.record import OTHER_KEYS, PROVENANCE, RECORD_KEYS, SPAN_DETAILS
 
 __all__ = ["OTHER_KEYS", "Columns", "survey"]
 
@@ -146,7 +146,7 @@ def _heads(file: InputFile) -> Iterator[dict[str, Any]]:
     """The first good rows, out of the first so many at all."""
     alone = replace(file, provenance_sha256="")  # a side-car has as many rows as the whole file
     for raw in itertools.islice(raw_rows(alone), _PEEKED):
-        value = None if raw.problem else parse(Line(raw.line), mend=True)
+        value = None if raw.problem else parse_line(Line(raw.line), lenient=True)
         if isinstance(value, dict) and not isinstance(value, BadRow):
             yield value
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from concept_linker.errors import SourceError
-from concept_linker.triplets.containers import foreign
-from concept_linker.triplets.lines import Line, lines
+from concept_linker.triplets.file_signatures import foreign_format
+from concept_linker.triplets.json_lines import Line, read_lines
 
 __all__ = ["TO_UTF8", "Kind", "kind_of_head", "separator_of"]
 
@@ -39,9 +39,9 @@ def kind_of_head(path: Path, name: str, named: Kind | None) -> Kind:
         SourceError: it is something else, which is named.
         OSError: it cannot be read.
     """
-    head = list(itertools.islice(lines(path), _LOOKED_AT))
+    head = list(itertools.islice(read_lines(path), _LOOKED_AT))
     data = head[0].data if head else b""
-    if told := foreign(data):
+    if told := foreign_format(data):
         raise SourceError(name, told)
     if b"\x00" in data:
         raise SourceError(name, "looks like UTF-16 or no text, wanted text in UTF-8")
@@ -107,7 +107,7 @@ def separator_of(path: Path, name: str, kind: Kind) -> tuple[str, int]:
     """
     usual = "\t" if kind == "tsv" else ","
     texts = []
-    for line in itertools.islice(lines(path), _LOOKED_AT):
+    for line in itertools.islice(read_lines(path), _LOOKED_AT):
         texts.append(line.data.removeprefix(_BOM).rstrip(b"\r"))
     before = next((number for number, text in enumerate(texts) if text.strip()), 0)
     texts = texts[before:]

@@ -12,9 +12,10 @@ from typing import Any
 
 from concept_linker.annotating.heads import Kind, kind_of_head, separator_of
 from concept_linker.errors import BatchError
+from concept_linker.input_files import find_files
 from concept_linker.knowledge_base.checksum import sha256_of
-from concept_linker.triplets.finding import find_files
-from concept_linker.triplets.streams import is_parquet, side_car
+from concept_linker.triplets.reading import is_parquet
+from concept_linker.triplets.record_files import side_car
 
 __all__ = ["InputFile", "Kind", "find_inputs", "identify", "spool_standard_input"]
 
@@ -78,7 +79,7 @@ def find_inputs(given: Iterable[str | PathLike[str]]) -> list[Path]:
         given: files, folders, patterns, or ``-``, which stays as it is.
 
     Raises:
-        InputError: as :func:`~concept_linker.triplets.finding.find_files`.
+        InputError: as :func:`~concept_linker.input_files.find_files`.
     """
     return find_files(given, _KINDS, stdin=True)
 

@@ -14,8 +14,9 @@ from concept_linker.annotating.heads import TO_UTF8
 from concept_linker.annotating.inputs import InputFile
 from concept_linker.annotating.separated import separated_rows
 from concept_linker.errors import SourceError
-from concept_linker.triplets.lines import MAX_LINE, BadRow, Progress, lines, parse
-from concept_linker.triplets.streams import side_car
+from concept_linker.triplets.breach import BadRow
+from concept_linker.triplets.json_lines import MAX_LINE, Progress, parse_line, read_lines
+from concept_linker.triplets.record_files import side_car
 
 __all__ = ["RawRow", "raw_rows"]
 
@@ -43,7 +44,7 @@ def raw_rows(file: InputFile, progress: Progress | None = None) -> Iterator[RawR
         yield from rows(file, progress)
         return
     place = side_car(file.path)
-    beside = lines(place)
+    beside = read_lines(place)
     number = 0
     for number, row in enumerate(rows(file, progress), start=1):
         about = next(beside, None)
@@ -55,11 +56,11 @@ def raw_rows(file: InputFile, progress: Progress | None = None) -> Iterator[RawR
 
 
 def _json_rows(file: InputFile, progress: Progress | None) -> Iterator[RawRow]:
-    for number, line in enumerate(lines(file.path, progress), start=1):
+    for number, line in enumerate(read_lines(file.path, progress), start=1):
         if not (line.omitted or line.broken):
             yield RawRow(number, line.data)
             continue
-        value = parse(line, mend=True)
+        value = parse_line(line, lenient=True)
         if isinstance(value, BadRow):
             reason = "; ".join(breach.reason for breach in value.breaches)
             yield RawRow(number, value.text.encode(errors="replace"), reason)
@@ -77,7 +78,7 @@ def _separated_rows(file: InputFile, progress: Progress | None) -> Iterator[RawR
 
 def _separated(file: InputFile, progress: Progress | None) -> Iterator[RawRow]:
     header: list[str] | None = None
-    for row in separated_rows(lines(file.path, progress), file.separator, file.skip):
+    for row in separated_rows(read_lines(file.path, progress), file.separator, file.skip):
         if row.problem:
             text = row.shown.decode("utf-8", "backslashreplace")
             yield RawRow(row.number, text.encode(), row.problem)

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from concept_linker.annotating.inputs import InputFile
 from concept_linker.annotating.raw import RawRow, raw_rows
-from concept_linker.triplets.parquet import open_parquet, read_batches
+from concept_linker.triplets.parquet_files import open_parquet, read_batches
 
 __all__ = ["MOST_BYTES", "RAW", "Shard", "ShardSource", "cut", "is_image", "usual_rows"]
 

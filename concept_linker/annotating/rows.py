@@ -12,12 +12,13 @@ from concept_linker.annotating.columns import OTHER_KEYS, Columns
 from concept_linker.annotating.reading import Shard
 from concept_linker.annotation import Annotation
 from concept_linker.errors import InputError
-from concept_linker.triplets.checking import PROVENANCE, Breach, Checker, Rules
-from concept_linker.triplets.lines import MAX_LINE, BadRow, Line, parse
-from concept_linker.triplets.making import to_record
-from concept_linker.triplets.parquet import dicts
+from concept_linker.triplets.breach import BadRow, Breach
+from concept_linker.triplets.checking import Checker, Rules
+from concept_linker.triplets.from_annotation import to_record
+from concept_linker.triplets.json_lines import MAX_LINE, Line, parse_line
+from concept_linker.triplets.parquet_files import batch_rows
 from concept_linker.triplets.provenance import Provenance
-from concept_linker.triplets.record import RECORD_KEYS, SPAN_DETAILS, SPANS, Record
+from concept_linker.triplets.record import PROVENANCE, RECORD_KEYS, SPAN_DETAILS, SPANS, Record
 
 __all__ = ["BadInput", "Row", "fit", "rows_of"]
 
@@ -117,12 +118,14 @@ def _values(piece: bytes) -> Iterator[tuple[str, int, Any, bytes | None]]:
     about = {key.decode(): value.decode() for key, value in batch.schema.metadata.items()}
     file = about["file"]
     if "first" in about:
-        for number, value in enumerate(dicts(_times_as_numbers(batch)), start=int(about["first"])):
+        for number, value in enumerate(
+            batch_rows(_times_as_numbers(batch)), start=int(about["first"])
+        ):
             yield file, number, value, None
         return
     for number, line, problem, provenance in zip(*batch.to_pydict().values(), strict=True):
         if problem is None:
-            value = parse(Line(line), mend=True)
+            value = parse_line(Line(line), lenient=True)
             if (b"NaN" in line or b"Infinity" in line) and (key := _not_finite(value)):
                 reason = "is NaN or Infinity, which JSON does not have"
                 value = BadRow((Breach(key, reason),), line.decode(errors="replace"))
@@ -220,7 +223,7 @@ def _identifier(given: Any) -> Any:
 def _provenance(value: dict[str, Any], about: bytes | None) -> Provenance:
     given = value.get(PROVENANCE)
     if about is not None:
-        given = parse(Line(about))
+        given = parse_line(Line(about))
         if isinstance(given, BadRow):
             raise InputError(f"provenance: {given}")
     return Provenance() if given is None else Provenance.from_dict(given)

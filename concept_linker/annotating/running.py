@@ -29,7 +29,7 @@ from concept_linker.annotating.monitor import Monitor, Totals
 from concept_linker.annotating.reading import ShardSource
 from concept_linker.annotating.summary import Summary
 from concept_linker.errors import BatchError, SettingsError
-from concept_linker.triplets.making import how_made
+from concept_linker.triplets.from_annotation import record_settings
 from concept_linker.triplets.record import PROFILES, Form, Negated, Profile
 from concept_linker.triplets.wordpiece import WordPiece
 
@@ -262,7 +262,7 @@ def _job(
             "settings": {
                 **linker.settings.model_dump(mode="json"),
                 "detector": choice.detector_name(),
-                **how_made(**profile, tokenizer=wordpiece),
+                **record_settings(**profile, tokenizer=wordpiece),
             },
         },
     )

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from concept_linker.triplets.lines import MAX_LINE, Line
+from concept_linker.triplets.json_lines import MAX_LINE, Line
 
 __all__ = ["SeparatedRow", "separated_rows"]
 

@@ -15,30 +15,22 @@ import pyarrow as pa
 
 from concept_linker.errors import InputError
 from concept_linker.knowledge_base.identity import is_cui
-from concept_linker.triplets.making import chosen, to_record
+from concept_linker.triplets.from_annotation import select_mentions, to_record
+from concept_linker.triplets.mention_columns import SPAN_DETAIL, span_details
 from concept_linker.triplets.offsets import basic_words
-from concept_linker.triplets.parquet import schema
+from concept_linker.triplets.parquet_schema import record_schema
 from concept_linker.triplets.record import SPANS
 
 if TYPE_CHECKING:
-    from concept_linker.annotation import Annotation, Candidate, Mention
+    from concept_linker.annotation import Annotation
     from concept_linker.triplets.record import Negated, Profile
     from concept_linker.triplets.wordpiece import WordPiece
 
 __all__ = ["DETAILS", "minimised", "spans_of"]
 
-_TYPE = schema("full").field(SPANS).type
-#: What stands beside the spans of a record, an item a span.
-DETAILS = pa.list_(
-    pa.struct(
-        [
-            ("probability", pa.float32()),
-            ("score", pa.float32()),
-            ("label", pa.string()),
-            ("negated", pa.bool_()),
-        ]
-    )
-)
+_TYPE = record_schema("full").field(SPANS).type
+#: The type of the column ``span_details``.
+DETAILS = pa.list_(SPAN_DETAIL)
 #: What stands for characters that are not folded to one: not seen yet, left out, or folded to
 #: several.  They are control characters, which are all left out.
 _UNKNOWN, _NOTHING, _ODD = range(3)
@@ -82,17 +74,8 @@ def _one_by_one(
             details.append([])
         else:
             made.append(record[SPANS])
-            details.append([_told(*one) for one in chosen(annotation, *wanted)])
+            details.append(span_details(list(select_mentions(annotation, *wanted))))
     return pa.array(made, _TYPE), pa.array(details, DETAILS), problems
-
-
-def _told(mention: Mention, best: Candidate) -> dict[str, Any]:
-    return {
-        "probability": mention.probability,
-        "score": best.score,
-        "label": mention.label,
-        "negated": mention.negated,
-    }
 
 
 class _Chosen(NamedTuple):

@@ -18,15 +18,14 @@ from concept_linker.annotating.spans import DETAILS, minimised
 from concept_linker.annotation import Annotation
 from concept_linker.errors import InputError
 from concept_linker.files import write_whole
-from concept_linker.triplets.checking import PROVENANCE
-from concept_linker.triplets.lines import MAX_LINE
-from concept_linker.triplets.making import how_made
-from concept_linker.triplets.mentions import MENTION, MENTIONS
-from concept_linker.triplets.parquet import schema
+from concept_linker.triplets.from_annotation import record_settings
+from concept_linker.triplets.json_lines import MAX_LINE
+from concept_linker.triplets.mention_columns import MENTION, MENTIONS
+from concept_linker.triplets.parquet_schema import record_schema
 from concept_linker.triplets.provenance import Provenance
-from concept_linker.triplets.record import SPAN_DETAILS, SPANS, dump, minimise
-from concept_linker.triplets.streams import RecordWriter, open_writer
+from concept_linker.triplets.record import PROVENANCE, SPAN_DETAILS, SPANS, dump, minimise
 from concept_linker.triplets.wordpiece import WordPiece
+from concept_linker.triplets.writing import RecordWriter, open_writer
 
 __all__ = ["ShardFiles", "ShardWriter"]
 
@@ -50,11 +49,11 @@ class ShardFiles:
             columns.append(pa.field(OTHER_KEYS, pa.string()))
         if job.mentions:
             columns.append(pa.field(MENTIONS, pa.list_(MENTION)))
-        self._schema = schema(
+        self._schema = record_schema(
             job.form,
             provenance=job.columns.provenance,
             columns=pa.schema(columns),
-            metadata=how_made(**job.profile, tokenizer=tokenizer),
+            metadata=record_settings(**job.profile, tokenizer=tokenizer),
         )
 
     @property

@@ -70,7 +70,7 @@ def record_files(given: list[Path] | None) -> list[Path]:
     Raises:
         InputError: there is none, or one of them does not exist.
     """
-    from concept_linker.triplets.finding import find_records
+    from concept_linker.triplets.record_files import find_records
 
     return find_records(given) if given else []
 

@@ -225,7 +225,7 @@ def extract(
     """
     from concept_linker.pmc.records import write_records
     from concept_linker.triplets.record import PROFILES
-    from concept_linker.triplets.running import quarantine_of
+    from concept_linker.triplets.record_files import quarantine_path
 
     if profile not in PROFILES:
         raise SettingsError(f"--profile {profile!r}, wanted one of {', '.join(PROFILES)}")
@@ -249,7 +249,7 @@ def extract(
             progress=progress,
         )
     values = _extracted_values(summary)
-    set_aside = quarantine_of(output) if summary.rejected else None
+    set_aside = quarantine_path(output) if summary.rejected else None
     if as_json:
         named = str(set_aside) if set_aside else None
         print_json({"output": str(output), **values, "quarantine": named})

@@ -81,10 +81,11 @@ def validate(
         concept-linker records validate figures.jsonl
         concept-linker records validate medconcept.jsonl --profile medconcept23m
     """
-    from concept_linker.triplets.checking import Checker, Rules, note_unknown
-    from concept_linker.triplets.lines import ENDS, BadRow
-    from concept_linker.triplets.running import form_of_files
-    from concept_linker.triplets.streams import read_all
+    from concept_linker.triplets.breach import BadRow
+    from concept_linker.triplets.checking import Checker, Rules, collect_unknown_keys
+    from concept_linker.triplets.json_lines import LINE_END_BREACHES
+    from concept_linker.triplets.reading import read_all
+    from concept_linker.triplets.rewriting import form_of_files
 
     if offsets not in (None, "caption", "medconcept23m"):
         raise SettingsError(f"--offsets {offsets!r}, wanted 'caption' or 'medconcept23m'")
@@ -109,12 +110,12 @@ def validate(
             if not isinstance(row, BadRow):
                 continue
             bad += 1
-            note_unknown(unknown, row.breaches)
+            collect_unknown_keys(unknown, row.breaches)
             for breach in row.breaches:
                 breaches += 1
                 key = re.sub(r"\[.*\]", "", breach.key)
                 keys[key if key in keys or len(keys) < _MOST_KEYS else "…"] += 1
-                ends |= breach in ENDS
+                ends |= breach in LINE_END_BREACHES
                 if shown and breaches > shown:
                     continue
                 if as_json:
@@ -209,17 +210,17 @@ def card(
     """
     from concept_linker.files import write_whole
     from concept_linker.triplets.card import card as card_of
-    from concept_linker.triplets.finding import label, pattern
+    from concept_linker.triplets.record_files import common_name, file_pattern
     from concept_linker.triplets.statistics import count
 
     prepare_base(kb, quiet=quiet)
     with bar("Counting", size_of(files), "B", quiet=quiet) as progress:
         statistics = count(files, kb=None if kb == "none" else kb, progress=progress)
-    name = label(files)
+    name = common_name(files)
     text = card_of(
         statistics,
         title=title or name.split(".")[0],
-        data_file=pattern(files),
+        data_file=file_pattern(files),
         licence=licence,
     )
     if output is None:

@@ -14,7 +14,7 @@ from concept_linker.errors import SettingsError
 
 if TYPE_CHECKING:
     from concept_linker.triplets.record import Profile
-    from concept_linker.triplets.running import Job
+    from concept_linker.triplets.rewriting import RewriteJob
     from concept_linker.triplets.wordpiece import WordPiece
 
 __all__ = [
@@ -82,9 +82,9 @@ def repair(
         concept-linker records repair medconcept.jsonl -o exact.jsonl.zst
         concept-linker records repair medconcept.jsonl -o exact.parquet --tokenizer vocab.txt
     """
-    from concept_linker.triplets.running import repairing
+    from concept_linker.triplets.rewriting import repair_job
 
-    job = repairing(wordpiece(tokenizer), other_keys=other_keys)
+    job = repair_job(wordpiece(tokenizer), other_keys=other_keys)
     _rewrite("Repairing", files, output, job, as_json, quiet)
 
 
@@ -115,9 +115,9 @@ def minimise(
         concept-linker records minimise figures.jsonl -o minimised.jsonl
         concept-linker records minimise figures.jsonl -o train.jsonl --token-spans --max-tokens 75
     """
-    from concept_linker.triplets.running import minimising
+    from concept_linker.triplets.rewriting import minimise_job
 
-    job = minimising(token_spans=token_spans, max_tokens=max_tokens)
+    job = minimise_job(token_spans=token_spans, max_tokens=max_tokens)
     _rewrite("Minimising", files, output, job, as_json, quiet)
 
 
@@ -145,9 +145,9 @@ def convert(
         concept-linker records convert annotated -o all.jsonl.zst --other-keys
         concept-linker records convert exact.parquet -o medconcept.jsonl --profile medconcept23m
     """
-    from concept_linker.triplets.running import converting
+    from concept_linker.triplets.rewriting import convert_job
 
-    job = converting(profile_of(profile), wordpiece(tokenizer), other_keys=other_keys)
+    job = convert_job(profile_of(profile), wordpiece(tokenizer), other_keys=other_keys)
     _rewrite("Converting", files, output, job, as_json, quiet, images)
 
 
@@ -155,18 +155,18 @@ def _rewrite(
     title: str,
     files: list[Path],
     output: Path,
-    job: Job,
+    job: RewriteJob,
     as_json: bool,
     quiet: bool,
     images: Path | None = None,
 ) -> None:
-    from concept_linker.triplets.running import quarantine_of, rewrite
-    from concept_linker.triplets.streams import check_ending
+    from concept_linker.triplets.record_files import check_ending, quarantine_path
+    from concept_linker.triplets.rewriting import rewrite
 
     check_ending(output)
     with bar(title, size_of(files), "B", quiet=quiet) as progress:
         summary = rewrite(files, output, job, images=images, progress=progress)
-    bad_rows = quarantine_of(output)
+    bad_rows = quarantine_path(output)
     set_aside = str(bad_rows) if bad_rows.exists() else None
     if as_json:
         counts = {name: getattr(summary, name) for name in ("rows", "written", "bad")}

@@ -21,7 +21,7 @@ from concept_linker.cli.options import (
 from concept_linker.errors import SettingsError
 
 if TYPE_CHECKING:
-    from concept_linker.viewing.collection import Collection, Seen
+    from concept_linker.viewing.collection import Collection, RecordView
 
 __all__ = ["register"]
 
@@ -83,15 +83,17 @@ def view(
         concept-linker view annotated --serve
     """
     from concept_linker.images.files import check_folder
-    from concept_linker.triplets.finding import label
+    from concept_linker.triplets.record_files import common_name
     from concept_linker.viewing.collection import has_images, read_collection
-    from concept_linker.viewing.images import Embedder, beside_page, url_path
+    from concept_linker.viewing.images import Embedder, relative_to_page, url_path
     from concept_linker.viewing.page import page
 
     _check(output, serve, images)
     held = images is None and any(map(has_images, triplets))
     if embed and images is None and not held:
-        raise SettingsError(f"--embed: {label(triplets)} holds no images, wanted --images FOLDER")
+        raise SettingsError(
+            f"--embed: {common_name(triplets)} holds no images, wanted --images FOLDER"
+        )
     size = size_of([*triplets, *(against or ())])
     prepare_base(kb, quiet=quiet)
     with bar("Reading", size, "B", quiet=quiet) as progress:
@@ -106,10 +108,12 @@ def view(
     if images is not None:
         check_folder(images, (one.image for one in collection.records))
     embedder = Embedder(images) if held or embed else None
-    image_of: Callable[[Seen], str] | None = embedder
+    image_of: Callable[[RecordView], str] | None = embedder
     if image_of is None and images is not None:
         image_of = (
-            beside_page(images, output) if output else lambda one: f"./images/{url_path(one.image)}"
+            relative_to_page(images, output)
+            if output
+            else lambda one: f"./images/{url_path(one.image)}"
         )
     text = page(collection, title=title or " against ".join(collection.sources), image_of=image_of)
     if output is not None:

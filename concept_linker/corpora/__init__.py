@@ -26,8 +26,8 @@ from pathlib import Path
 
 from concept_linker.corpora.gold import GoldCorpus, GoldDocument
 from concept_linker.errors import SettingsError, SourceError
+from concept_linker.input_files import find_files, is_pattern
 from concept_linker.quarantine import Quarantine
-from concept_linker.triplets.finding import find_files, is_pattern
 
 __all__ = ["FORMATS", "corpus_format", "read_corpus"]
 

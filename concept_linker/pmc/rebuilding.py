@@ -12,11 +12,13 @@ from concept_linker.knowledge_base.source import Quarantine
 from concept_linker.pmc.images import choose_image
 from concept_linker.pmc.manifest import Entry, read_manifest
 from concept_linker.pmc.wanted import Wanted, graphic_of_record
-from concept_linker.triplets.checking import PROVENANCE, Breach
-from concept_linker.triplets.lines import BadRow, lines, parse
+from concept_linker.triplets.breach import BadRow, Breach
+from concept_linker.triplets.json_lines import parse_line, read_lines
 from concept_linker.triplets.provenance import Provenance
-from concept_linker.triplets.running import quarantine_of
-from concept_linker.triplets.streams import is_parquet, open_writer, side_car
+from concept_linker.triplets.reading import is_parquet
+from concept_linker.triplets.record import PROVENANCE
+from concept_linker.triplets.record_files import quarantine_path, side_car
+from concept_linker.triplets.writing import open_writer
 
 __all__ = ["RebuildSummary", "rebuild", "wanted_by_records"]
 
@@ -76,9 +78,9 @@ def rebuild(path: Path, folder: Path) -> RebuildSummary:
     output = folder / "records.jsonl"
     entries = {one.pmcid: one for one in read_manifest(folder) if one.outcome == "fetched"}
     summary = RebuildSummary()
-    bad = Quarantine(quarantine_of(output))
+    bad = Quarantine(quarantine_path(output))
     with open_writer(output, provenance=True) as writer:
-        quarantine_of(output).unlink(missing_ok=True)
+        quarantine_path(output).unlink(missing_ok=True)
         for number, row in enumerate(_rows(path), start=1):
             summary.rows += 1
             if isinstance(row, BadRow):
@@ -101,15 +103,15 @@ def rebuild(path: Path, folder: Path) -> RebuildSummary:
 def _rows(path: Path) -> Iterator[dict[str, Any] | BadRow]:
     """The rows as they are; whether they keep the rules is ``records validate``'s question."""
     if is_parquet(path):
-        from concept_linker.triplets.parquet import read_rows
+        from concept_linker.triplets.parquet_files import read_rows
 
         yield from read_rows(path)
         return
-    about = lines(side_car(path)) if side_car(path).is_file() else None
-    for line in lines(path):
-        row = parse(line, mend=True)
+    about = read_lines(side_car(path)) if side_car(path).is_file() else None
+    for line in read_lines(path):
+        row = parse_line(line, lenient=True)
         if about is not None and (more := next(about, None)) and isinstance(row, dict):
-            known = parse(more)
+            known = parse_line(more)
             if isinstance(known, dict):
                 row[PROVENANCE] = known
         if not isinstance(row, dict | BadRow):

@@ -18,12 +18,11 @@ from concept_linker.knowledge_base.store import MANIFEST as KB_MANIFEST
 from concept_linker.pmc.extraction import ExtractionSummary, Pair, extract
 from concept_linker.pmc.manifest import MANIFEST
 from concept_linker.pmc.sources import check_sources
-from concept_linker.triplets.checking import PROVENANCE
-from concept_linker.triplets.making import how_made, to_record
-from concept_linker.triplets.mentions import MENTION, MENTIONS
-from concept_linker.triplets.record import PROFILES, SPANS, Profile
-from concept_linker.triplets.running import quarantine_of
-from concept_linker.triplets.streams import check_ending, open_writer
+from concept_linker.triplets.from_annotation import record_settings, to_record
+from concept_linker.triplets.mention_columns import MENTION, MENTIONS
+from concept_linker.triplets.record import PROFILES, PROVENANCE, SPANS, Profile
+from concept_linker.triplets.record_files import check_ending, quarantine_path
+from concept_linker.triplets.writing import open_writer
 
 if TYPE_CHECKING:
     from concept_linker.linker import ConceptLinker
@@ -77,7 +76,7 @@ def write_records(
     if mentions and linker is None:
         raise SettingsError("mentions are wanted, but captions are not linked")
     summary = ExtractionSummary()
-    bad = Quarantine(quarantine_of(output))
+    bad = Quarantine(quarantine_path(output))
 
     def reject(name: str, reason: str) -> None:
         summary.rejected += 1
@@ -88,9 +87,9 @@ def write_records(
         provenance=True,
         images=_image_folder(sources, images) if with_images else False,
         columns=pa.schema([(MENTIONS, pa.list_(MENTION))] if mentions else []),
-        metadata=how_made(**profile, tokenizer=tokenizer),
+        metadata=record_settings(**profile, tokenizer=tokenizer),
     ) as writer:
-        quarantine_of(output).unlink(missing_ok=True)
+        quarantine_path(output).unlink(missing_ok=True)
         pairs = extract(sources, summary, reject, images=images)
         for pair, annotation in _linked(pairs, linker, _about(linker, profile, tokenizer)):
             if isinstance(annotation, ConceptLinkerError):
@@ -155,7 +154,7 @@ def _about(
         "kb_sha256": sha256_of(linker.kb.path / KB_MANIFEST),
         "settings": {
             **linker.settings.model_dump(mode="json"),
-            **how_made(**profile, tokenizer=tokenizer),
+            **record_settings(**profile, tokenizer=tokenizer),
         },
     }
 

@@ -6,10 +6,11 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
+from concept_linker.triplets.breach import BadRow
 from concept_linker.triplets.checking import Checker, Rules
-from concept_linker.triplets.finding import Given, find_records
+from concept_linker.triplets.reading import read_all
 from concept_linker.triplets.record import SPANS
-from concept_linker.triplets.streams import BadRow, read_all
+from concept_linker.triplets.record_files import Given, find_records
 
 __all__ = ["Pair", "read_pairs"]
 
@@ -47,8 +48,8 @@ def read_pairs(given: Given, refuse: Refuse | None = None) -> Iterator[Pair]:
     The article is the record's ``pmc``, else its ``pmid``, else the ``PMC…`` in the image's path.
 
     Args:
-        given: the files, as for :func:`~concept_linker.triplets.finding.find_records`; rows are
-            numbered through all of them.
+        given: the files, as for :func:`~concept_linker.triplets.record_files.find_records`; rows
+            are numbered through all of them.
         refuse: told of every row that is no record, has no image or caption, or is of no known
             article; such a row is left out.
 
@@ -57,7 +58,7 @@ def read_pairs(given: Given, refuse: Refuse | None = None) -> Iterator[Pair]:
         OSError: it cannot be read.
     """
     checker = Checker(Rules(agreement=False, other_keys=True, paths=False))
-    rows = read_all(find_records(given), checker=checker, mend=True)
+    rows = read_all(find_records(given), checker=checker, lenient=True)
     for number, (_, _, record) in enumerate(rows, start=1):
         if isinstance(record, BadRow):
             problem = str(record)

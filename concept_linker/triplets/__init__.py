@@ -1,1 +1,1 @@
-"""Image-text-concept triplets: the MedConcept-23M record, its streams, offsets and provenance."""
+"""Image-text-concept triplets in the MedConcept-23M format: records, files, offsets, provenance."""

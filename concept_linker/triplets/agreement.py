@@ -1,4 +1,4 @@
-"""Whether a span's offsets, its tokens and the caption say the same."""
+"""Whether a span's offsets, its tokens and the caption agree."""
 
 from __future__ import annotations
 
@@ -10,51 +10,55 @@ from concept_linker.triplets.offsets import basic_words, visible
 from concept_linker.triplets.record import ConceptSpan
 from concept_linker.triplets.wordpiece import UNKNOWN, WordPiece
 
-__all__ = ["first_wrong", "said", "span_agrees", "token_stream", "word_limit"]
+__all__ = ["first_disagreement", "span_agrees", "text_of_tokens", "token_stream", "word_limit"]
 
 _WORD = re.compile(r"\S+")
 
 
-def said(tokens: Sequence[str]) -> str:
-    """The visible characters that tokens stand for.
+def text_of_tokens(tokens: Sequence[str]) -> str:
+    """The visible characters of some tokens.
 
-    >>> said(["gl", "##io", "##blast", "##oma"])
+    >>> text_of_tokens(["gl", "##io", "##blast", "##oma"])
     'glioblastoma'
     """
     return "".join([token[2:] if token[:2] == "##" else token for token in tokens])
 
 
 def span_agrees(text: str, span: ConceptSpan, *, whole_tokens: bool = False) -> bool:
-    """Whether a span's characters in ``text`` are what its tokens say.
+    """Whether a span's characters in ``text`` are those of its tokens.
 
-    A mention may begin or end within a token (``lung`` in the basic word ``lungs``); then its
-    tokens say a little more, and the surplus is part of the first and last one.
+    A mention may begin or end within a token (``lung`` in the basic word ``lungs``).  Then its
+    tokens have surplus characters, which belong to the first and the last one.
 
     Args:
-        text: what the offsets are taken to index.
+        text: the text that the offsets are assumed to index.
         span: the span.
-        whole_tokens: there must be no surplus.
+        whole_tokens: do not allow surplus characters.
     """
     start, end, tokens = span["start_char"], span["end_char"], span["tokens"]
     if end > len(text) or text[start].isspace() or text[end - 1].isspace():
         return False
-    here = visible(text[start:end])
-    whole = said(tokens)
-    if here == whole:
+    found = visible(text[start:end])
+    whole = text_of_tokens(tokens)
+    if found == whole:
         return True
-    if UNKNOWN in tokens:  # it stands for any one word
-        parts = (".+" if token == UNKNOWN else re.escape(said([token])) for token in tokens)
-        return re.fullmatch("".join(parts), here) is not None
-    if whole_tokens or not here:
+    if UNKNOWN in tokens:  # it matches any one word
+        parts = (
+            ".+" if token == UNKNOWN else re.escape(text_of_tokens([token])) for token in tokens
+        )
+        return re.fullmatch("".join(parts), found) is not None
+    if whole_tokens or not found:
         return False
-    surplus = len(whole) - len(here)
-    first, last = len(said(tokens[:1])), len(said(tokens[-1:]))
+    surplus = len(whole) - len(found)
+    first, last = len(text_of_tokens(tokens[:1])), len(text_of_tokens(tokens[-1:]))
     begins = range(max(0, surplus - last + 1), min(first, surplus + 1))
-    return any(whole.startswith(here, begin) for begin in begins)
+    return any(whole.startswith(found, begin) for begin in begins)
 
 
-def first_wrong(text: str, spans: Sequence[ConceptSpan], *, whole_tokens: bool = False) -> int:
-    """The number of the first span that does not agree with ``text``; their count if all do."""
+def first_disagreement(
+    text: str, spans: Sequence[ConceptSpan], *, whole_tokens: bool = False
+) -> int:
+    """The index of the first span that disagrees with ``text``; ``len(spans)`` if all agree."""
     for number, span in enumerate(spans):
         if not span_agrees(text, span, whole_tokens=whole_tokens):
             return number
@@ -62,7 +66,7 @@ def first_wrong(text: str, spans: Sequence[ConceptSpan], *, whole_tokens: bool =
 
 
 def token_stream(caption: str, wordpiece: WordPiece | None) -> tuple[list[str], list[int]]:
-    """The tokens of a caption, and how many visible characters come before each and in all.
+    """The tokens of a caption, and the number of visible characters before each and in all.
 
     Without a ``wordpiece`` the tokens are the basic words.
     """
@@ -74,7 +78,7 @@ def token_stream(caption: str, wordpiece: WordPiece | None) -> tuple[list[str], 
     for word in words:
         pieces = wordpiece.pieces(word)
         tokens += pieces
-        if len(pieces) == 1:  # an unknown one is as long as its word
+        if len(pieces) == 1:  # [UNK] is as long as its word
             lengths.append(len(word))
         else:
             lengths += [len(piece) - 2 * (piece[:2] == "##") for piece in pieces]
@@ -82,7 +86,7 @@ def token_stream(caption: str, wordpiece: WordPiece | None) -> tuple[list[str], 
 
 
 def word_limit(caption: str, words: int) -> int:
-    """Where the word number ``words`` of a caption ends; its length where it has fewer.
+    """Where the first ``words`` white-space words of a caption end; its length if it has fewer.
 
     >>> word_limit("a lesion in the left lobe", 2)
     8

@@ -1,4 +1,4 @@
-"""The card of a data set of triplets, as Hugging Face wants it: ``README.md``."""
+"""The data set card, ``README.md``, of a data set of triplets for Hugging Face."""
 
 from __future__ import annotations
 
@@ -22,37 +22,37 @@ _SIZES = (
     (10**10, "1B<n<10B"),
 )
 
-_MOST_LICENCES = 100
-#: What Markdown, and the mathematics in it, may take for more than a sign.
+_MAX_LICENCES = 100
+#: Characters, and ``www.``, that have a meaning in Markdown or in its mathematics.
 _SIGNS = re.compile(r"([\\`*_{}()\[\]<>!|~&:@$#=]|(?<=www)\.)", re.IGNORECASE)
 
 _USE = """\
 ## Responsible use
 
-- **Research only.** These triplets are made by program and have errors. They are not for clinical \
-use: not for diagnosis, treatment or any other decision about a patient.
+- **Research only.** These triplets are made by a program and have errors. They are not for \
+clinical use: not for diagnosis, treatment or any other decision about a patient.
 - **No identification of persons.** Do not try to find out who is shown or described in a figure, \
-and do not link these data with others to that end.
-- Each figure is under the licence of its article. Name the article when you show its figure, and \
-pass on only what that licence allows; `NC` forbids commercial use, `ND` changed copies.
-- An article may have been corrected or retracted since the day it was retrieved.
+and do not link these data with other data for that purpose.
+- Each figure is under the licence of its article. Cite the article when you show its figure, and \
+share only what that licence allows; `NC` forbids commercial use, `ND` changed copies.
+- An article may have been corrected or retracted since it was retrieved.
 - Images and captions are from the PMC Open Access Subset of the National Library of Medicine, \
 which does not endorse this data set.
 """
 
 
 def card(statistics: Statistics, *, title: str, data_file: str, licence: str | None = None) -> str:
-    """The card's text: YAML front matter, then what is in the data set and how to use it.
+    """Returns the card's text: YAML front matter, contents, and responsible use.
 
     Args:
-        statistics: of the file, with a knowledge base if names are wanted.
+        statistics: the counts of the data set.
         title: the data set's name.
-        data_file: the file's name beside the card.
-        licence: Hugging Face's id of the licence of the whole; without it, it is told from the
-            records' licences, and ``other`` where they do not agree on one.
+        data_file: the name, or pattern, of the data files, relative to the card.
+        licence: Hugging Face's id of the data set's licence; by default inferred from the records,
+            and ``other`` if they differ.
 
     Raises:
-        InputError: there is no record.
+        InputError: there is no good record.
     """
     if not statistics.records:
         raise InputError("there is no good record to describe")
@@ -110,7 +110,7 @@ def _front_matter(statistics: Statistics, title: str, data_file: str, licence: s
 
 
 def _one_licence(licences: Counter[str]) -> str:
-    """Hugging Face's id; PMC does not say which version of Creative Commons an article has."""
+    """Hugging Face's id; PMC does not say which version of Creative Commons applies."""
     names = {name.upper().replace("-", " ") for name in licences}
     if names == {"CC0"}:
         return "cc0-1.0"
@@ -124,12 +124,12 @@ def _quoted(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """What a stranger wrote, as text that Markdown shows as it is."""
+    """A text from a file that Markdown shows literally."""
     return _SIGNS.sub(r"\\\1", one_line(text))
 
 
 def _code(text: str) -> str:
-    """The same in the letters of code, which nothing in it can end."""
+    """A text from a file as inline code that nothing in it can end."""
     text = one_line(text)
     fence = "`" * (1 + max(map(len, re.findall("`+", text)), default=0))
     pad = " " * (len(fence) > 1)
@@ -143,7 +143,7 @@ def _counts(statistics: Statistics) -> str:
         ("concept spans", statistics.spans),
         ("distinct concepts", len(statistics.concepts)),
         ("records without a span", statistics.spans_a_record[0]),
-        ("spans past token 75", statistics.past_context),
+        ("spans after token 75", statistics.past_context),
     ]
     lines = ["## Counts\n", "| | |", "|---|---:|"]
     lines += [f"| {name} | {number:,} |" for name, number in rows]
@@ -155,20 +155,20 @@ def _counts(statistics: Statistics) -> str:
 
 def _filters(statistics: Statistics) -> str:
     lines = ["## How it was made\n"]
-    for (version, kb, checksum, settings), records in statistics.made.most_common():
-        linker = f"concept_linker {_plain(version)}" if version else "no linker named"
+    for (version, kb, checksum, settings), records in statistics.linked_by.most_common():
+        linker = f"concept_linker {_plain(version)}" if version else "unknown linker"
         sha256 = _plain(checksum) or "unknown"
         base = f", knowledge base {_plain(kb)} (SHA-256 {sha256})" if kb else ""
         lines.append(f"- {records:,} records: {linker}{base}")
         if settings:
             lines.append(f"  - settings and filters: {_code(settings)}")
-    if not statistics.made:
-        lines.append("No provenance was given with the records.")
+    if not statistics.linked_by:
+        lines.append("The records have no provenance.")
     if statistics.offsets["medconcept23m"]:
         number = statistics.offsets["medconcept23m"]
         lines.append(
             f"- Offsets of {number:,} records do not index `caption` but the text of "
-            "MedConcept-23M; `concept-linker records repair` mends them."
+            "MedConcept-23M; `concept-linker records repair` makes them exact."
         )
     else:
         lines.append("- `start_char` and `end_char` index `caption`, in Unicode code points.")
@@ -178,7 +178,7 @@ def _filters(statistics: Statistics) -> str:
 def _licences(statistics: Statistics) -> str:
     lines = ["## Licences\n", "| licence of the article | records |", "|---|---:|"]
     named = [row for row in statistics.licences.most_common() if row[0] != OTHERS]
-    most = named[:_MOST_LICENCES]
+    most = named[:_MAX_LICENCES]
     lines += [f"| {_plain(name)} | {number:,} |" for name, number in most]
     if others := statistics.licences.total() - sum(number for _, number in most):
         lines.append(f"| {OTHERS} | {others:,} |")

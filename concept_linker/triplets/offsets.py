@@ -1,12 +1,12 @@
-"""The text that the published offsets index, and the way between it and the caption.
+"""The text that the published offsets index, and the mapping between it and the caption.
 
-The published ``start_char`` and ``end_char`` do not count in ``caption`` but in what a BERT
-tokenizer makes of it: its basic words (control characters dropped, lower case, no accents, each
-punctuation and CJK character a word) joined by blanks, and a few of these blanks taken out again,
-as ``decode(clean_up_tokenization_spaces=True)`` of Hugging Face's tokenizers does.
+The published ``start_char`` and ``end_char`` do not index ``caption`` but what a BERT tokenizer
+makes of it: its basic words (without control characters and accents, in lower case, each
+punctuation and CJK character a word) joined by spaces, of which a few are removed again, as
+``decode(clean_up_tokenization_spaces=True)`` of Hugging Face's tokenizers does.
 
-Both texts have the same visible characters in the same order; only blanks differ, and folding is
-character by character.  So a place in one is a place in the other by counting visible characters.
+Both texts have the same visible characters in the same order; only white space differs, and folding
+works character by character.  So counting visible characters maps a place in one to the other.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _CLEAN_UP = (" .", " ?", " !", " ,", " ' ", " n't", " 'm", " 's", " 've", " 're"
 
 
 class _Folding(dict[str, str]):
-    """A character that is not plain ASCII → what basic tokenisation makes of it."""
+    """Maps a character that is not plain ASCII to its folded form; filled on demand."""
 
     def __missing__(self, character: str) -> str:
         self[character] = folded = _fold(character)
@@ -68,7 +68,7 @@ _FOLDING = _Folding()
 
 
 def _folded(text: str) -> str:
-    """Lower case, no accents, no control characters; blanks round what is not ASCII and alone."""
+    """Lower case, without accents and control characters; spaces around non-ASCII single words."""
     if _PLAIN.fullmatch(text) is None:
         text = _NOT_PLAIN.sub(lambda found: _FOLDING[found[0]], text)
     return text.lower()
@@ -77,16 +77,17 @@ def _folded(text: str) -> str:
 def basic_words(text: str) -> list[str]:
     r"""The words of BERT's basic tokenisation, as the ``tokenizers`` library makes them.
 
-    Apart from a few hundred characters of rare scripts: its tables are those of Unicode 8.
+    They differ for a few hundred characters of rare scripts: that library has the tables of
+    Unicode 8.
 
     >>> basic_words("Café-au-lait\u2009spots (5 µm)")
     ['cafe', '-', 'au', '-', 'lait', 'spots', '(', '5', 'µm', ')']
     """
-    return " ".join(_PUNCTUATION.split(_folded(text))).split()  # a third of what sub() takes
+    return " ".join(_PUNCTUATION.split(_folded(text))).split()  # three times as fast as sub()
 
 
 def visible(text: str) -> str:
-    """A text's characters as basic tokenisation folds them, without blanks.
+    """The characters of a text as basic tokenisation folds them, without white space.
 
     >>> visible("Café au lait")
     'cafeaulait'
@@ -95,7 +96,7 @@ def visible(text: str) -> str:
 
 
 def decode(words: list[str]) -> str:
-    """Basic words as Hugging Face's ``decode`` joins them.
+    """Joins basic words as Hugging Face's ``decode`` does.
 
     >>> decode(basic_words("No change (arrow), patient's left."))
     "no change ( arrow ), patient's left."
@@ -107,7 +108,7 @@ def decode(words: list[str]) -> str:
 
 
 def visible_sources(text: str) -> list[int]:
-    """For each character of ``visible(text)`` the place in ``text`` that it comes from."""
+    """For each character of ``visible(text)``, its place in ``text``."""
     if _PLAIN.fullmatch(text) is not None:
         return [place for place, character in enumerate(text) if character not in " \t\n\r"]
     sources: list[int] = []
@@ -120,12 +121,12 @@ def visible_sources(text: str) -> list[int]:
 
 
 class DecodedCaption:
-    """A caption beside the text that the published offsets index.
+    """A caption with the text that the published offsets index.
 
     Args:
         caption: the caption.
         wordpiece: the tokenizer; words that it does not know are not in the decoded text.  Without
-            it all are taken to be known, which holds for nearly every caption.
+            it all words count as known, which is right for nearly every caption.
 
     Attributes:
         text: the decoded text.
@@ -151,14 +152,14 @@ class DecodedCaption:
             ]
             words = list(filter(wordpiece.knows, words))
         self._caption = caption
-        # Made when asked for: checking offsets needs the text only.
+        # Computed on demand: checking offsets needs only the text.
         self._source_list: list[int] | None = None
         self._places: list[int] | None = None
         self.text = decode(words)
 
     @property
     def _sources(self) -> list[int]:
-        """The place in the caption of each visible character of ``text``."""
+        """For each visible character of ``text``, its place in the caption."""
         if self._source_list is None:
             self._source_list = visible_sources(self._caption)
             for begin, end in reversed(self._unknown):
@@ -167,25 +168,27 @@ class DecodedCaption:
 
     @property
     def alignment(self) -> list[int]:
-        """For each character of ``text`` the caption's that it comes from; -1 for a blank."""
+        """For each character of ``text``, its place in the caption; -1 for a space."""
         sources = iter(self._sources)
         return [-1 if character == " " else next(sources) for character in self.text]
 
     def to_caption(self, start: int, end: int) -> tuple[int, int]:
-        """The span of the caption that a span of ``text`` means.
+        """Returns the span of the caption for a span of ``text``.
 
-        Blanks at its ends are left out; a combining mark stays with its letter.
+        It has no spaces at its ends, and a combining mark stays with its letter.
 
         Raises:
-            InputError: it is not inside the text, or has nothing but blanks.
+            InputError: the span is not inside the text, or has only spaces.
         """
         text = self.text
         if not 0 <= start < end <= len(text):
-            raise InputError(f"[{start}, {end}) is not inside the decoded text of {len(text)}")
+            raise InputError(
+                f"[{start}, {end}) is not inside the decoded text of {len(text)} characters"
+            )
         first = start - text.count(" ", 0, start)
         last = end - text.count(" ", 0, end)
         if first == last:
-            raise InputError(f"[{start}, {end}) has nothing but blanks in the decoded text")
+            raise InputError(f"[{start}, {end}) has only spaces in the decoded text")
         caption = self._caption
         begin, stop = self._sources[first], self._sources[last - 1] + 1
         while stop < len(caption) and unicodedata.category(caption[stop]) == "Mn":
@@ -193,16 +196,19 @@ class DecodedCaption:
         return begin, stop
 
     def from_caption(self, start: int, end: int) -> tuple[int, int]:
-        """The span of ``text`` that a span of the caption means; the way back.
+        """Returns the span of ``text`` for a span of the caption.
 
         Raises:
-            InputError: it is not inside the caption, or nothing of it is in the decoded text.
+            InputError: the span is not inside the caption, or no character of it is in the decoded
+                text.
         """
         if not 0 <= start < end <= len(self._caption):
-            raise InputError(f"[{start}, {end}) is not inside the caption of {len(self._caption)}")
+            raise InputError(
+                f"[{start}, {end}) is not inside the caption of {len(self._caption)} characters"
+            )
         first, last = bisect_left(self._sources, start), bisect_left(self._sources, end)
         if first == last:
-            raise InputError(f"[{start}, {end}) has nothing that the decoded text has")
+            raise InputError(f"[{start}, {end}) has no character of the decoded text")
         if self._places is None:
             self._places = [place for place, c in enumerate(self.text) if c != " "]
         return self._places[first], self._places[last - 1] + 1

@@ -1,7 +1,7 @@
 """The MedConcept-23M record, full and minimised, to the byte.
 
-A record is the plain ``dict`` that its JSON line holds, so that nothing stands between a program
-and the file; the types here name its keys for type checkers, :mod:`.checking` holds its rules.
+A record is the plain ``dict`` of its JSON line, so that programs and files hold the same thing.
+The types here name its keys for type checkers; :mod:`.checking` checks its rules.
 ``docs/formats.md`` is the reference.
 """
 
@@ -11,9 +11,11 @@ import json
 from typing import Any, Final, Literal, TypedDict
 
 __all__ = [
+    "EQUAL_SIMILARITY",
     "MINIMISED_KEYS",
     "OTHER_KEYS",
     "PROFILES",
+    "PROVENANCE",
     "RECORD_KEYS",
     "SPANS",
     "SPAN_DETAILS",
@@ -31,8 +33,8 @@ __all__ = [
 
 #: The full record, or the one that the training code reads.
 Form = Literal["full", "minimised"]
-#: What ``start_char`` and ``end_char`` count in: the caption itself, or the text that the published
-#: offsets index (:class:`~concept_linker.triplets.offsets.DecodedCaption`).
+#: The text that ``start_char`` and ``end_char`` index: the caption itself, or the text that the
+#: published offsets index (:class:`~concept_linker.triplets.offsets.DecodedCaption`).
 Offsets = Literal["caption", "medconcept23m"]
 #: Whether a mention that the caption says is absent becomes a span (``keep``) or not (``drop``).
 Negated = Literal["drop", "keep"]
@@ -50,7 +52,7 @@ class ConceptSpan(TypedDict):
     end_token: int
 
 
-# By call, because of the hyphen, which is pubmed_parser's.
+# The functional syntax, because of the hyphen in a key, which comes from pubmed_parser.
 Record = TypedDict(
     "Record",
     {
@@ -70,7 +72,7 @@ Record = TypedDict(
 
 
 class MinimisedRecord(TypedDict):
-    """A caption, its image, and its spans without anything else."""
+    """A caption, its image, and the places of its spans."""
 
     caption: str
     image: str
@@ -79,24 +81,30 @@ class MinimisedRecord(TypedDict):
 
 #: The key of the spans, in both forms.
 SPANS: Final = "umls_meta_info"
-#: The column of Parquet beside the record that tells more of its spans, item by item: ``score``,
-#: ``label`` and ``negated`` of the mention.
+#: The key of a row's provenance, and its column in Parquet.
+PROVENANCE: Final = "provenance"
+#: The column, or side-car, with details of each span: ``probability``, ``score``, ``label`` and
+#: ``negated`` of its mention (:mod:`.mention_columns`).
 SPAN_DETAILS: Final = "span_details"
-#: The column of Parquet that holds, as JSON, what no other column has a place for; null where that
-#: is nothing, and then it is no key of the row.
+#: The Parquet column that holds, as JSON, the keys of a row that have no column of their own.
 OTHER_KEYS: Final = "other_keys"
 RECORD_KEYS: Final = tuple(Record.__annotations__)
 SPAN_KEYS: Final = tuple(ConceptSpan.__annotations__)
 MINIMISED_KEYS: Final = tuple(MinimisedRecord.__annotations__)
 
+#: A similarity from here on means that mention and name are equal.  The published values are
+#: float32 cosines, and those of equal strings come out as 1, or as one or two steps below it
+#: (0.99999994, 0.9999999).  Just below 1 a float32 step is 2⁻²⁴.
+EQUAL_SIMILARITY: Final = 1.0 - 2 * 2.0**-24
+
 
 class Profile(TypedDict):
-    """Which mentions become spans, and what their offsets count in.
+    """Which mentions become spans, and what their offsets index.
 
     Attributes:
         offsets: see :data:`Offsets`.
-        min_similarity: the least ``umls_similarity``.
-        max_words: a span ends within so many words between white space; ``None`` is all.
+        min_similarity: the lowest ``umls_similarity`` of a span.
+        max_words: the last white-space word in which a span may end; ``None`` is no limit.
         negated: see :data:`Negated`.
     """
 
@@ -106,7 +114,7 @@ class Profile(TypedDict):
     negated: Negated
 
 
-#: Name → profile.  ``medconcept23m`` does as the published data set does.
+#: Name → profile.  ``medconcept23m`` follows the published data set.
 PROFILES: Final[dict[str, Profile]] = {
     "exact": {
         "offsets": "caption",
@@ -126,10 +134,10 @@ _encode = json.JSONEncoder(allow_nan=False).encode
 
 
 def dump(record: Any) -> str:
-    r"""The JSON line of a record, without its line end, as ``json.dumps`` writes it.
+    r"""Returns the JSON line of a record, without a line feed, as ``json.dumps`` writes it.
 
     Raises:
-        ValueError: a float that is not finite.
+        ValueError: a float is not finite.
 
     >>> dump({"caption": "5 µm", "image": "a.jpg", "umls_meta_info": []})
     '{"caption": "5 \\u00b5m", "image": "a.jpg", "umls_meta_info": []}'
@@ -140,13 +148,13 @@ def dump(record: Any) -> str:
 def minimise(
     record: Record, *, token_spans: bool = False, max_tokens: int | None = None
 ) -> tuple[MinimisedRecord, int]:
-    """The minimised form of a full record, and how many spans it leaves out.
+    """Returns the minimised form of a full record, and the number of spans that it leaves out.
 
     Args:
         record: the full record.
-        token_spans: the spans hold token positions, which is what the training loss takes them
-            for; else characters, as published.
-        max_tokens: leave out a span that ends past so many tokens.
+        token_spans: spans hold token positions, as the training loss interprets them; otherwise
+            characters, as published.
+        max_tokens: leave out spans that end after this token.
     """
     spans = record["umls_meta_info"]
     if max_tokens is not None:

@@ -1,4 +1,4 @@
-"""What is in files of records: counts, as text, as JSON, and drawn."""
+"""Counts the records, concepts and similarities in files, as text, JSON or a plot."""
 
 from __future__ import annotations
 
@@ -9,47 +9,48 @@ from pathlib import Path
 from typing import Any, Final
 
 from concept_linker.errors import SettingsError
-from concept_linker.triplets.checking import PROVENANCE, Checker, Rules
-from concept_linker.triplets.finding import Given, find_records
-from concept_linker.triplets.lines import BadRow, Progress
-from concept_linker.triplets.record import SPANS
-from concept_linker.triplets.streams import read_all
+from concept_linker.triplets.breach import BadRow
+from concept_linker.triplets.checking import Checker, Rules
+from concept_linker.triplets.json_lines import Progress
+from concept_linker.triplets.reading import read_all
+from concept_linker.triplets.record import EQUAL_SIMILARITY, PROVENANCE, SPANS
+from concept_linker.triplets.record_files import Given, find_records
 
 __all__ = ["CONTEXT_TOKENS", "OTHERS", "Statistics", "check_plot", "count", "draw", "one_line"]
 
-#: The tokens of a caption that CLIP's context of 77 holds between its two marks.
+#: The tokens of a caption that fit into CLIP's context of 77, between its start and end tokens.
 CONTEXT_TOKENS: Final = 75
-#: Published similarities that stand for equal are up to two float32 steps below 1.
-_EQUAL = 1.0 - 2**-23
-_EDGES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, _EQUAL)
+_EDGES = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, EQUAL_SIMILARITY)
 _RANGES = ("below 0.5", "0.5", "0.6", "0.7", "0.8", "0.85", "0.9", "0.95", "equal")
 _PLOTS = (".png", ".svg", ".pdf")
-#: How many ways to make records, and licences, are told apart: a bad file may have any number.
-_MOST_SETTINGS, _MOST_LICENCES = 20, 1000
-#: What the rest is counted under.
+#: How many settings and licences are counted separately: a bad file may have any number.
+_MAX_SETTINGS, _MAX_LICENCES = 20, 1000
+#: The name under which the rest is counted.
 OTHERS: Final = "others"
-#: How much of a text by strangers is shown.
+#: How many characters of a text from a file are shown.
 _SHOWN = 4000
 
 
 @dataclass(slots=True)
 class Statistics:
-    """Counts of a file of records.
+    """The counts of files of records.
 
     Args:
-        rows: how many rows it has.
-        bad: how many of them are no good records, and are not counted further.
-        spans: how many spans the others have.
-        past_context: how many of these end past token 75.
-        spans_a_record: number of spans → how many records have so many.
-        concepts: CUI → spans.
-        names: CUI → the preferred name, for those that the knowledge base has.
-        groups: semantic group → spans; ``unknown`` for concepts that the base does not have.
-        similarity: the lower end of a range → spans; ``equal`` is 1 or two float32 steps below.
-        licences: licence → records; empty without provenance.
-        articles: how many articles, by ``pmc``.
-        made: (linker's version, knowledge base, its checksum, settings) → records.
-        offsets: which text the offsets index → records.
+        rows: number of rows.
+        bad: number of rows that are not good records; they are not counted below.
+        spans: number of spans.
+        past_context: number of spans that end after token 75.
+        articles: number of articles, by ``pmc``.
+        spans_a_record: number of spans → number of records with that many.
+        concepts: CUI → number of spans.
+        names: CUI → preferred name, for the concepts of the knowledge base.
+        groups: semantic group → number of spans; ``unknown`` for concepts that are not in the base.
+        similarity: lower end of a range → number of spans; ``equal`` begins at
+            :data:`~concept_linker.triplets.record.EQUAL_SIMILARITY`.
+        licences: licence → number of records; empty without provenance.
+        linked_by: (version of the linker, knowledge base, its checksum, settings) → number of
+            records.
+        offsets: the text that the offsets index → number of records.
     """
 
     rows: int = 0
@@ -63,16 +64,16 @@ class Statistics:
     groups: Counter[str] = field(default_factory=Counter)
     similarity: Counter[str] = field(default_factory=Counter)
     licences: Counter[str] = field(default_factory=Counter)
-    made: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
+    linked_by: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
     offsets: Counter[str] = field(default_factory=Counter)
 
     @property
     def records(self) -> int:
-        """How many good records there are."""
+        """Number of good records."""
         return self.rows - self.bad
 
     def to_dict(self, top: int = 20) -> dict[str, Any]:
-        """As plain JSON values, with the ``top`` most frequent concepts."""
+        """Plain JSON values, with the ``top`` most frequent concepts."""
         return {
             "records": self.records,
             "bad": self.bad,
@@ -92,14 +93,14 @@ class Statistics:
         }
 
     def to_text(self, top: int = 20) -> str:
-        """As a page for the eye."""
+        """Tables for a terminal, with the ``top`` most frequent concepts."""
         without = self.spans_a_record[0]
         mean = self.spans / self.records if self.records else 0.0
         parts = [
             f"{_many(self.records, 'record')} of {_many(self.articles, 'article')}, "
             f"{_many(self.bad, 'bad row')}",
-            f"{_many(self.spans, 'span')}, {mean:.2f} a record; {_many(without, 'record')} "
-            f"without any; {_many(self.past_context, 'span')} past token {CONTEXT_TOKENS}",
+            f"{_many(self.spans, 'span')}, {mean:.2f} per record; {_many(without, 'record')} "
+            f"without any; {_many(self.past_context, 'span')} after token {CONTEXT_TOKENS}",
             _many(len(self.concepts), "concept"),
         ]
         for cui, spans in _ordered(self.concepts)[:top]:
@@ -119,7 +120,7 @@ class Statistics:
 
 
 def one_line(text: str) -> str:
-    """A text by strangers: no line breaks, nothing that commands a terminal, not too long.
+    """Makes a text from a file safe to print: one line, no control characters, not too long.
 
     >>> one_line("CC BY  and   more")
     'CC BY and more'
@@ -139,16 +140,16 @@ def _ordered(counter: Counter[str]) -> list[tuple[str, int]]:
 def count(
     given: Given, *, kb: str | None = "default", progress: Progress | None = None
 ) -> Statistics:
-    """Counts what is in files of records.
+    """Counts what files of records contain.
 
     Args:
-        given: the files, as for :func:`~concept_linker.triplets.finding.find_records`.
-        kb: the knowledge base that knows the concepts' names and groups, or ``None``.
-        progress: told how many bytes have been read.
+        given: the files; see :func:`~concept_linker.triplets.record_files.find_records`.
+        kb: the knowledge base with the concepts' names and groups, or ``None``.
+        progress: called with the number of bytes read since the last call.
     """
     checker = Checker(Rules(other_keys=True, images=False))
     found = Statistics(offsets=checker.offsets)
-    # A set of whole numbers: six million articles take 500 MB as strings.
+    # Integers, because the ids of six million articles take 500 MB as strings.
     articles: set[int] = set()
     for _, _, row in read_all(find_records(given), checker=checker, progress=progress):
         found.rows += 1
@@ -168,11 +169,11 @@ def count(
         if PROVENANCE in row:
             about = row[PROVENANCE]
             licence = about["licence"] or "unknown"
-            few = licence in found.licences or len(found.licences) < _MOST_LICENCES
-            found.licences[licence if few else OTHERS] += 1
-            made = tuple(about[key] for key in ("linker_version", "kb", "kb_sha256", "settings"))
-            if made in found.made or len(found.made) < _MOST_SETTINGS:
-                found.made[made] += 1
+            counted = licence in found.licences or len(found.licences) < _MAX_LICENCES
+            found.licences[licence if counted else OTHERS] += 1
+            linker = tuple(about[key] for key in ("linker_version", "kb", "kb_sha256", "settings"))
+            if linker in found.linked_by or len(found.linked_by) < _MAX_SETTINGS:
+                found.linked_by[linker] += 1
     found.articles = len(articles)
     if kb is not None and found.concepts:
         _name_concepts(found, kb)
@@ -194,13 +195,13 @@ def _name_concepts(found: Statistics, kb: str) -> None:
 
 
 def check_plot(path: Path) -> None:
-    """Whether a plot can be written there; asked before the counting.
+    """Checks, before the counting, that a plot can be written to a path.
 
     Raises:
-        SettingsError: another ending, or matplotlib is not installed.
+        SettingsError: the ending is unknown, or matplotlib is not installed.
     """
     if path.suffix not in _PLOTS:
-        raise SettingsError(f"{path}: wanted a name that ends in {', '.join(_PLOTS)}")
+        raise SettingsError(f"{path}: expected a name that ends in {', '.join(_PLOTS)}")
     from importlib.util import find_spec
 
     if find_spec("matplotlib") is None:
@@ -208,7 +209,7 @@ def check_plot(path: Path) -> None:
 
 
 def draw(statistics: Statistics, path: Path) -> None:
-    """Draws the counts: concepts, semantic groups, similarity, spans a record."""
+    """Draws concepts, semantic groups, similarities and spans per record."""
     from matplotlib.figure import Figure
 
     from concept_linker.files import write_whole
@@ -223,7 +224,7 @@ def draw(statistics: Statistics, path: Path) -> None:
         ("Semantic groups", _ordered(statistics.groups)),
         ("Similarity from", [(name, statistics.similarity[name]) for name in _RANGES][::-1]),
         (
-            "Spans a record",
+            "Spans per record",
             [(str(number), statistics.spans_a_record[number]) for number in range(most + 1)],
         ),
     )

@@ -1,9 +1,9 @@
 """WordPiece: the tokens of a record's spans.
 
-The vocabulary cannot come with this library.  The published records were made with that of
-BiomedBERT *abstract-fulltext* (PubMedBERT): ``vocab.txt``, 30,522 entries, SHA-256
-``79489a52be45…``.  The user names the file, or a folder that holds it.  The often-copied
-"abstract" vocabulary of 28,895 entries is another one and gives other tokens.
+The vocabulary is not part of this library: the user gives the file, or a folder with it.  The
+published records were made with that of BiomedBERT *abstract-fulltext* (PubMedBERT): ``vocab.txt``,
+30,522 entries, SHA-256 ``79489a52be45…``.  The often-copied "abstract" vocabulary of 28,895 entries
+gives different tokens.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from concept_linker.errors import SettingsError
 
 __all__ = ["MEDCONCEPT_VOCABULARY", "UNKNOWN", "WordPiece"]
 
-#: SHA-256 of the vocabulary that the published records were made with.
+#: The SHA-256 of the vocabulary of the published records.
 MEDCONCEPT_VOCABULARY: Final = "79489a52be45e6fa033521e8ce8e4f62aedc0a742ee2aa6fc04667e5b0b1454d"
-#: The token of a word that cannot be made of entries.
+#: The token of a word that is not a sequence of entries.
 UNKNOWN: Final = "[UNK]"
 
 
 class WordPiece:
-    """A lower-casing BERT vocabulary: basic words in, pieces out.  Made by :meth:`load`.
+    """A lower-casing BERT vocabulary that splits basic words into pieces.  Made by :meth:`load`.
 
     Attributes:
         sha256: the checksum of its ``vocab.txt``.
@@ -40,7 +40,7 @@ class WordPiece:
         self.size = len(vocabulary)
         model = Model(vocab=vocabulary, unk_token=UNKNOWN, max_input_chars_per_word=100)
 
-        # A cache of its own for each: captions repeat their words, and Zipf's law does the rest.
+        # One cache per vocabulary.  Captions repeat words (Zipf's law), so it hits nearly always.
         @lru_cache(maxsize=1 << 17)
         def pieces(word: str) -> tuple[str, ...]:
             return tuple(token.value for token in model.tokenize(word))
@@ -56,43 +56,43 @@ class WordPiece:
 
     @classmethod
     def load(cls, path: Path | str) -> WordPiece:
-        """From a ``vocab.txt``, a ``tokenizer.json``, or a folder with either.
+        """Loads a ``vocab.txt``, a ``tokenizer.json``, or a folder with either.
 
         Raises:
-            SettingsError: there is none, or it is no lower-casing WordPiece tokenizer.
+            SettingsError: it does not exist, or is not a lower-casing WordPiece tokenizer.
         """
         path = Path(path)
         if path.is_dir():
             inside = [path / "tokenizer.json", path / "vocab.txt"]
             found = next((file for file in inside if file.is_file()), None)
             if found is None:
-                raise SettingsError(f"{path}: wanted a folder with vocab.txt or tokenizer.json")
+                raise SettingsError(f"{path}: expected a folder with vocab.txt or tokenizer.json")
             _refuse_cased(path / "tokenizer_config.json")
             path = found
         if path.exists() and not path.is_file():
-            raise SettingsError(f"{path}: is a pipe or a device, wanted a file")
+            raise SettingsError(f"{path}: is a pipe or a device, expected a file")
         try:
             text = path.read_text(encoding="utf-8")
             vocabulary = _from_json(text) if path.suffix == ".json" else _from_lines(text)
         except (OSError, ValueError) as error:
-            raise SettingsError(f"{path}: no WordPiece vocabulary: {error}") from error
+            raise SettingsError(f"{path}: not a WordPiece vocabulary: {error}") from error
         return cls(vocabulary)
 
     @property
     def is_medconcept(self) -> bool:
-        """Whether it is the vocabulary that the published records were made with."""
+        """Whether it is the vocabulary of the published records."""
         return self.sha256 == MEDCONCEPT_VOCABULARY
 
     def pieces(self, word: str) -> tuple[str, ...]:
-        """The pieces of a basic word; ``("[UNK]",)`` for one that cannot be made of entries."""
+        """The pieces of a basic word; ``("[UNK]",)`` if it is not a sequence of entries."""
         return self._pieces(word)
 
     def knows(self, word: str) -> bool:
-        """Whether a basic word can be made of entries."""
+        """Whether a basic word is a sequence of entries."""
         return self._pieces(word) != (UNKNOWN,)
 
     def to_dict(self) -> dict[str, Any]:
-        """For a file's metadata."""
+        """Size and checksum, for the metadata of a file."""
         return {"wordpiece_entries": self.size, "wordpiece_sha256": self.sha256}
 
 
@@ -100,7 +100,7 @@ def _from_lines(text: str) -> dict[str, int]:
     entries = text.removesuffix("\n").split("\n")
     vocabulary = {entry.removesuffix("\r"): number for number, entry in enumerate(entries)}
     if len(vocabulary) < len(entries):
-        raise ValueError("an entry comes twice")
+        raise ValueError("an entry occurs twice")
     return _checked(vocabulary)
 
 
@@ -109,17 +109,19 @@ def _from_json(text: str) -> dict[str, int]:
         whole = json.loads(text)
         model, normalizer = whole["model"], whole["normalizer"]
         if model["type"] != "WordPiece" or normalizer["type"] != "BertNormalizer":
-            raise ValueError(f"its model is {model['type']}, wanted WordPiece with BertNormalizer")
+            raise ValueError(
+                f"its model is {model['type']}, expected WordPiece with BertNormalizer"
+            )
         if not normalizer["lowercase"] or normalizer.get("strip_accents") is False:
-            raise ValueError("it keeps case or accents, wanted one that does not")
+            raise ValueError("it keeps case or accents, expected one that removes both")
         return _checked(dict(model["vocab"]))
     except (KeyError, TypeError) as error:
-        raise ValueError(f"it lacks {error}") from error
+        raise ValueError(f"it has no {error}") from error
 
 
 def _checked(vocabulary: dict[str, int]) -> dict[str, int]:
     if UNKNOWN not in vocabulary:
-        raise ValueError(f"it has no {UNKNOWN}; wanted BERT's vocab.txt, one entry a line")
+        raise ValueError(f"it has no {UNKNOWN}; expected BERT's vocab.txt, one entry per line")
     return vocabulary
 
 
@@ -129,8 +131,8 @@ def _refuse_cased(config: Path) -> None:
     try:
         lower = json.loads(config.read_text(encoding="utf-8")).get("do_lower_case", True)
     except (OSError, ValueError, AttributeError) as error:
-        raise SettingsError(f"{config}: not readable: {error}") from error
+        raise SettingsError(f"{config}: cannot be read: {error}") from error
     if not lower:
         raise SettingsError(
-            f"{config}: do_lower_case is false, wanted a tokenizer that lower-cases"
+            f"{config}: do_lower_case is false, expected a tokenizer that lower-cases"
         )

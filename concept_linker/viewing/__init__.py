@@ -1,4 +1,4 @@
-"""Annotations and collections of them as HTML; whatever is shown is escaped, nothing is fetched."""
+"""Shows annotations and records as HTML; all text is escaped, and nothing is fetched."""
 
 from __future__ import annotations
 

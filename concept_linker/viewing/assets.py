@@ -1,4 +1,4 @@
-"""The style sheets and scripts that come with the package."""
+"""The style sheets and scripts of this package."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ _FOLDER = Path(__file__).resolve().parent / "static"
 
 
 def asset(name: str) -> str:
-    """The text of one."""
+    """Returns the text of one, by its path in ``static``."""
     return (_FOLDER / name).read_text(encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Where a concept's web page is."""
+"""The addresses of web pages about concepts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from concept_linker.knowledge_base.identity import is_cui
 
 __all__ = ["CUI_PAGE", "concept_page"]
 
-#: Where a CUI's page is, in the UMLS Metathesaurus Browser; it asks for the (free) UMLS licence.
+#: The address of CUIs in the UMLS Metathesaurus Browser, which needs a (free) UMLS licence.
 CUI_PAGE = "https://uts.nlm.nih.gov/uts/umls/concept/"
 _CURIE_PAGE = "https://bioregistry.io/"
 _CURIE = re.compile(r"([A-Za-z][A-Za-z0-9_.+-]*):([^\s/].*)")
 
 
 def concept_page(concept_id: str) -> str | None:
-    """The address of a concept's page, or ``None`` for an id of no known form.
+    """The address of a concept's page; ``None`` if the id is neither a CUI nor a CURIE.
 
     >>> concept_page("C0019564"), concept_page("HP:0001250")
     ('https://uts.nlm.nih.gov/uts/umls/concept/C0019564', 'https://bioregistry.io/hp:0001250')

@@ -15,22 +15,22 @@ _LIBRARIES = ("pandas", "polars")
 
 
 def to_dataframe(annotation: Annotation, library: str | None = None) -> Any:
-    """One row a mention, with what is chosen for it; empty cells where nothing is.
+    """Returns one row per mention, with its best candidate; without one its cells are empty.
 
     Args:
         annotation: the annotation.
-        library: ``"pandas"`` or ``"polars"``; if not given, the first of them that is installed.
+        library: ``"pandas"`` or ``"polars"``; by default the first of them that is installed.
 
     Raises:
-        SettingsError: it is not installed, or none of them.
+        SettingsError: the library is unknown or not installed.
     """
     if library is not None and library not in _LIBRARIES:
-        raise SettingsError(f"library is {library!r}, wanted 'pandas' or 'polars'")
-    wanted = _LIBRARIES if library is None else (library,)
-    found = next((name for name in wanted if find_spec(name) is not None), None)
+        raise SettingsError(f"library is {library!r}, expected 'pandas' or 'polars'")
+    candidates = _LIBRARIES if library is None else (library,)
+    found = next((name for name in candidates if find_spec(name) is not None), None)
     if found is None:
-        names = " or ".join(wanted)
-        raise SettingsError(f"a data frame needs {names}: pip install {wanted[0]}")
+        names = " or ".join(candidates)
+        raise SettingsError(f"a data frame needs {names}: pip install {candidates[0]}")
     rows = [mention.to_row() for mention in annotation]
     columns = Mention(0, 0, "").to_row()
     return import_module(found).DataFrame(

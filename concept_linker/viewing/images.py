@@ -1,4 +1,4 @@
-"""The images of a page: told by their first bytes, embedded or referred to."""
+"""The images of a page, embedded or linked; their first bytes tell the format."""
 
 from __future__ import annotations
 
@@ -10,12 +10,19 @@ from urllib.parse import quote
 
 from concept_linker.errors import ImageError, SettingsError
 from concept_linker.images.files import find_image, read_image
-from concept_linker.viewing.collection import Seen
+from concept_linker.viewing.collection import RecordView
 
-__all__ = ["MOST_EMBEDDED", "Embedder", "beside_page", "image_file", "image_type", "url_path"]
+__all__ = [
+    "MAX_EMBEDDED_BYTES",
+    "Embedder",
+    "image_file",
+    "image_type",
+    "relative_to_page",
+    "url_path",
+]
 
-#: Browsers do not read one text of more than half a gigabyte.
-MOST_EMBEDDED = 300_000_000
+#: Browsers do not read a text of more than half a gigabyte.
+MAX_EMBEDDED_BYTES = 300_000_000
 _MAGIC = (
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"\x89PNG\r\n\x1a\n", "image/png"),
@@ -25,9 +32,9 @@ _MAGIC = (
 
 
 def image_type(data: bytes) -> str | None:
-    """The media type of an image that browsers show, told by its first bytes.
+    """The media type of an image, by its first bytes; ``None`` if browsers do not show it.
 
-    SVG is none of them: it may hold scripts.
+    SVG is excluded, because it may contain scripts.
     """
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
@@ -35,7 +42,7 @@ def image_type(data: bytes) -> str | None:
 
 
 def image_file(folder: Path, image: str) -> Path | None:
-    """The file of a record's image, or ``None`` where there is none inside the folder."""
+    """The file of a record's image; ``None`` if it is not inside the folder."""
     try:
         return find_image(folder, image)
     except ImageError:
@@ -43,16 +50,16 @@ def image_file(folder: Path, image: str) -> Path | None:
 
 
 class Embedder:
-    """Makes ``data:`` addresses, and counts what is missing.
+    """Makes ``data:`` addresses, and counts the missing images.
 
     Args:
-        folder: the folder of images; without one, images are those that records carry.
+        folder: the folder of images; ``None`` takes the images from the records.
 
     Attributes:
-        missing: images that are not there, or are none that browsers show.
+        missing: number of images that do not exist or that browsers do not show.
 
     Raises:
-        SettingsError: when called, once more is embedded than browsers read.
+        SettingsError: when called, if the images become more than browsers can read.
     """
 
     def __init__(self, folder: Path | None) -> None:
@@ -60,8 +67,8 @@ class Embedder:
         self._size = 0
         self.missing = 0
 
-    def __call__(self, record: Seen) -> str:
-        """The address of a record's image, or ``""``."""
+    def __call__(self, record: RecordView) -> str:
+        """Returns the address of a record's image, or ``""``."""
         data = record.image_bytes or b""
         if self._folder is not None:
             try:
@@ -73,26 +80,27 @@ class Embedder:
             self.missing += 1
             return ""
         self._size += len(data)
-        if self._size * 4 // 3 > MOST_EMBEDDED:
+        if self._size * 4 // 3 > MAX_EMBEDDED_BYTES:
             raise SettingsError(
-                f"the images take more than {MOST_EMBEDDED:,} bytes, which is more than browsers "
-                "read in one page; leave --embed out, or set a lower --limit"
+                f"the images have more than {MAX_EMBEDDED_BYTES:,} bytes, too many for one page; "
+                "omit --embed, or set a lower --limit"
             )
         return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
 
 
-def beside_page(folder: Path, page: Path) -> Callable[[Seen], str]:
-    """Makes addresses of images relative to the page's own."""
+def relative_to_page(folder: Path, page: Path) -> Callable[[RecordView], str]:
+    """Returns a function that makes the address of an image relative to the page."""
     try:
-        way = os.path.relpath(folder.resolve(), page.resolve().parent)
+        relative = os.path.relpath(folder.resolve(), page.resolve().parent)
     except ValueError:  # Windows: another drive
         raise SettingsError(
-            f"images in {folder} cannot be referred to from {page}; wanted one drive, or --embed"
+            f"{page} cannot link to images in {folder} on another drive; expected the same drive, "
+            "or --embed"
         ) from None
-    base = url_path(Path(way).as_posix())
+    base = url_path(Path(relative).as_posix())
     return lambda record: f"./{base}/{url_path(record.image)}"
 
 
 def url_path(path: str) -> str:
-    """A path as part of an address: nothing in it is a scheme, a host or a query."""
+    """A path as part of an address, quoted so that it has no scheme, host or query."""
     return quote(path, safe="/")

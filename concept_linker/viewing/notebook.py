@@ -1,7 +1,7 @@
-"""Annotations in notebooks: highlighted text, with candidates on hover.
+"""Shows annotations in notebooks: highlighted text, with the candidates on hover.
 
-Without a script and without anything fetched.  A notebook that is not trusted loses the styles; the
-``hidden`` of what hovers keeps the text readable even then.
+There is no script, and nothing is fetched.  An untrusted notebook loses the styles; the attribute
+``hidden`` of the hover boxes keeps the text readable even then.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ from concept_linker.viewing.concepts import concept_page
 
 __all__ = ["AnnotationTable", "annotation_html"]
 
-_SHOWN_CANDIDATES = 8
+_MAX_CANDIDATES = 8
 
 
 class AnnotationTable:
-    """Several annotations, shown in a notebook as a table.
+    """Shows several annotations in a notebook as a table.
 
     Args:
         annotations: the annotations.
-        most: so many rows are shown; that there are more is said.
+        max_rows: the largest number of rows; a note tells how many more there are.
 
     >>> from concept_linker.annotation import Annotation
     >>> AnnotationTable([Annotation("No finding.")])
     AnnotationTable(1 annotation)
     """
 
-    def __init__(self, annotations: Iterable[Annotation], *, most: int = 100) -> None:
+    def __init__(self, annotations: Iterable[Annotation], *, max_rows: int = 100) -> None:
         self.annotations = tuple(annotations)
-        self.most = most
+        self.max_rows = max_rows
 
     def __repr__(self) -> str:
         number = len(self.annotations)
@@ -44,9 +44,9 @@ class AnnotationTable:
         rows = "".join(
             f'<tr><td>{number}</td><td><div class="cl-text">{_text(annotation, labels=False)}</div>'
             f"</td><td>{_concepts(annotation)}</td></tr>"
-            for number, annotation in enumerate(self.annotations[: self.most], start=1)
+            for number, annotation in enumerate(self.annotations[: self.max_rows], start=1)
         )
-        left = len(self.annotations) - self.most
+        left = len(self.annotations) - self.max_rows
         foot = f'<p class="cl-foot">… and {left:,} more</p>' if left > 0 else ""
         head = "<tr><th></th><th>text</th><th>concepts</th></tr>"
         return _framed(
@@ -55,10 +55,9 @@ class AnnotationTable:
 
 
 def annotation_html(annotation: Annotation) -> str:
-    """One annotation: id and name under each mention, and a key to the colours."""
-    apart = list(_apart(annotation))
-    inside = {id(mention) for mention in apart}
-    others = [mention for mention in annotation if id(mention) not in inside]
+    """Returns one annotation as HTML: id and name under each mention, and a key to the colours."""
+    in_text = {id(mention) for mention in _without_overlaps(annotation)}
+    others = [mention for mention in annotation if id(mention) not in in_text]
     body = f'<div class="cl-text">{_text(annotation, labels=True)}</div>'
     if others:
         shown = "".join(_mention(mention, labels=True) for mention in others)
@@ -83,8 +82,8 @@ def _style() -> str:
     return asset("groups.css") + asset("notebook.css")
 
 
-def _apart(annotation: Annotation) -> Iterator[Mention]:
-    """The mentions in reading order; of those that overlap, the first, and the longest of these."""
+def _without_overlaps(annotation: Annotation) -> Iterator[Mention]:
+    """The mentions in reading order; of overlapping ones the first, and the longest of these."""
     end = 0
     for mention in sorted(annotation.mentions, key=lambda one: (one.start, -one.end)):
         if mention.start >= end:
@@ -94,7 +93,7 @@ def _apart(annotation: Annotation) -> Iterator[Mention]:
 
 def _text(annotation: Annotation, *, labels: bool) -> str:
     parts, end = [], 0
-    for mention in _apart(annotation):
+    for mention in _without_overlaps(annotation):
         parts += [escape(annotation.text[end : mention.start]), _mention(mention, labels=labels)]
         end = mention.end
     return "".join(parts) + escape(annotation.text[end:])
@@ -121,11 +120,11 @@ def _mention(mention: Mention, *, labels: bool) -> str:
 
 
 def _candidates(mention: Mention) -> str:
-    """What hovers: each candidate with its name nearest to the mention, its similarity and score.
+    """The hover box: the mention's probability, and each candidate with similarity and score.
 
-    Spans throughout, for it stands inside a line.
+    All elements are spans, because the box is inside a line of text.
     """
-    notes = [group_name(_group(mention))]
+    notes = [group_name(_group(mention)), f"probability {mention.probability:.3f}"]
     notes += [f"short for {mention.long_form}"] if mention.long_form else []
     notes += ["absent"] if mention.negated else []
     about = escape(", ".join(filter(None, notes)))
@@ -134,7 +133,7 @@ def _candidates(mention: Mention) -> str:
         return f'<span class="cl-pop" hidden>{head}no candidates</span>'
     cells = ("id", "name", "similarity", "score")
     rows = [_row("cl-names", *cells)]
-    for candidate in mention.candidates[:_SHOWN_CANDIDATES]:
+    for candidate in mention.candidates[:_MAX_CANDIDATES]:
         name = escape(candidate.name)
         if candidate.alias != candidate.name:
             name += f" <small>as “{escape(candidate.alias)}”</small>"
@@ -147,7 +146,7 @@ def _candidates(mention: Mention) -> str:
                 f"{candidate.score:.3f}",
             )
         )
-    more = len(mention.candidates) - _SHOWN_CANDIDATES
+    more = len(mention.candidates) - _MAX_CANDIDATES
     foot = f'<span class="cl-foot">… and {more} more</span>' if more > 0 else ""
     grid = f'<span class="cl-grid">{"".join(rows)}</span>'
     return f'<span class="cl-pop" hidden>{head}{grid}{foot}</span>'

@@ -1,8 +1,8 @@
-"""A collection as one self-contained page.
+"""Renders a collection as one self-contained page.
 
-Captions are hostile input.  They stand in the page as JSON, in a script element that no browser
-runs and no text can end, and the script makes text nodes of them.  The page's own policy lets
-nothing run or load but the script, the style sheet and the images.
+Captions are untrusted input.  The page has them as JSON in a script element that no browser runs
+and no text can end, and the script makes text nodes of them.  The page's content security policy
+allows nothing but its own script, style sheet and images.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 from concept_linker.knowledge_base.semantic_types import GROUP_NAMES
 from concept_linker.viewing.assets import asset
-from concept_linker.viewing.collection import Collection, Seen, Span
+from concept_linker.viewing.collection import Collection, RecordView, Span
 from concept_linker.viewing.concepts import CUI_PAGE
 
 __all__ = ["page", "policy"]
@@ -29,21 +29,21 @@ _SCRIPTS = tuple(
 
 
 def page(
-    collection: Collection, *, title: str, image_of: Callable[[Seen], str] | None = None
+    collection: Collection, *, title: str, image_of: Callable[[RecordView], str] | None = None
 ) -> str:
-    """The page.
+    """Returns the HTML of the page.
 
     Args:
-        collection: what it shows.
-        title: its title.
-        image_of: the address of a record's image; without it the page has none.
+        collection: the records.
+        title: the title.
+        image_of: returns the address of a record's image; ``None`` makes a page without images.
     """
     data = json.dumps(_data(collection, title, image_of), separators=(",", ":"))
     parts = {
         "TITLE": escape(title),
         "POLICY": escape(policy()),
         "STYLE": _style(),
-        # Nothing in it can end the element or begin a comment.
+        # So that no text in it can end the element or begin a comment.
         "DATA": data.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"),
         "SCRIPT": _script(),
     }
@@ -55,7 +55,7 @@ def page(
 
 
 def policy() -> str:
-    """The page's content security policy."""
+    """Returns the content security policy of the page."""
     return (
         f"default-src 'none'; script-src {_hash(_script())}; "
         f"style-src {_hash(_style())}; img-src data: file: 'self'; base-uri 'none'; "
@@ -76,14 +76,9 @@ def _hash(text: str) -> str:
 
 
 def _data(
-    collection: Collection, title: str, image_of: Callable[[Seen], str] | None
+    collection: Collection, title: str, image_of: Callable[[RecordView], str] | None
 ) -> dict[str, Any]:
-    counts = Counter(
-        span.cui
-        for one in collection.records
-        for spans in (one.spans, one.others)
-        for span in spans or ()
-    )
+    counts = Counter(span.cui for span in collection.all_spans())
     cuis = sorted(counts, key=lambda cui: (-counts[cui], cui))
     groups = [*GROUP_NAMES, _UNKNOWN]
     number_of = {cui: number for number, cui in enumerate(cuis)}
@@ -107,12 +102,7 @@ def _data(
         "sources": collection.sources,
         "compared": len(collection.sources) == 2,
         "images": image_of is not None,
-        "scored": any(
-            span.score is not None
-            for one in collection.records
-            for spans in (one.spans, one.others)
-            for span in spans or ()
-        ),
+        "scored": any(span.score is not None for span in collection.all_spans()),
         "page": CUI_PAGE,
         "groups": [[name, GROUP_NAMES.get(name, "No group")] for name in groups],
         "concepts": [
@@ -129,25 +119,24 @@ def _data(
 
 
 def _flat(spans: Iterable[Span], number_of: dict[str, int], places: _Utf16) -> list[int]:
-    """Six whole numbers a span: start, end, concept, similarity, standing, score.
+    """Seven integers per span: start, end, concept, similarity, comparison, probability, score.
 
-    Similarity and score are in thousandths; the score is -1 where there is none.
+    The last two and the similarity are in thousandths, -1 if missing.
     """
     flat: list[int] = []
-    for start, end, cui, similarity, standing, score in spans:
-        told = -1 if score is None else _thousandths(score)
-        place = (places[start], places[end], number_of[cui])
-        flat += (*place, _thousandths(similarity), standing, told)
+    for start, end, cui, similarity, comparison, probability, score in spans:
+        flat += (places[start], places[end], number_of[cui], _thousandths(similarity), comparison)
+        flat += (_thousandths(probability), _thousandths(score))
     return flat
 
 
-def _thousandths(share: float) -> int:
-    """Cut, not rounded: only what is equal reads 1.000."""
-    return int(share * 1000 + 1e-6)
+def _thousandths(share: float | None) -> int:
+    """Rounds down, so that only equality reads 1.000; -1 for ``None``."""
+    return -1 if share is None else int(share * 1000 + 1e-6)
 
 
 class _Utf16:
-    """Places in code points → in the units that JavaScript counts."""
+    """Maps places in code points to the UTF-16 units that JavaScript counts."""
 
     def __init__(self, text: str) -> None:
         self._wide = [place for place, character in enumerate(text) if character > "\uffff"]

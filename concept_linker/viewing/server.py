@@ -1,4 +1,4 @@
-"""Serves a page and its images on this machine only."""
+"""Serves a page and its images to this machine only."""
 
 from __future__ import annotations
 
@@ -26,33 +26,33 @@ __all__ = ["HOST", "PageServer"]
 _LOG = logging.getLogger(__name__)
 HOST = "127.0.0.1"
 _IMAGES = "/images/"
-#: A request with its headers has no more bytes; what browsers send is a hundredth of it.
-_MOST_ASKED: Final = 1 << 17
+#: The largest request with its headers, in bytes; browsers send a hundredth of it.
+_MAX_REQUEST: Final = 1 << 17
 
 
 class PageServer(ThreadingHTTPServer):
-    """One page, and the images that its records name; nothing else of the folder.
+    """Serves one page and the images of its records, but no other file of the folder.
 
-    Requests under another name than this machine's own are refused: a foreign page whose name was
-    made to lead here would come with that name.  Nobody can hold the server: a connection ends
-    after :attr:`most_seconds`, however slowly its client writes or reads, and of more than
-    :attr:`most_connections` the oldest ends.
+    A request must name this machine as its host.  This stops DNS rebinding: another site whose name
+    resolves to this machine sends that name.  No client can block the server: a connection ends
+    after :attr:`max_seconds`, however slowly the client reads or writes, and with more than
+    :attr:`max_connections` the oldest ends.
 
     Args:
-        page: the page.
+        page: the HTML of the page.
         folder: the folder of images.
-        images: the images' paths in it.
+        images: the paths of the images in it.
         port: the port; 0 takes a free one.
 
     Raises:
-        OSError: the port is taken.
+        OSError: the port is in use.
     """
 
     daemon_threads = True
-    #: How long a connection may last; a page of 400 MB takes one second of it.
-    most_seconds = 30.0
-    #: How many there are at a time; a browser opens six.
-    most_connections = 100
+    #: The longest time of a connection; a page of 400 MB takes one second.
+    max_seconds = 30.0
+    #: The largest number of connections; a browser opens six.
+    max_connections = 100
     request_queue_size = 128
 
     def __init__(
@@ -61,67 +61,67 @@ class PageServer(ThreadingHTTPServer):
         self.page = page.encode("utf-8")
         self.folder = folder
         self.images = frozenset(images)
-        self._begun: dict[Any, float] = {}  # connections, the oldest first
+        self._begun: dict[Any, float] = {}  # connections, oldest first
         self._lock = Lock()
         super().__init__((HOST, port), _Handler)
 
     @property
     def url(self) -> str:
-        """Where the page is."""
+        """The address of the page."""
         return f"http://{HOST}:{self.server_port}/"
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Answers in a thread; too many connections end the oldest."""
+        """Answers in a thread; ends the oldest of too many connections."""
         with self._lock:
             self._begun[request] = monotonic()
-            for oldest in list(self._begun)[: -self.most_connections]:
+            for oldest in list(self._begun)[: -self.max_connections]:
                 self._end(oldest)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """Closes a connection whose answer is sent."""
+        """Closes a connection after its answer."""
         with self._lock:
             self._begun.pop(request, None)
         super().shutdown_request(request)
 
     def service_actions(self) -> None:
-        """Called twice a second: ends connections that last too long."""
-        latest = monotonic() - self.most_seconds
+        """Ends connections that last too long; called twice a second."""
+        latest = monotonic() - self.max_seconds
         with self._lock:
             for request in [one for one, begun in self._begun.items() if begun < latest]:
                 self._end(request)
 
     def _end(self, request: Any) -> None:
-        """Its thread then reads nothing more and cannot write, and closes it."""
+        """Shuts a connection down: its thread can then neither read nor write, and closes it."""
         del self._begun[request]
         with suppress(OSError):
             request.shutdown(SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that goes away is no fault of ours; anything else is printed."""
+        """Logs clients that disconnect; prints any other error."""
         if isinstance(sys.exception(), OSError):
             _LOG.info("connection ended: %s", sys.exception())
         else:
             super().handle_error(request, client_address)
 
 
-class _Asked:
-    """What a client sends, no more than so many bytes."""
+class _LimitedReader:
+    """Reads a request of limited length."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
-        self._left = _MOST_ASKED
+        self._left = _MAX_REQUEST
 
     def readline(self, size: int) -> bytes:
-        """A line, or its beginning.
+        """Reads a line, or its first ``size`` bytes.
 
         Raises:
-            HTTPException: all together are too long; the answer is then 431.
+            HTTPException: the request is too long; the answer is then 431.
         """
         line = self._stream.readline(size)
         self._left -= len(line)
         if self._left < 0:
-            raise HTTPException(f"more than {_MOST_ASKED} bytes")
+            raise HTTPException(f"the request has more than {_MAX_REQUEST} bytes")
         return line
 
     def close(self) -> None:
@@ -135,7 +135,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def setup(self) -> None:
         super().setup()
-        self.rfile: Any = _Asked(self.rfile)
+        self.rfile: Any = _LimitedReader(self.rfile)
 
     def do_GET(self) -> None:
         port = self.server.server_port
@@ -144,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         try:
             path = unquote(urlsplit(self.path).path)
-        except ValueError:  # such as http://[
+        except ValueError:  # for example, http://[
             self.send_error(HTTPStatus.BAD_REQUEST)
             return
         if path == "/":
@@ -172,7 +172,7 @@ class _Handler(BaseHTTPRequestHandler):
         return image_file(self.server.folder, name)
 
     def _send(self, kind: str, stream: IO[bytes], size: int) -> None:
-        """Sends a stream bit by bit: an image may be larger than memory."""
+        """Sends a stream in pieces: an image may be larger than memory."""
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(size))

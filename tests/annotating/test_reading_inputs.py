@@ -22,7 +22,7 @@ from concept_linker.annotating.raw import raw_rows
 from concept_linker.annotating.reading import MOST_BYTES, cut
 from concept_linker.annotating.rows import BadInput, Row, fit, rows_of
 from concept_linker.errors import BatchError, InputError, SourceError
-from concept_linker.triplets.lines import MAX_LINE
+from concept_linker.triplets.json_lines import MAX_LINE
 
 
 def every_row(files: list[InputFile], size: int) -> list[Row | BadInput]:

@@ -21,9 +21,9 @@ from concept_linker.annotating.inputs import identify
 from concept_linker.annotating.job import Job
 from concept_linker.annotating.reading import cut
 from concept_linker.errors import BatchError
+from concept_linker.triplets.breach import BadRow
 from concept_linker.triplets.checking import Checker, Rules
-from concept_linker.triplets.lines import BadRow
-from concept_linker.triplets.streams import read_records
+from concept_linker.triplets.reading import read_records
 
 MakeJob = Callable[..., Job]
 

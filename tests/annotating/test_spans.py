@@ -13,7 +13,7 @@ from concept_linker.annotating import spans
 from concept_linker.annotating.spans import minimised, spans_of
 from concept_linker.annotation import Annotation, Candidate, Mention
 from concept_linker.errors import InputError
-from concept_linker.triplets.making import chosen, to_record
+from concept_linker.triplets.from_annotation import select_mentions, to_record
 from concept_linker.triplets.offsets import basic_words, visible
 from concept_linker.triplets.record import PROFILES, SPANS, minimise
 
@@ -77,7 +77,7 @@ def test_they_are_those_of_single_records(
     assert minimised(found).to_pylist() == small
     wanted_by = [how[name] for name in ("min_similarity", "max_words", "negated")]
     for annotation, made, told in zip(given_, found.to_pylist(), details.to_pylist(), strict=True):
-        mentions = [one for one, _ in chosen(annotation, *wanted_by)] if made else []
+        mentions = [one for one, _ in select_mentions(annotation, *wanted_by)] if made else []
         assert [(one["label"], one["negated"]) for one in told] == [
             (one.label, one.negated) for one in mentions
         ]

@@ -34,7 +34,7 @@ from concept_linker.annotating.local import run_locally
 from concept_linker.annotating.monitor import Monitor
 from concept_linker.annotating.reading import ShardSource, cut
 from concept_linker.errors import BatchError, InputError, SettingsError
-from concept_linker.triplets.streams import read_records
+from concept_linker.triplets.reading import read_records
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]

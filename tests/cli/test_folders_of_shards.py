@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from collections_of_pairs import collection
 
-from concept_linker.triplets.finding import find_records
 from concept_linker.triplets.provenance import Provenance
-from concept_linker.triplets.streams import open_writer
+from concept_linker.triplets.record_files import find_records
+from concept_linker.triplets.writing import open_writer
 
 Run = Callable[..., Any]
 ABOUT = Provenance(licence="CC BY", retrieved="2026-11-22").to_dict()

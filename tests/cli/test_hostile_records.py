@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from concept_linker import Annotation, Candidate, Mention
-from concept_linker.triplets.lines import MAX_LINE, lines
-from concept_linker.triplets.making import to_record
-from concept_linker.triplets.streams import open_writer
+from concept_linker.triplets.from_annotation import to_record
+from concept_linker.triplets.json_lines import MAX_LINE, read_lines
+from concept_linker.triplets.writing import open_writer
 
 Run = Callable[..., Any]
 GIF = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00\x00"
@@ -128,7 +128,7 @@ def test_a_line_without_end_is_not_held_in_memory(tmp_path: Path, packed: bool) 
             file.write(b"x" * MAX_LINE)
         file.write(b"\n" + row)
     tracemalloc.start()
-    first, long, last = lines(path)
+    first, long, last = read_lines(path)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 8 * MAX_LINE

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from concept_linker import Annotation, Candidate, KnowledgeBase, Mention
-from concept_linker.triplets.making import to_record
+from concept_linker.triplets.from_annotation import to_record
 
 Run = Callable[..., Any]
 

@@ -15,7 +15,7 @@ from urllib.request import urlopen
 import pytest
 
 from concept_linker import Annotation, Candidate, Mention
-from concept_linker.triplets.streams import open_writer
+from concept_linker.triplets.writing import open_writer
 
 Run = Callable[..., Any]
 GIF = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00"

@@ -19,8 +19,8 @@ from concept_linker.pmc.fetching import fetch
 from concept_linker.pmc.rebuilding import rebuild, wanted_by_records
 from concept_linker.pmc.records import write_records
 from concept_linker.pmc.settings import FetchSettings
+from concept_linker.triplets.reading import read_records
 from concept_linker.triplets.record import PROFILES, RECORD_KEYS
-from concept_linker.triplets.streams import read_records
 
 
 def lines(path: Path) -> list[dict[str, Any]]:

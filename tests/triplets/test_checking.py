@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from concept_linker.triplets.checking import Breach, Checker, Rules
-from concept_linker.triplets.lines import BadRow, Line, parse
+from concept_linker.triplets.breach import BadRow, Breach
+from concept_linker.triplets.checking import Checker, Rules
+from concept_linker.triplets.json_lines import Line, parse_line
 from concept_linker.triplets.record import RECORD_KEYS, SPAN_KEYS, minimise
 from concept_linker.triplets.wordpiece import WordPiece
 
@@ -207,7 +208,7 @@ def test_whatever_comes_is_told_and_never_raises(value: object) -> None:
 
 @given(st.binary() | st.text().map(str.encode) | JSON.map(lambda v: json.dumps(v).encode()))
 def test_any_bytes_are_a_value_or_a_bad_row(data: bytes) -> None:
-    row = parse(Line(data))
+    row = parse_line(Line(data))
     if isinstance(row, BadRow):
         assert row.breaches
     else:

@@ -22,10 +22,11 @@ from hypothesis import strategies as st
 from made_records import record, write
 
 from concept_linker.errors import InputError, SourceError
-from concept_linker.triplets.containers import no_lines_of_json
-from concept_linker.triplets.finding import checksum, find_records, label, pattern
-from concept_linker.triplets.lines import BadRow
-from concept_linker.triplets.streams import open_writer, read_records
+from concept_linker.triplets.breach import BadRow
+from concept_linker.triplets.file_signatures import not_json_lines
+from concept_linker.triplets.reading import read_records
+from concept_linker.triplets.record_files import checksum, common_name, file_pattern, find_records
+from concept_linker.triplets.writing import open_writer
 
 ROW = record("Left lung", [("C0225730", 1.0, 0, 9, ["left", "lung"], 0)])
 
@@ -108,8 +109,12 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
 
 def test_a_name_and_a_checksum_for_all(folder: Path) -> None:
     shards = [folder / name for name in SHARDS]
-    assert (label(shards[:1]), label(shards[:2]), label(shards)) == (shards[0].name, "a", "run")
-    assert (pattern(shards[:1]), pattern(shards[:2]), pattern(shards)) == (
+    assert (common_name(shards[:1]), common_name(shards[:2]), common_name(shards)) == (
+        shards[0].name,
+        "a",
+        "run",
+    )
+    assert (file_pattern(shards[:1]), file_pattern(shards[:2]), file_pattern(shards)) == (
         shards[0].name,
         "*",
         "**/*",
@@ -131,7 +136,7 @@ def test_the_pattern_of_a_card_finds_the_files_again(tmp_path: Path) -> None:
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).touch()
         files = find_records(root)
-        assert find_records(root / pattern(files)) == files
+        assert find_records(root / file_pattern(files)) == files
 
 
 def tar(data: bytes) -> bytes:
@@ -223,7 +228,7 @@ def test_a_bad_row_before_good_ones_is_a_bad_row(
 ) -> None:
     """Whatever the first lines are, rows that can be read are read."""
     lines = [*bad, *LINES.splitlines()]
-    assert no_lines_of_json(b"\n".join(lines)) == ""
+    assert not_json_lines(b"\n".join(lines)) == ""
     path = tmp_path_factory.mktemp("rows") / "a.jsonl"
     path.write_bytes(b"\n".join(lines) + b"\n")
     rows: list[Any] = [row for _, row in read_records(path)]

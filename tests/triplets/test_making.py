@@ -14,10 +14,10 @@ from made_records import ENTRIES
 from concept_linker import Annotation, Candidate, Mention
 from concept_linker.errors import InputError, SettingsError
 from concept_linker.triplets.checking import Checker, Rules
-from concept_linker.triplets.making import how_made, to_record
+from concept_linker.triplets.conversion import apply_profile, repair
+from concept_linker.triplets.from_annotation import record_settings, to_record
 from concept_linker.triplets.offsets import DecodedCaption, visible
 from concept_linker.triplets.record import PROFILES, RECORD_KEYS, SPAN_KEYS, dump
-from concept_linker.triplets.repairing import as_published, repair
 from concept_linker.triplets.wordpiece import WordPiece
 
 OURS = WordPiece({entry: number for number, entry in enumerate(ENTRIES)})
@@ -66,7 +66,7 @@ def test_what_is_made_keeps_every_rule(
 @given(annotations(of_words=True))
 def test_repair_undoes_as_published(annotation: Annotation) -> None:
     exact: Any = to_record(annotation, image="a.jpg")
-    published, lost = as_published(exact, PROFILES["medconcept23m"] | {"min_similarity": 0.0})
+    published, lost = apply_profile(exact, PROFILES["medconcept23m"] | {"min_similarity": 0.0})
     assert lost == []
     assert published == to_record(annotation, image="a.jpg", offsets="medconcept23m")
     repaired, lost = repair(published)
@@ -162,7 +162,7 @@ def test_unknown_offsets() -> None:
 
 
 def test_how_it_was_made_is_told(wordpiece: WordPiece) -> None:
-    assert how_made()["tokens"] == "basic words"
-    told = how_made(tokenizer=wordpiece, **PROFILES["medconcept23m"])
+    assert record_settings()["tokens"] == "basic words"
+    told = record_settings(tokenizer=wordpiece, **PROFILES["medconcept23m"])
     assert told["wordpiece_sha256"] == wordpiece.sha256
     assert told["max_words"] == 75

@@ -12,7 +12,7 @@ from tokenizers.normalizers import BertNormalizer
 from tokenizers.pre_tokenizers import BertPreTokenizer
 
 from concept_linker.errors import InputError
-from concept_linker.triplets.agreement import said
+from concept_linker.triplets.agreement import text_of_tokens
 from concept_linker.triplets.offsets import (
     DecodedCaption,
     basic_words,
@@ -137,7 +137,7 @@ def test_the_published_offsets(sample: list[dict[str, Any]], published: WordPiec
         for span in record["umls_meta_info"]:
             place = span["start_char"], span["end_char"]
             exact = decoded.to_caption(*place)
-            assert visible(record["caption"][slice(*exact)]) == said(span["tokens"])
+            assert visible(record["caption"][slice(*exact)]) == text_of_tokens(span["tokens"])
             assert decoded.from_caption(*exact) == place
             spans += 1
     assert spans == 157

@@ -12,10 +12,13 @@ import pytest
 from made_records import write
 
 from concept_linker.errors import InputError, SettingsError
-from concept_linker.triplets.parquet import metadata_of, schema
+from concept_linker.triplets.parquet_files import read_metadata
+from concept_linker.triplets.parquet_schema import record_schema
 from concept_linker.triplets.provenance import Provenance
-from concept_linker.triplets.running import converting, repairing, rewrite
-from concept_linker.triplets.streams import open_writer, read_records, side_car
+from concept_linker.triplets.reading import read_records
+from concept_linker.triplets.record_files import side_car
+from concept_linker.triplets.rewriting import convert_job, repair_job, rewrite
+from concept_linker.triplets.writing import open_writer
 
 
 @pytest.fixture
@@ -40,8 +43,8 @@ def test_the_sample_with_its_images(datasets: Any, shared_data: Path, tmp_path: 
     folder = shared_data / "medconcept_sample"
     path, exact = tmp_path / "a.parquet", tmp_path / "b.parquet"
     images = folder / "images"
-    assert rewrite(folder / "full.jsonl", path, converting(), images=images).written == 40
-    assert rewrite(path, exact, repairing()).written == 40  # and the images go along
+    assert rewrite(folder / "full.jsonl", path, convert_job(), images=images).written == 40
+    assert rewrite(path, exact, repair_job()).written == 40  # and the images go along
     rows = [row for _, row in read_records(exact)]
     data = load(datasets, exact)
     assert isinstance(data.features["image"], datasets.Image)
@@ -60,7 +63,7 @@ def test_features_are_typed(datasets: Any, records: list[dict[str, Any]], tmp_pa
     path = write(tmp_path / "a.jsonl", records)
     write(side_car(path), [Provenance(licence="CC BY", version=n).to_dict() for n in (1, 2, 3)])
     output = tmp_path / "b.parquet"
-    rewrite(path, output, converting())
+    rewrite(path, output, convert_job())
     data = load(datasets, output)
     span = data.features["umls_meta_info"].feature
     assert {name: value.dtype for name, value in span.items() if name != "tokens"} == {
@@ -92,7 +95,7 @@ def test_other_columns_are_typed_too(
         writer.write(records[0] | others)
     [row] = load(datasets, path)
     assert row == records[0] | others
-    assert metadata_of(path) == {"offsets": "caption"}
+    assert read_metadata(path) == {"offsets": "caption"}
 
 
 def test_a_missing_image_is_set_aside(records: list[dict[str, Any]], tmp_path: Path) -> None:
@@ -101,7 +104,7 @@ def test_a_missing_image_is_set_aside(records: list[dict[str, Any]], tmp_path: P
     records[1]["image"] = "a/none.jpg"
     path = write(tmp_path / "a.jsonl", records)
     output = tmp_path / "b.parquet"
-    summary = rewrite(path, output, converting(), images=tmp_path)
+    summary = rewrite(path, output, convert_job(), images=tmp_path)
     assert (summary.written, summary.bad) == (2, 1)
     got = [row for _, row in read_records(output, images=True)]
     assert [row["image_bytes"] for row in got if isinstance(row, dict)] == [b"image"] * 2
@@ -119,7 +122,7 @@ def test_nothing_from_outside_the_folder(records: list[dict[str, Any]], tmp_path
     bad = ["out.jpg", "up/secret", "circle.jpg", "a\0.jpg", "x" * 5000, "a", "a/" * 3000]
     rows = [records[0] | {"image": name} for name in bad]
     path = write(tmp_path / "a.jsonl", [records[0], *rows, records[1]])
-    summary = rewrite(path, tmp_path / "b.parquet", converting(), images=folder)
+    summary = rewrite(path, tmp_path / "b.parquet", convert_job(), images=folder)
     assert (summary.written, summary.bad) == (2, len(bad))
     got = [row["image_bytes"] for _, row in read_records(tmp_path / "b.parquet", images=True)]
     assert got == [b"image"] * 2
@@ -132,10 +135,10 @@ def test_a_folder_without_the_images(records: list[dict[str, Any]], tmp_path: Pa
     path = write(tmp_path / "a.jsonl", records)
     for place, message in ((tmp_path / "nowhere", "wanted a folder"), (tmp_path, "has none of")):
         with pytest.raises(SettingsError, match=message):
-            rewrite(path, tmp_path / "b.parquet", converting(), images=place)
+            rewrite(path, tmp_path / "b.parquet", convert_job(), images=place)
     assert [one.name for one in tmp_path.iterdir()] == ["a.jsonl"]
 
 
 def test_a_column_that_the_record_has(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'caption' is given, but the record has it"):
-        schema(columns=pa.schema([("caption", pa.string())]))
+        record_schema(columns=pa.schema([("caption", pa.string())]))

@@ -18,8 +18,8 @@ from concept_linker import KnowledgeBase
 from concept_linker.errors import InputError, SettingsError
 from concept_linker.triplets.card import _code, card
 from concept_linker.triplets.provenance import Provenance
+from concept_linker.triplets.record_files import side_car
 from concept_linker.triplets.statistics import Statistics, check_plot, count, draw, one_line
-from concept_linker.triplets.streams import side_car
 
 
 @pytest.fixture

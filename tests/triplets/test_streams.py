@@ -21,10 +21,13 @@ from made_records import record, write
 
 from concept_linker.errors import InputError, SettingsError, SourceError
 from concept_linker.triplets import lines as packing
+from concept_linker.triplets.breach import BadRow
 from concept_linker.triplets.checking import Checker, Rules
-from concept_linker.triplets.lines import BadRow, lines
+from concept_linker.triplets.json_lines import read_lines
 from concept_linker.triplets.provenance import Provenance
-from concept_linker.triplets.streams import open_writer, read_records, side_car
+from concept_linker.triplets.reading import read_records
+from concept_linker.triplets.record_files import side_car
+from concept_linker.triplets.writing import open_writer
 
 ROOT = Path(__file__).resolve().parents[2]
 ENDINGS = [".jsonl", ".jsonl.gz", ".jsonl.zst", ".parquet"]
@@ -111,7 +114,7 @@ def test_lines_however_they_are_cut(
         data = b"\n".join(rows)
         path = tmp_path / "a.jsonl"
         path.write_bytes(data)
-        found = list(lines(path))
+        found = list(read_lines(path))
     wanted = data.split(b"\n")
     if not wanted[-1]:
         wanted.pop()
@@ -253,7 +256,7 @@ def test_an_error_leaves_what_was_there(tmp_path: Path, ending: str) -> None:
 KILLED = """
 import os, signal, sys
 from test_streams import noisy
-from concept_linker.triplets.streams import open_writer
+from concept_linker.triplets.writing import open_writer
 with open_writer(sys.argv[1]) as writer:
     for row in noisy(4000):
         writer.write(row)
@@ -265,7 +268,7 @@ import resource, sys
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 from test_streams import noisy
-from concept_linker.triplets.streams import open_writer
+from concept_linker.triplets.writing import open_writer
 try:
     with open_writer(sys.argv[1]) as writer:
         for row in noisy(4000):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from concept_linker.viewing.collection import Collection, Seen, Span, compare
+from concept_linker.viewing.collection import Collection, RecordView, Span, compare
 
 WORDS = (
     "arrow axial lesion in the left hippocampus shows scan of lung with mass and vessel µm".split()
@@ -36,7 +36,9 @@ def collection(
     records = []
     for i in range(number):
         words = draw.choices(WORDS, k=draw.randint(5, 60))
-        one = Seen(" ".join(words), f"{i}.jpg", _spans(words, cuis, draw), f"Figure {i}", str(i))
+        one = RecordView(
+            " ".join(words), f"{i}.jpg", _spans(words, cuis, draw), f"Figure {i}", str(i)
+        )
         if scored:
             one.spans = [span._replace(score=draw.randint(0, 1000) / 1000) for span in one.spans]
         if compared:
@@ -63,7 +65,7 @@ def _spans(words: list[str], cuis: list[str], draw: random.Random) -> list[Span]
 def hostile() -> Collection:
     """Every field that is text means harm."""
     records = [
-        Seen(
+        RecordView(
             caption=text,
             image=f"{text[:40]}.jpg",
             spans=[Span(0, 2, "C0000001", 1.0), Span(len(text) - 3, len(text), "C0000002", 0.5)],

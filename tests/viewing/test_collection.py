@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from concept_linker import Annotation, Candidate, Mention, SettingsError, SourceError
 from concept_linker.triplets.record import SPAN_DETAILS
-from concept_linker.triplets.streams import open_writer
+from concept_linker.triplets.writing import open_writer
 from concept_linker.viewing.assets import asset
-from concept_linker.viewing.collection import Seen, Span, Standing, compare, read_collection
+from concept_linker.viewing.collection import Comparison, RecordView, Span, compare, read_collection
 from concept_linker.viewing.collection import has_images as holds_images
-from concept_linker.viewing.images import Embedder, beside_page, image_file, image_type
+from concept_linker.viewing.images import Embedder, image_file, image_type, relative_to_page
 from concept_linker.viewing.page import page
 
 GIF = b"GIF89a\x01\x00\x01\x00\x80\x00\x00\x00\x00\x00\xff\xff\xff!\xf9\x04\x01\x00\x00\x00\x00"
@@ -160,9 +160,9 @@ def test_two_annotations_pair_by_image_and_caption(tmp_path: Path) -> None:
     assert [one.caption for one in found.records] == ["A big lesion, lung.", "Twice.", "Twice."]
     assert found.unpaired == 2
     first = found.records[0]
-    assert [span.standing for span in first.spans] == [Standing.BOUNDARY, Standing.CONCEPT]
+    assert [span.comparison for span in first.spans] == [Comparison.BOUNDARY, Comparison.CONCEPT]
     assert first.others is not None
-    assert [span.standing for span in first.others] == [Standing.BOUNDARY, Standing.CONCEPT]
+    assert [span.comparison for span in first.others] == [Comparison.BOUNDARY, Comparison.CONCEPT]
 
 
 SPANS = st.lists(
@@ -171,15 +171,15 @@ SPANS = st.lists(
 
 
 @given(SPANS, SPANS)
-def test_standings(ours: list[Span], theirs: list[Span]) -> None:
+def test_comparisons(ours: list[Span], theirs: list[Span]) -> None:
     left, right = compare(ours, theirs)
     mirrored = compare(theirs, ours)
     assert (left, right) == (mirrored[1], mirrored[0])
     for span in left:
         touching = [other for other in theirs if set(range(*span[:2])) & set(range(*other[:2]))]
-        assert (span.standing == Standing.ALONE) == (not touching)
-        assert (span.standing == Standing.SAME) == (span[:3] in {other[:3] for other in theirs})
-        if span.standing == Standing.CONCEPT:
+        assert (span.comparison == Comparison.ALONE) == (not touching)
+        assert (span.comparison == Comparison.SAME) == (span[:3] in {other[:3] for other in theirs})
+        if span.comparison == Comparison.CONCEPT:
             assert span.cui not in {other.cui for other in touching}
     assert compare(ours, ours)[0] == ours
 
@@ -208,7 +208,7 @@ def test_no_image_from_outside_the_folder(tmp_path: Path) -> None:
     none += ["a\0.gif", "x" * 5000, "circle.gif"]
     assert [image_file(folder, name) for name in none] == [None] * len(none)
     embed = Embedder(folder)
-    addresses = [embed(Seen("", name, [])) for name in ("in.gif", *none)]
+    addresses = [embed(RecordView("", name, [])) for name in ("in.gif", *none)]
     assert addresses[0].startswith("data:image/gif;base64,R0lG")
     assert addresses[1:] == [""] * len(none)
     assert embed.missing == len(none)
@@ -216,18 +216,20 @@ def test_no_image_from_outside_the_folder(tmp_path: Path) -> None:
 
 def test_too_many_bytes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.gif").write_bytes(GIF)
-    monkeypatch.setattr("concept_linker.viewing.images.MOST_EMBEDDED", 40)
+    monkeypatch.setattr("concept_linker.viewing.images.MAX_EMBEDDED_BYTES", 40)
     embed = Embedder(tmp_path)
-    embed(Seen("", "a.gif", []))
+    embed(RecordView("", "a.gif", []))
     with pytest.raises(SettingsError, match=r"--embed .*--limit"):
-        embed(Seen("", "a.gif", []))
+        embed(RecordView("", "a.gif", []))
 
 
 @pytest.mark.parametrize(
     "image", ["a b.jpg", "https://example.org/a.jpg", "a?b#c.jpg", "//x/y.jpg"]
 )
 def test_addresses_beside_the_page_stay_beside_it(tmp_path: Path, image: str) -> None:
-    address = beside_page(tmp_path / "images", tmp_path / "pages/page.html")(Seen("", image, []))
+    address = relative_to_page(tmp_path / "images", tmp_path / "pages/page.html")(
+        RecordView("", image, [])
+    )
     assert address.startswith("./../images/")
     assert not set(address) & set(" ?#:")
 

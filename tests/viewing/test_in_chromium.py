@@ -12,7 +12,7 @@ import pytest
 from made_collections import CONCEPTS, HOSTILE, collection, hostile
 
 from concept_linker.knowledge_base.semantic_types import GROUP_NAMES
-from concept_linker.viewing.collection import Collection, Seen, Span, Standing
+from concept_linker.viewing.collection import Collection, Comparison, RecordView, Span
 from concept_linker.viewing.page import page
 
 COUNT = re.compile(r"([\d,]+)(?: of ([\d,]+))? records, ([\d,]+) mentions")
@@ -61,14 +61,14 @@ def test_filters_choose_what_a_plain_loop_chooses(
         low, high = draw.choice([(0, 1), (0.5, 1), (0, 0.9)]) if scored else (0, 1)
         groups = set(draw.sample(["ANAT", "DISO", "none"], draw.choice([0, 0, 1, 2])))
         concepts = set(draw.sample(data[1][:8], draw.choice([0, 0, 1, 2])))
-        standing = draw.choice(["all", "any", 1, 2, 3]) if compared else "all"
+        comparison = draw.choice(["all", "any", 1, 2, 3]) if compared else "all"
         browser.run(SET, "text", text)
         browser.run(SET, "least", least)
         browser.run(SET, "most", most)
         browser.run(SET, "score-least", low)
         browser.run(SET, "score-most", high)
         if compared:
-            press(browser, "standing", standing)
+            press(browser, "comparison", comparison)
         for group in groups:
             press(browser, "group", data[0].index(group))
         for concept in concepts:
@@ -80,13 +80,13 @@ def test_filters_choose_what_a_plain_loop_chooses(
             least: float = least,
             most: float = most,
             scores: tuple[float, float] = (low, high),
-            kind: Any = standing,
+            kind: Any = comparison,
         ) -> bool:
             score = -1.0 if span.score is None else span.score
             if scores != (0, 1) and not scores[0] <= score <= scores[1]:
                 return False
             right = kind == "all" or (
-                span.standing != Standing.SAME if kind == "any" else span.standing == kind
+                span.comparison != Comparison.SAME if kind == "any" else span.comparison == kind
             )
             return least <= span.similarity <= most and right
 
@@ -94,7 +94,13 @@ def test_filters_choose_what_a_plain_loop_chooses(
         for one in made.records:
             spans = [span for span in [*one.spans, *(one.others or [])] if fits(span)]
             chosen = [s for s in spans if not groups or (CONCEPTS[s.cui] or "none") in groups]
-            wants_spans = bool(groups) or (least, most, low, high, standing) != (0, 1, 0, 1, "all")
+            wants_spans = bool(groups) or (least, most, low, high, comparison) != (
+                0,
+                1,
+                0,
+                1,
+                "all",
+            )
             if (
                 text.lower() in one.caption.lower()
                 and concepts <= {span.cui for span in spans}
@@ -102,7 +108,7 @@ def test_filters_choose_what_a_plain_loop_chooses(
             ):
                 records += 1
                 mentions += len(chosen)
-        case = (text, least, most, low, high, groups, concepts, standing)
+        case = (text, least, most, low, high, groups, concepts, comparison)
         assert counts(browser) == (records, mentions), case
     assert browser.complaints() == []
 
@@ -290,7 +296,10 @@ def _received(listener: socket.socket) -> list[bytes]:
 
 def test_images_beside_captions(browser: Any) -> None:
     pixel = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
-    records = [Seen("a lesion", "a.gif", [Span(2, 8, "C0000001", 1.0)]), Seen("none", "b.gif", [])]
+    records = [
+        RecordView("a lesion", "a.gif", [Span(2, 8, "C0000001", 1.0)]),
+        RecordView("none", "b.gif", []),
+    ]
     addresses = {"a.gif": pixel, "b.gif": ""}
     html = page(
         Collection(["x"], records), title="Images", image_of=lambda one: addresses[one.image]
@@ -310,7 +319,7 @@ def test_places_are_counted_as_the_browser_counts(browser: Any) -> None:
         Span(caption.index(w), caption.index(w) + len(w), "C0000001", 1.0)
         for w in ("lesion", "𝒳", "brain 🧠")
     ]
-    browser.open(page(Collection(["x"], [Seen(caption, "", spans)]), title="Wide"))
+    browser.open(page(Collection(["x"], [RecordView(caption, "", spans)]), title="Wide"))
     assert browser.texts(".m") == ["lesion", "𝒳", "brain 🧠"]
     assert browser.texts(".caption") == [caption]
 
@@ -336,7 +345,7 @@ def test_every_group_is_easy_to_read(browser: Any, dark: bool) -> None:
     cuis = [f"C{number:07}" for number in range(len(GROUP_NAMES) + 1)]
     spans = [Span(number, number + 1, cui, 1.0) for number, cui in enumerate(cuis)]
     groups = dict(zip(cuis, GROUP_NAMES, strict=False))
-    made = Collection(["x"], [Seen("x" * len(cuis), "", spans)], groups=groups)
+    made = Collection(["x"], [RecordView("x" * len(cuis), "", spans)], groups=groups)
     browser.open(page(made, title="Colours"), dark=dark)
     colours = browser.run("""
         const canvas = document.createElement("canvas"), pen = canvas.getContext("2d");

@@ -34,7 +34,7 @@ from concept_linker.retrieval.holdout.leaks import ImageHashes
 from concept_linker.retrieval.modality import modality_of
 from concept_linker.retrieval.near_duplicates.captions import plain_words
 from concept_linker.retrieval.pairs import Pair, read_pairs
-from concept_linker.triplets.finding import checksum
+from concept_linker.triplets.record_files import checksum
 
 __all__ = [
     "MANIFEST",

@@ -1,20 +1,20 @@
-// Which records are shown, and the counts beside what can be chosen.
+// The filters: which records are shown, and the counts next to the choices.
 
 const limits = (range) => range.least > 0 || range.most < 1000;
 
 function fits(spans, at) {
-  for (const range of ranges) { // what has no score fits no limit of it
+  for (const range of ranges) { // a span without a score is outside all limits
     const value = spans[at + range.of];
     if (limits(range) && (value < range.least || value > range.most)) return false;
   }
-  if (wanted.standing === "all") return true;
-  const standing = spans[at + STANDING];
-  return wanted.standing === "any" ? standing !== SAME : standing === wanted.standing;
+  if (wanted.comparison === "all") return true;
+  const comparison = spans[at + COMPARISON];
+  return wanted.comparison === "any" ? comparison !== SAME : comparison === wanted.comparison;
 }
 
 const groupOf = (spans, at) => concepts[spans[at + CONCEPT]][2];
 const inGroups = (spans, at) => !wanted.groups.size || wanted.groups.has(groupOf(spans, at));
-const bySpans = () => ranges.some(limits) || wanted.standing !== "all";
+const bySpans = () => ranges.some(limits) || wanted.comparison !== "all";
 
 function filter() {
   const text = wanted.text.trim().toLowerCase();
@@ -77,7 +77,7 @@ function apply() {
 }
 
 let waiting = false;
-function applySoon() { // several events of one frame are one filter
+function applySoon() { // all events of one frame are filtered together
   if (waiting) return;
   waiting = true;
   requestAnimationFrame(() => { waiting = false; apply(); });
@@ -136,37 +136,37 @@ function showConcepts() {
   if (focused) list.querySelector(`[data-concept="${focused}"]`)?.focus();
   byId("concept-count").textContent = `(${number(order.length)})`;
   const more = order.length - SHOWN_CONCEPTS;
-  byId("concept-more").textContent = more > 0 ? `and ${number(more)} more: find them by name or id` : "";
+  byId("concept-more").textContent = more > 0 ? `and ${number(more)} more; find them by name or id` : "";
 }
 
-function showStandings() {
-  const totals = STANDINGS.map(() => SPANS.map(() => 0));
+function showComparisons() {
+  const totals = COMPARISONS.map(() => SPANS.map(() => 0));
   for (const record of records) {
     SPANS.forEach((side, which) => {
-      for (let at = 0; at < record[side].length; at += WIDTH) totals[record[side][at + STANDING]][which]++;
+      for (let at = 0; at < record[side].length; at += WIDTH) totals[record[side][at + COMPARISON]][which]++;
     });
   }
   const sum = (which) => number(totals[1][which] + totals[2][which] + totals[3][which]);
   const choices = [["all", "all records", ""], ["any", "any difference", `${sum(0)} | ${sum(1)}`]];
-  STANDINGS.forEach((title, standing) => {
+  COMPARISONS.forEach((title, comparison) => {
     const name = title === "only here" ? "only in one" : title;
-    choices.push([standing, name, totals[standing].map(number).join(" | ")]);
+    choices.push([comparison, name, totals[comparison].map(number).join(" | ")]);
   });
-  byId("standing-list").replaceChildren(...choices.map(([value, title, total]) => {
+  byId("comparison-list").replaceChildren(...choices.map(([value, title, total]) => {
     const button = make("button", "");
     button.type = "button";
-    button.dataset.standing = String(value);
-    button.setAttribute("aria-pressed", String(wanted.standing === value));
+    button.dataset.comparison = String(value);
+    button.setAttribute("aria-pressed", String(wanted.comparison === value));
     button.append(make("span", ""), make("span", "name", title), make("span", "number", total));
     button.addEventListener("click", () => {
-      wanted.standing = value;
-      for (const other of byId("standing-list").children) {
+      wanted.comparison = value;
+      for (const other of byId("comparison-list").children) {
         other.setAttribute("aria-pressed", String(other === button));
       }
       apply();
     });
     return button;
   }));
-  byId("standings").hidden = false;
-  byId("standings").append(make("p", "hint", `Numbers count mentions: ${data.sources.join(" | ")}`));
+  byId("comparisons").hidden = false;
+  byId("comparisons").append(make("p", "hint", `Numbers count mentions: ${data.sources.join(" | ")}`));
 }

@@ -1,4 +1,4 @@
-// The list: only what is near the window is in the document.
+// The list: only records near the window are in the document.
 
 const list = byId("records");
 const listTop = () => list.getBoundingClientRect().top + window.scrollY - headerHeight();
@@ -12,7 +12,7 @@ function estimate(record, width) {
   return 30 + GAP + (wide ? Math.max(picture, text + 60) : picture + text + 90);
 }
 
-function placeAt(y) { // the shown record that is at a height
+function placeAt(y) { // the shown record at a height
   let low = 0, high = shown.length - 1;
   while (low < high) {
     const middle = (low + high + 1) >> 1;
@@ -35,13 +35,13 @@ function layout() {
     if (rendered.has(place)) continue;
     const element = render(place);
     rendered.set(place, element);
-    // In the order of reading, for those who move through the document by its order.
+    // In reading order, for keyboards and screen readers.
     let next = place + 1;
     while (next < last && !rendered.has(next)) next++;
     list.insertBefore(element, rendered.get(next) ?? null);
   }
   let changed = false;
-  for (const [place, element] of rendered) { // measured together, then moved together
+  for (const [place, element] of rendered) { // measure all, then move all: one layout
     const height = element.getBoundingClientRect().height + GAP;
     changed ||= Math.abs(height - heights[place]) > 0.5;
     heights[place] = height;
@@ -50,7 +50,7 @@ function layout() {
   list.style.height = `${offsets[shown.length]}px`;
   for (const [place, element] of rendered) element.style.transform = `translateY(${offsets[place]}px)`;
   showHits();
-  // What is being read stays where it is.
+  // The record at the top of the window does not move.
   if (from > 0 && offsets[anchor] !== before) window.scrollBy(0, offsets[anchor] - before);
 }
 

@@ -1,4 +1,4 @@
-// How one record looks, and what a mention says on hover and focus.
+// Renders one record, and the tooltip of a mention on hover and focus.
 
 function render(place) {
   const index = shown[place], record = records[index];
@@ -78,12 +78,12 @@ function caption(record, spans, which) {
   const text = record[CAPTION], paragraph = make("p", "caption");
   let end = 0;
   for (let at = 0; at < spans.length; at += WIDTH) {
-    if (spans[at + START] < end) continue; // records hold no overlaps; nothing breaks if one does
+    if (spans[at + START] < end) continue; // records have no overlapping spans; ignore one if they do
     paragraph.append(text.slice(end, spans[at + START]));
     end = spans[at + END];
     const [cui, , group] = concepts[spans[at + CONCEPT]];
     const mention = link(data.page + encodeURIComponent(cui), `m g g-${groups[group][0]}`, text.slice(spans[at + START], end));
-    mention.classList.add(`s${spans[at + STANDING]}`);
+    mention.classList.add(`s${spans[at + COMPARISON]}`);
     mention.classList.toggle("pale", !chosen(spans, at));
     spanOf.set(mention, { spans, at, which });
     paragraph.append(mention);
@@ -92,13 +92,13 @@ function caption(record, spans, which) {
   return paragraph;
 }
 
-// What was searched for, wherever it stands; ranges, because mentions may begin within it.
+// Highlights the search text; as ranges, because a mention may begin within it.
 function showHits() {
   if (!CSS.highlights) return; // an older browser
   const wantedText = wanted.text.trim().toLowerCase(), hits = [];
   for (const paragraph of wantedText ? list.querySelectorAll(".caption") : []) {
     const text = paragraph.textContent.toLowerCase();
-    if (text.length !== paragraph.textContent.length) continue; // İ and its like move all places
+    if (text.length !== paragraph.textContent.length) continue; // lower-casing İ shifts all places
     for (let at = text.indexOf(wantedText); at >= 0; at = text.indexOf(wantedText, at + wantedText.length)) {
       const range = new Range();
       range.setStart(...textAt(paragraph, at, false));
@@ -109,7 +109,7 @@ function showHits() {
   CSS.highlights.set("hit", new Highlight(...hits));
 }
 
-function textAt(element, place, isEnd) { // the text node that a place is in, and where in it
+function textAt(element, place, isEnd) { // the text node of a place, and the place in it
   const walker = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
   let begin = 0, node = walker.nextNode();
   while (begin + node.length < place || (!isEnd && begin + node.length === place)) {
@@ -139,7 +139,6 @@ function chips(record) {
 }
 
 
-
 const tip = byId("tip");
 
 function showTip(mention) {
@@ -150,8 +149,10 @@ function showTip(mention) {
     make("span", "", `${cui} · ${groups[group][1]}`),
     make("span", "", `similarity ${(spans[at + SIMILARITY] / 1000).toFixed(3)}`),
   );
-  if (spans[at + SCORE] >= 0) tip.append(make("span", "", `score ${(spans[at + SCORE] / 1000).toFixed(3)}`));
-  if (data.compared) tip.append(make("span", "", STANDINGS[spans[at + STANDING]]));
+  for (const [name, of] of [["probability", PROBABILITY], ["score", SCORE]]) {
+    if (spans[at + of] >= 0) tip.append(make("span", "", `${name} ${(spans[at + of] / 1000).toFixed(3)}`));
+  }
+  if (data.compared) tip.append(make("span", "", COMPARISONS[spans[at + COMPARISON]]));
   tip.hidden = false;
   mention.setAttribute("aria-describedby", "tip");
   const box = mention.getClientRects()[0], own = tip.getBoundingClientRect();

@@ -1,9 +1,9 @@
-// Keys, and the beginning: what the controls do, and the first filtering.
+// Keys and controls, and the first rendering.
 
 function goTo(place) {
   if (!shown.length) return;
   active = Math.max(0, Math.min(place, shown.length - 1));
-  for (let round = 0; round < 3; round++) { // heights are measured on the way
+  for (let round = 0; round < 3; round++) { // layout() measures heights, which moves the target
     window.scrollTo(0, offsets[active] + listTop());
     layout();
   }
@@ -37,13 +37,13 @@ document.addEventListener("keydown", (event) => {
     if (event.key === "Escape") event.target.blur();
     return;
   }
-  // Page Up and Down go by records only inside the list, as its role has it; else they scroll.
+  // Page Up and Page Down move by records inside the list, as its role requires; elsewhere they scroll.
   if (event.key.startsWith("Page") && !event.target.closest?.(".record")) return;
   if (Object.hasOwn(keys, event.key)) { event.preventDefault(); keys[event.key](); }
 });
 
 function reset() {
-  Object.assign(wanted, { text: "", standing: "all" });
+  Object.assign(wanted, { text: "", comparison: "all" });
   wanted.groups.clear();
   wanted.concepts.clear();
   for (const id of ["text", "concept-text"]) byId(id).value = "";
@@ -51,13 +51,13 @@ function reset() {
     Object.assign(range, { least: 0, most: 1000 });
     range.ids.forEach((id, end) => { byId(id).value = String(end); byId(`${id}-out`).textContent = `${end}.00`; });
   }
-  const [all, ...others] = byId("standing-list").children;
+  const [all, ...others] = byId("comparison-list").children;
   all?.setAttribute("aria-pressed", "true");
   others.forEach((other) => other.setAttribute("aria-pressed", "false"));
   apply();
 }
 
-// The beginning.
+// The first rendering.
 const used = groups.map(() => false);
 for (const [, , group] of concepts) used[group] = true;
 byId("key").replaceChildren(...groups.flatMap(([name, title], group) =>
@@ -84,6 +84,6 @@ const layoutSoon = () => {
 };
 window.addEventListener("scroll", () => { hideTip(); layoutSoon(); }, { passive: true });
 window.addEventListener("resize", layoutSoon);
-if (data.compared) showStandings();
+if (data.compared) showComparisons();
 apply();
 performance.mark("shown");

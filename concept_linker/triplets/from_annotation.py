@@ -1,4 +1,4 @@
-"""From an annotation to a record."""
+"""Makes a record from an annotation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from concept_linker.triplets.offsets import DecodedCaption, visible_sources
 from concept_linker.triplets.record import ConceptSpan, Negated, Offsets, Record
 from concept_linker.triplets.wordpiece import WordPiece
 
-__all__ = ["chosen", "how_made", "to_record"]
+__all__ = ["record_settings", "select_mentions", "to_record"]
 
 _FLOAT32 = struct.Struct("<f")
 
@@ -39,34 +39,34 @@ def to_record(
     max_words: int | None = None,
     negated: Negated = "drop",
 ) -> Record:
-    """The record of an annotated caption: all eleven keys, in their order.
+    """Returns the record of an annotated caption, with all eleven keys in their order.
 
-    A mention becomes a span where its best candidate has a CUI and the caption does not say that
-    it is absent: a record says what its image shows.  Of mentions that overlap, the one that begins
-    first stays; of those that begin together, the longest.
+    A mention becomes a span if its best candidate has a CUI and the caption does not say that it
+    is absent: a record describes what its image shows.  Of overlapping mentions the first stays; of
+    those that begin together, the longest.
 
     Args:
         annotation: the caption and its mentions.
         image: the image's path inside the folder of images.
-        pmid: the article's PubMed id: digits, or nothing.
-        pmc: its PMC id, without the letters.
+        pmid: the article's PubMed id: digits, or empty.
+        pmc: the article's PMC id, without the letters.
         fig_caption: the caption as in the article, if it differs.
         fig_id: the figure's id in the article.
-        fig_label: its label, such as ``Figure 1``.
+        fig_label: the figure's label, such as ``Figure 1``.
         fig_list_items: the items of lists in the caption.
         graphic_ref: the graphic's id.
-        href: the graphic's base name, without ending.
+        href: the graphic's base name, without its ending.
         tokenizer: makes ``tokens``; without one they are the basic words, which the metadata
-            of the file should say (:func:`how_made`).
-        offsets: index the caption, or are as published (``medconcept23m``).
-        min_similarity: leave out candidates below it.
-        max_words: leave out mentions that end past so many words between white space.
-        negated: ``"drop"`` leaves out mentions that are negated, ``"keep"`` makes spans of them as
-            of all others, which is what the published records do.
+            of the file should say (:func:`record_settings`).
+        offsets: index the caption, or the published text (``medconcept23m``).
+        min_similarity: leave out mentions whose best candidate has a lower similarity.
+        max_words: leave out mentions that end after this white-space word.
+        negated: ``"drop"`` leaves out negated mentions; ``"keep"`` makes spans of them as of all
+            others, as in the published records.
 
     Raises:
-        InputError: something that no record may hold.
-        SettingsError: other ``offsets``, or ``negated``.
+        InputError: a value that a record cannot hold.
+        SettingsError: ``offsets`` or ``negated`` is unknown.
 
     >>> heart = Candidate("C0018787", "Heart", "heart", 1.0, 0.9)
     >>> annotation = Annotation("The heart.", (Mention(4, 9, "heart", best=heart),))
@@ -74,11 +74,11 @@ def to_record(
     ['heart']
     """
     if offsets not in ("caption", "medconcept23m"):
-        raise SettingsError(f"offsets is {offsets!r}, wanted 'caption' or 'medconcept23m'")
+        raise SettingsError(f"offsets is {offsets!r}, expected 'caption' or 'medconcept23m'")
     if negated not in ("drop", "keep"):
-        raise SettingsError(f"negated is {negated!r}, wanted 'drop' or 'keep'")
+        raise SettingsError(f"negated is {negated!r}, expected 'drop' or 'keep'")
     caption = annotation.text
-    found = list(chosen(annotation, min_similarity, max_words, negated))
+    chosen = list(select_mentions(annotation, min_similarity, max_words, negated))
     record = {
         "pmid": pmid,
         "pmc": pmc,
@@ -90,15 +90,15 @@ def to_record(
         "href": href,
         "caption": caption,
         "image": image,
-        "umls_meta_info": _spans(caption, found, tokenizer, offsets) if found else [],
+        "umls_meta_info": _spans(caption, chosen, tokenizer, offsets) if chosen else [],
     }
-    # The spans agree with the caption by the way they are made.
+    # The spans agree with the caption by construction.
     if breaches := Checker(Rules(form="full", agreement=False)).breaches(record):
-        raise InputError(f"no record can be made: {breaches[0]}")
+        raise InputError(f"the annotation does not make a record: {breaches[0]}")
     return cast(Record, record)
 
 
-def how_made(
+def record_settings(
     *,
     offsets: Offsets = "caption",
     min_similarity: float = 0.0,
@@ -106,9 +106,9 @@ def how_made(
     negated: Negated = "drop",
     tokenizer: WordPiece | None = None,
 ) -> dict[str, Any]:
-    """How :func:`to_record` makes records, for a file's metadata and the provenance's settings.
+    """The settings of :func:`to_record`, for the metadata of a file and for provenance.
 
-    >>> how_made()["tokens"]
+    >>> record_settings()["tokens"]
     'basic words'
     """
     tokens = "basic words" if tokenizer is None else "WordPiece"
@@ -123,10 +123,10 @@ def how_made(
     }
 
 
-def chosen(
+def select_mentions(
     annotation: Annotation, min_similarity: float, max_words: int | None, negated: Negated
 ) -> Iterator[tuple[Mention, Candidate]]:
-    """The mentions that become spans, in their order, each with its best candidate."""
+    """Yields the mentions that become spans, in their order, each with its best candidate."""
     caption = annotation.text
     limit = len(caption) if max_words is None else word_limit(caption, max_words)
     end = 0
@@ -146,7 +146,7 @@ def chosen(
 
 def _spans(
     caption: str,
-    found: list[tuple[Mention, Candidate]],
+    chosen: list[tuple[Mention, Candidate]],
     tokenizer: WordPiece | None,
     offsets: Offsets,
 ) -> list[ConceptSpan]:
@@ -154,8 +154,8 @@ def _spans(
     sources = visible_sources(caption)
     decoded = DecodedCaption(caption, tokenizer) if offsets == "medconcept23m" else None
     spans: list[ConceptSpan] = []
-    for mention, best in found:
-        start, end = _without_blanks(caption, mention.start, mention.end)
+    for mention, best in chosen:
+        start, end = _strip(caption, mention.start, mention.end)
         first, last = bisect_left(sources, start), bisect_left(sources, end)
         if first == last:
             place = f"[{mention.start}, {mention.end})"
@@ -178,7 +178,7 @@ def _spans(
     return spans
 
 
-def _without_blanks(text: str, start: int, end: int) -> tuple[int, int]:
+def _strip(text: str, start: int, end: int) -> tuple[int, int]:
     """A span without the white space at its ends."""
     inside = text[start:end]
     return end - len(inside.lstrip()), start + len(inside.rstrip())

@@ -1,4 +1,4 @@
-"""Lines out of plain, gzip and zstd files in constant memory, and what stands in one of them."""
+"""Reads lines from plain, gzip and zstd files in constant memory, and JSON from a line."""
 
 from __future__ import annotations
 
@@ -6,58 +6,46 @@ import gzip
 import json
 import zlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from concept_linker.triplets.checking import Breach
+from concept_linker.triplets.breach import BadRow, Breach
 
-__all__ = ["ENDS", "MAX_LINE", "BadRow", "Line", "Progress", "edges", "head_of", "lines", "parse"]
+__all__ = [
+    "LINE_END_BREACHES",
+    "MAX_LINE",
+    "Line",
+    "Progress",
+    "line_end_breaches",
+    "parse_line",
+    "read_head",
+    "read_lines",
+]
 
-#: No record is longer; a longer line is not held in memory.
+#: The longest line of a record, in bytes; a longer line is not held in memory.
 MAX_LINE: Final = 1 << 20
-#: How much of such a line is kept, to show it.
+#: How many bytes of a longer line are kept, to show them.
 _HEAD: Final = 1000
 _CHUNK: Final = 1 << 18
 _MAGIC = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
-#: How many breaches of one row are told in one message.
-_MOST_TOLD: Final = 50
-#: What can be wrong with the ends of a line, whatever stands in it.
-ENDS: Final = (
+#: What can be wrong with the ends of a line, whatever its content.
+LINE_END_BREACHES: Final = (
     Breach("line", "begins with a byte order mark"),
-    Breach("line", "ends with CRLF, wanted LF"),
+    Breach("line", "ends with CRLF, expected LF"),
 )
 
-#: Told how many bytes of the file have been read since it was last told.
+#: Called with the number of bytes read since the last call.
 Progress = Callable[[int], None]
 
 
-@dataclass(frozen=True, slots=True)
-class BadRow:
-    """A row that is no good record.
-
-    Args:
-        breaches: what is wrong with it, at least one.
-        text: the row as it stands, or its beginning where it is too long.
-    """
-
-    breaches: tuple[Breach, ...]
-    text: str = ""
-
-    def __str__(self) -> str:
-        left = len(self.breaches) - _MOST_TOLD
-        more = [f"… and {left:,} more"] if left > 0 else []
-        return "; ".join([*map(str, self.breaches[:_MOST_TOLD]), *more])
-
-
 class Line(NamedTuple):
-    """One line as it stands in the file.
+    """One line of a file.
 
     Args:
         data: its bytes without the line feed, or their beginning.
-        omitted: how many bytes more it has.
-        broken: why the file ends within it, or ``""``.
+        omitted: how many bytes are left out of ``data``.
+        broken: why the file ends within the line, or ``""``.
     """
 
     data: bytes
@@ -65,8 +53,8 @@ class Line(NamedTuple):
     broken: str = ""
 
 
-def lines(path: Path, progress: Progress | None = None) -> Iterator[Line]:
-    """The lines of a file; how it is packed is told by its first bytes.
+def read_lines(path: Path, progress: Progress | None = None) -> Iterator[Line]:
+    """Yields the lines of a file; its first bytes tell the compression.
 
     Raises:
         OSError: it cannot be opened or read.
@@ -96,8 +84,8 @@ def lines(path: Path, progress: Progress | None = None) -> Iterator[Line]:
         yield Line(rest, omitted, broken or "the file ends here without a line feed")
 
 
-def head_of(path: Path) -> bytes:
-    """The beginning of what a file holds, unpacked: 256 KiB at most.
+def read_head(path: Path) -> bytes:
+    """Returns the beginning of a file's uncompressed content, at most 256 KiB.
 
     Raises:
         OSError: it cannot be opened or read.
@@ -107,20 +95,21 @@ def head_of(path: Path) -> bytes:
 
 
 def _chunks(path: Path, progress: Progress | None) -> Iterator[bytes | str]:
-    """The bytes; last, if the packing is damaged, what is wrong with it."""
+    """Yields the uncompressed bytes, and last, if the compression is damaged, the reason."""
     with path.open("rb") as file:
         magic = file.peek(4)[:4]
         packing = next((name for head, name in _MAGIC.items() if magic.startswith(head)), "")
         read: Callable[[int], bytes]
         if packing == "gzip":
-            read = gzip.GzipFile(fileobj=file).read1  # gives what it has before it finds a cut
+            # Unlike read(), read1() returns everything that comes before a cut.
+            read = gzip.GzipFile(fileobj=file).read1
         elif packing == "zstd":
             import pyarrow as pa
 
             read = pa.input_stream(file, compression="zstd").read
         else:
             read = file.read
-        told = 0
+        reported = 0
         while True:
             try:
                 chunk = read(_CHUNK)
@@ -132,60 +121,63 @@ def _chunks(path: Path, progress: Progress | None) -> Iterator[bytes | str]:
             if not chunk:
                 return
             if progress is not None:
-                progress(file.tell() - told)
-                told = file.tell()
+                progress(file.tell() - reported)
+                reported = file.tell()
             yield chunk
 
 
-class _TwiceError(ValueError):
-    """An object has a key twice."""
+class _DuplicateKeyError(ValueError):
+    """A JSON object has a key twice."""
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) < len(pairs):
-        seen: set[str] = set()
-        raise _TwiceError(next(key for key, _ in pairs if key in seen or seen.add(key)))  # type: ignore[func-returns-value]
+        known: set[str] = set()
+        for key, _ in pairs:
+            if key in known:
+                raise _DuplicateKeyError(key)
+            known.add(key)
     return made
 
 
 _decode = json.JSONDecoder(object_pairs_hook=_object).decode
 
 
-def edges(line: Line) -> tuple[Breach, ...]:
-    """Which of :data:`ENDS` a line has."""
-    mark, carriage_return = ENDS
+def line_end_breaches(line: Line) -> tuple[Breach, ...]:
+    """Which of :data:`LINE_END_BREACHES` a line has."""
+    mark, carriage_return = LINE_END_BREACHES
     found = [mark] if line.data.startswith(b"\xef\xbb\xbf") else []
     return (*found, carriage_return) if line.data.endswith(b"\r") else tuple(found)
 
 
-def parse(line: Line, *, mend: bool = False) -> Any | BadRow:
-    r"""The JSON value of a line.
+def parse_line(line: Line, *, lenient: bool = False) -> Any | BadRow:
+    r"""Returns the JSON value of a line, or what is wrong with the line.
 
     Args:
         line: the line.
-        mend: take off a byte order mark and a carriage return; else they are its breaches, and
-            nothing is said of what stands in it.
+        lenient: remove a byte order mark and a carriage return.  Otherwise they are the line's
+            breaches, and its content is not looked at.
 
-    >>> parse(Line(b'{"a": 1, "a": 2}')).breaches
-    (Breach(key='a', reason='comes twice in one object'),)
+    >>> parse_line(Line(b'{"a": 1, "a": 2}')).breaches
+    (Breach(key='a', reason='occurs twice in one object'),)
     """
     if line.omitted:
         length = len(line.data) + line.omitted
-        reason = f"has {length:,} bytes, wanted {MAX_LINE:,} at most"
+        reason = f"has {length:,} bytes, expected at most {MAX_LINE:,}"
         return _bad(line.data.decode("utf-8", "replace") + "…", "line", reason)
     try:
         text = line.data.decode("utf-8")
     except UnicodeDecodeError as error:
         reason = f"not UTF-8 at byte {error.start} ({error.reason})"
         return _bad(line.data.decode("utf-8", "backslashreplace"), "line", reason)
-    if not mend and (found := edges(line)):
+    if not lenient and (found := line_end_breaches(line)):
         return BadRow(found, text)
     text = text.removeprefix("\ufeff").removesuffix("\r")
     try:
         return _decode(text)
-    except _TwiceError as error:
-        return _bad(text, str(error), "comes twice in one object")
+    except _DuplicateKeyError as error:
+        return _bad(text, str(error), "occurs twice in one object")
     except RecursionError:
         return _bad(text, "line", "nested too deeply")
     except ValueError as error:
