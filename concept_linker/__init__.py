@@ -80,7 +80,7 @@ def _call_later(module: str, name: str, *arguments: Any, **named: Any) -> Any:
     return _load(module, name)(*arguments, **named)
 
 
-ADAPTERS["record"] = partial(_call_later, "triplets.making", "to_record")
+ADAPTERS["record"] = partial(_call_later, "triplets.from_annotation", "to_record")
 ADAPTERS["dataframe"] = partial(_call_later, "viewing.frames", "to_dataframe")
 ADAPTERS["html"] = partial(_call_later, "viewing.notebook", "annotation_html")
 

@@ -3,21 +3,22 @@
     nlp.add_pipe("concept_linker")
 
 needs no import: spaCy finds the factory by its entry point.  spaCy imports this module whenever it
-makes a pipeline, so nothing of the linker is imported before a component is made.
+makes a pipeline, so the linker is imported only when a component is made.
 
-What it writes, for a component without ``suffix``:
+A component without ``suffix`` sets:
 
-*   ``ent.kb_id_``: the id of the concept chosen, ``""`` where nothing is good enough;
-*   ``ent._.kb_ents``: the candidates as a list of (id, score), best first; empty where nothing is
-    good enough;
-*   ``ent._.linked``: the :class:`~concept_linker.annotation.Mention`, with exact offsets;
+*   ``ent.kb_id_``: the id of the chosen concept; ``""`` if there is none;
+*   ``ent._.kb_ents``: the candidates as a list of (id, score), best first; empty if no concept is
+    chosen.  The score is the probability of the concept, given the mention;
+*   ``ent._.linked``: the :class:`~concept_linker.annotation.Mention`, with exact offsets and its
+    ``probability``;
 *   ``doc.spans["concepts"]``: the mentions as spans, with ``kb_id_``;
-*   ``doc.ents``, where the component finds the mentions and nothing before it has set entities.
+*   ``doc.ents``, if the component finds the mentions and no component before it has set entities.
 
-Spans are whole tokens.  Of several mentions in the same tokens (``kidney;liver`` is one token where
-no blank stands) each has its own span in ``doc.spans["concepts"]``, with what belongs to it: ask
-these spans, and ``span._.linked`` for the exact offsets.  ``doc.ents`` can hold only the first of
-them, and a span of these tokens that is made elsewhere tells of the first.
+Spans consist of whole tokens, so several mentions may share their tokens (``kidney;liver`` is one
+token).  Each of them has a span of its own in ``doc.spans["concepts"]``, with its own attributes;
+``span._.linked`` has the exact offsets.  ``doc.ents`` can hold only the first of them, and any
+other span of these tokens has the attributes of the first.
 """
 
 # No `from __future__ import annotations`: spaCy checks a config by the types of the factory.
@@ -49,17 +50,17 @@ __all__ = ["ConceptLinkerComponent", "make_component", "score_links"]
 
 _LOG = logging.getLogger(__name__)
 _SAVED = "concept_linker.json"
-#: The label of an entity whose semantic group is not known, as scispaCy's models have it.
+#: The label of an entity without a semantic group, as in scispaCy's models.
 _NO_GROUP = "ENTITY"
 
-#: What the ids of spans begin with that are not the first in their tokens.
+#: The prefix of the ids of spans that are not the first with their tokens.
 _NUMBERED = "concept_linker:"
 
 Mentions = Literal["auto", "ents", "find"]
 
 
 def score_links(examples: Iterable[Example], **settings: Any) -> dict[str, Any]:
-    """Measures links as spaCy does (``nel_micro_f`` …), over entities with equal offsets."""
+    """Evaluates links with spaCy's measures (``nel_micro_f`` …) on entities of equal offsets."""
     scores: dict[str, Any] = Scorer.score_links(examples, negative_labels=["", "NIL"], **settings)
     return scores
 
@@ -92,34 +93,34 @@ def make_component(
     settings: dict[str, Any],
     scorer: Callable[..., dict[str, Any]] | None,
 ) -> "ConceptLinkerComponent":
-    """Makes the component; what ``nlp.add_pipe("concept_linker", config={…})`` calls.
+    """Makes the component; ``nlp.add_pipe("concept_linker", config={…})`` calls this.
 
     Args:
         nlp: the pipeline.
         name: the component's name in it.
         kb: ``"default"``, or the folder of a knowledge base.
-        detector: the name of what finds mentions; ``None`` is the linker's own default.
-        mentions: ``"ents"`` links ``doc.ents``, ``"find"`` finds mentions, ``"auto"`` does the
-            first in documents where a component before this one has set entities.
-        suffix: is hung on the names of all that is written, so that a second component does not
-            write over the first: ``"hpo"`` makes ``ent._.kb_ents_hpo`` and
-            ``doc.spans["concepts_hpo"]``.  With a suffix, entities are left as they are.
+        detector: the name of a mention detector; ``None`` is the linker's default.
+        mentions: ``"ents"`` links ``doc.ents``, ``"find"`` finds mentions, and ``"auto"`` links
+            ``doc.ents`` if an earlier component has set entities, and otherwise finds mentions.
+        suffix: is appended to all names that the component sets, so that two components can work in
+            one pipeline: ``"hpo"`` makes ``ent._.kb_ents_hpo`` and ``doc.spans["concepts_hpo"]``.
+            With a suffix, the component does not change entities.
         settings: see :class:`~concept_linker.settings.LinkerSettings`.
-        scorer: what ``nlp.evaluate`` calls.
+        scorer: ``nlp.evaluate`` calls it.
 
     Raises:
         KnowledgeBaseError: the base cannot be opened.
-        SettingsError: a setting that does not exist, or a second component of the same suffix.
+        SettingsError: a setting is unknown, or another component has the same suffix.
     """
     if mentions not in ("auto", "ents", "find"):
-        raise SettingsError(f"mentions is {mentions!r}, wanted 'auto', 'ents' or 'find'")
+        raise SettingsError(f"mentions is {mentions!r}, expected 'auto', 'ents' or 'find'")
     if suffix and not suffix.isidentifier():
-        raise SettingsError(f"suffix is {suffix!r}, wanted letters, digits and _")
+        raise SettingsError(f"suffix is {suffix!r}, expected letters, digits and _")
     for other, component in nlp.components:
         if isinstance(component, ConceptLinkerComponent) and component.suffix == suffix:
             raise SettingsError(
-                f"component {name!r} would write over what {other!r} writes; give it a suffix of "
-                'its own, such as config={"suffix": "hpo"}'
+                f"components {other!r} and {name!r} set the same attributes; give one of them a "
+                'suffix, such as config={"suffix": "hpo"}'
             )
     from concept_linker.linker import ConceptLinker
 
@@ -142,8 +143,8 @@ class ConceptLinkerComponent(Pipe):
     Attributes:
         linker: the linker.
         name: its name in the pipeline.
-        mentions: what is linked.
-        suffix: is hung on the names of what it writes.
+        mentions: which mentions are linked.
+        suffix: is appended to the names that it sets.
     """
 
     def __init__(
@@ -179,7 +180,7 @@ class ConceptLinkerComponent(Pipe):
 
     @property
     def kb(self) -> "KnowledgeBase":
-        """The knowledge base: ``component.kb.concept(id)`` is all that it knows of a concept."""
+        """The knowledge base; ``component.kb.concept(id)`` has all details of a concept."""
         return self.linker.kb
 
     def __call__(self, doc: Doc) -> Doc:
@@ -188,7 +189,7 @@ class ConceptLinkerComponent(Pipe):
         return linked
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 256) -> Iterator[Doc]:
-        """Links documents as they come, in order, a batch at a time."""
+        """Links a stream of documents in batches, in order."""
         handle = self.get_error_handler()
         documents = iter(stream)
         while batch := list(itertools.islice(documents, batch_size)):
@@ -239,19 +240,21 @@ class ConceptLinkerComponent(Pipe):
                     token.ent_kb_id_ = span.kb_id_
 
     def score(self, examples: Iterable[Example], **settings: Any) -> dict[str, Any]:
-        """The measures of :func:`score_links`, or what the config names."""
+        """Returns the measures of :func:`score_links`, or of the scorer in the config."""
         return self.scorer(examples, **settings) if self.scorer else {}
 
     def to_bytes(self, *, exclude: Iterable[str] = ()) -> bytes:
-        """Which base it links to.  The base stays where it is: the pipeline's config has its path.
+        """Returns the name and the checksum of the base, and the settings.
+
+        The base itself is not saved; the pipeline's config has its path.
 
         Args:
-            exclude: for spaCy; there is no part that could be left out.
+            exclude: part of spaCy's interface, without effect here.
         """
         return json.dumps(self._identity(), sort_keys=True).encode("ascii")
 
     def from_bytes(self, data: bytes, *, exclude: Iterable[str] = ()) -> "ConceptLinkerComponent":
-        """Compares with what was saved; another base is logged as a warning."""
+        """Compares with the saved base and settings; logs a warning if they differ."""
         saved, own = json.loads(data), self._identity()
         if saved != own:
             _LOG.warning("component %r was saved with %s, and is now %s", self.name, saved, own)
@@ -282,26 +285,26 @@ class ConceptLinkerComponent(Pipe):
 
 
 def _has_entities(doc: Doc) -> bool:
-    """Whether a component has said where the entities are, even if that is nowhere."""
+    """Whether a component has set entities, even if there are none."""
     return bool(doc.has_annotation("ENT_IOB"))
 
 
 def _span(doc: Doc, mention: Mention) -> Span:
-    """The tokens of a mention; where it ends within one, that whole token."""
+    """The tokens of a mention, whole even if it begins or ends within one."""
     span = doc.char_span(
         mention.start, mention.end, label=mention.label or _NO_GROUP, alignment_mode="expand"
     )
-    if span is None:  # cannot be: a mention lies inside the text
-        raise SettingsError(f"mention {mention.text!r} lies outside its document")
+    if span is None:  # impossible, because a mention is inside the text
+        raise SettingsError(f"mention {mention.text!r} is outside its document")
     return span
 
 
 def _extend(name: str, read: Callable[[Any, int], Any]) -> None:
     """Registers an attribute of spans, once.
 
-    Its values are in ``doc.user_data``, as plain as ``Doc.to_bytes`` wants them and under the key
-    that spaCy itself would take: so they travel between processes, and scispaCy's linker, which
-    registers ``kb_ents`` by force, still shows them.
+    Its values are plain, so that ``Doc.to_bytes`` can send them to other processes, and are in
+    ``doc.user_data`` under spaCy's own key, so that scispaCy's linker, which overwrites the
+    extension ``kb_ents``, still shows them.
     """
     if not Span.has_extension(name):
         Span.set_extension(name, getter=partial(_get, name, read), setter=partial(_set, name))
@@ -325,7 +328,7 @@ def _pairs(value: Any, _: int) -> list[tuple[str, float]]:
 
 
 def _plain(mention: Mention, start: int) -> list[Any]:
-    """A mention as plain values, placed from its span's start: spans move when documents join."""
+    """A mention as plain values, relative to its span: spans move if documents are merged."""
     own = {name: getattr(mention, name) for name in MENTION_FIELDS}
     own |= {"start": mention.start - start, "end": mention.end - start}
     best = list(mention.best) if mention.best else None

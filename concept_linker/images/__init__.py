@@ -1,1 +1,1 @@
-"""The images of records: their files, and their pixels."""
+"""The images of records: their files and their pixels."""

@@ -1,8 +1,8 @@
-"""The pixels of image files, whatever their mode: as grey, or as red, green and blue.
+"""Reads the pixels of image files of any mode, as grey or RGB.
 
-Pillow's ``convert`` cuts greys of 16 bits and floats off at 255, so that an X-ray becomes a white
-page, and drops what is transparent, so that ink on a transparent page becomes a black one.  Here
-such greys come to 8 bits by the image's own range, and what is transparent lies on white.
+Pillow's ``convert`` clips 16-bit and float greys at 255, which turns an X-ray white, and drops
+transparency, which turns black ink on a transparent page into a black page.  Here such greys are
+scaled to 8 bits by the image's range, and transparent images are put on white.
 """
 
 from __future__ import annotations
@@ -25,34 +25,34 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMATS", "read_grey", "read_rgb"]
 
-#: What is opened, whatever a file's name says.  Pillow knows more, some of which runs another
-#: program (EPS) or has had more faults than figures have uses for it.
+#: The formats that are opened, whatever the file's name.  Pillow has more, but some run another
+#: program (EPS), or have had many security faults and are rare for figures.
 FORMATS: Final = ("BMP", "GIF", "JPEG", "JPEG2000", "PNG", "PPM", "TIFF", "WEBP")
 
-#: A grey whose own range is less than this share of the whole image's is noise of rounding.
+#: After resizing, a range below this share of the original range is rounding noise.
 _LEAST_RANGE: Final = 2.0**-16
-#: Of larger ones only one at a time: a small file may hold a hundred million pixels.
+#: Images with more pixels are read one at a time: a small file may have a hundred million.
 _LARGE: Final = 1 << 24
 _large = Lock()
-#: These say that the machine is short of something, not that the image is bad.
+#: Errors of the machine, not of the image.
 _OF_THE_MACHINE: Final = (EMFILE, ENFILE, ENOMEM)
 
 
 def read_grey(path: Path, size: tuple[int, int]) -> Picture:
-    """An image of 8-bit grey, made so small (Lanczos).
+    """Reads an image as 8-bit grey, resized with Lanczos.
 
     Args:
-        path: the file; of several frames the first.
-        size: width and height.
+        path: the file; of several frames, the first is read.
+        size: width and height in pixels.
 
     Raises:
-        ImageError: it cannot be read as an image, or has more pixels than Pillow opens.
+        ImageError: it is not a readable image, or has more pixels than Pillow opens.
         SettingsError: the extra ``images`` is not installed.
     """
     from PIL.Image import Resampling
 
     def grey(image: Picture) -> Picture:
-        # Made small before it comes to 8 bits: one pixel out of range costs no other.
+        # Resized before it is scaled to 8 bits, so that one outlier does not flatten the rest.
         if (floats := _wide(image)) is not None:
             return _eight_bits(floats.resize(size, Resampling.LANCZOS))
         return _on_white(image).convert("L").resize(size, Resampling.LANCZOS)
@@ -61,13 +61,13 @@ def read_grey(path: Path, size: tuple[int, int]) -> Picture:
 
 
 def read_rgb(path: Path) -> Picture:
-    """An image in red, green and blue.
+    """Reads an image as RGB.
 
     Args:
-        path: the file; of several frames the first.
+        path: the file; of several frames, the first is read.
 
     Raises:
-        ImageError: it cannot be read as an image, or has more pixels than Pillow opens.
+        ImageError: it is not a readable image, or has more pixels than Pillow opens.
         SettingsError: the extra ``images`` is not installed.
     """
 
@@ -83,7 +83,7 @@ def _read(path: Path, convert: Callable[[Picture], Picture]) -> Picture:
         from PIL import Image, UnidentifiedImageError
     except ImportError:
         raise SettingsError(
-            "reading images needs the extra: pip install 'concept-linker[images]'"
+            "reading images needs an extra: pip install 'concept-linker[images]'"
         ) from None
     try:
         with (
@@ -93,14 +93,16 @@ def _read(path: Path, convert: Callable[[Picture], Picture]) -> Picture:
         ):
             return convert(image)
     except UnidentifiedImageError as error:
-        raise ImageError(path, f"is none of {', '.join(FORMATS)}, or damaged") from error
+        raise ImageError(
+            path, f"is damaged, or in an unknown format; expected {', '.join(FORMATS)}"
+        ) from error
     except OSError as error:
         if error.errno in _OF_THE_MACHINE:
             raise
         raise ImageError(path, error.strerror or _first_line(error)) from error
     except MemoryError:
         raise
-    # Pillow's decoders let through whatever a damaged file makes them stumble over.
+    # A damaged file can raise any exception in Pillow's decoders.
     except Exception as error:
         raise ImageError(path, f"{type(error).__name__}: {_first_line(error)}") from error
 
@@ -110,7 +112,7 @@ def _first_line(error: Exception) -> str:
 
 
 def _wide(image: Picture) -> Picture | None:
-    """A grey of more than 8 bits as floats from 0 to 1, its own range; ``None`` for others."""
+    """A grey of more than 8 bits, scaled by its range to 0…1; ``None`` for other images."""
     from PIL import Image
 
     if image.mode[0] not in "IF":
@@ -130,7 +132,7 @@ def _wide(image: Picture) -> Picture | None:
 
 
 def _eight_bits(floats: Picture) -> Picture:
-    """Floats as 8-bit grey by their own range."""
+    """Scales floats by their range to 8-bit grey."""
     from PIL import Image
 
     values = np.asarray(floats)
@@ -141,10 +143,10 @@ def _eight_bits(floats: Picture) -> Picture:
 
 
 def _on_white(image: Picture) -> Picture:
-    """An image without transparency: what is transparent lies on white."""
+    """Puts an image with transparency on white."""
     from PIL import Image
 
-    if image.mode == "LAB":  # Pillow cannot convert it; its lightness is a grey
+    if image.mode == "LAB":  # Pillow cannot convert it; the lightness is a grey
         return image.getchannel("L")
     if not image.has_transparency_data:
         return image
@@ -153,10 +155,10 @@ def _on_white(image: Picture) -> Picture:
 
 
 class _Quiet:
-    """No warnings while any thread is inside: what Pillow warns of can be read.
+    """Ignores Pillow's warnings while at least one thread is inside.
 
-    ``warnings.catch_warnings`` alone, entered and left by threads in turn, restores what another
-    thread had set, and warnings stay silent for good.
+    ``warnings.catch_warnings`` is not safe for threads: if two enter and leave it in turn, the
+    second restores the filters of the first, and warnings are off for good.
     """
 
     def __init__(self) -> None:

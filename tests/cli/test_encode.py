@@ -219,4 +219,4 @@ def test_no_image_at_all_can_be_read(run: Run, here: Path) -> None:
         (here / "images" / name).write_bytes(b"no picture")
     done = encode(run)
     assert done.status == 2
-    assert "none of the 7 images can be read; the first, '0.png': is none of" in done.error
+    assert "none of the 7 images can be read; the first, '0.png': is damaged" in done.error

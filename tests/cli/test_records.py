@@ -154,10 +154,10 @@ def test_a_progress_bar_where_it_takes_long(
     [
         (["validate", "none.jsonl"], "none.jsonl: no such file"),
         (["stats", "empty"], "empty: no file in this folder ends in"),
-        (["card", "-"], "-: standard input is not read here, wanted the path of a file"),
+        (["card", "-"], "-: standard input is not supported here, expected a file path"),
         (["validate", "IN", "--offsets", "bytes"], "wanted 'caption' or 'medconcept23m'"),
         (["validate", "IN", "--profile", "mine"], "wanted one of exact, medconcept23m"),
-        (["validate", "IN", "--tokenizer", "none"], "no WordPiece vocabulary"),
+        (["validate", "IN", "--tokenizer", "none"], "not a WordPiece vocabulary"),
         (["convert", "IN", "-o", "out.csv"], "wanted a name that ends in"),
         (["convert", "IN", "-o", "out.jsonl", "--images", "none"], "wanted a folder"),
         (["stats", "IN", "--plot", "out.gif"], "wanted a name that ends in"),

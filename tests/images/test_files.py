@@ -50,9 +50,9 @@ def test_images_inside_are_read(folder: Path, name: str) -> None:
         ("chain.png", "leads out"),
         ("sub/up/secret.png", "leads out"),
         ("/etc/passwd", "leads out"),
-        ("", "is no file"),
-        ("sub", "is no file"),
-        ("pipe.png", "is no file"),
+        ("", "is not a file"),
+        ("sub", "is not a file"),
+        ("pipe.png", "is not a file"),
         ("none.png", "No such file"),
         ("dangling.png", "No such file"),
         ("a.png/b.png", "No such file"),
@@ -60,7 +60,7 @@ def test_images_inside_are_read(folder: Path, name: str) -> None:
         ("a\0.png", "null byte"),
         ("x" * 5000 + ".png", "too long"),
         ("x/" * 5000, "too long"),
-        ("a\udce9.png", "is no name of a file|No such file"),
+        ("a\udce9.png", "is not a valid path|No such file"),
     ],
 )
 def test_all_others_are_one_line(folder: Path, name: str, problem: str) -> None:
@@ -106,9 +106,9 @@ def test_a_folder_without_any_of_the_images(folder: Path, tmp_path: Path) -> Non
     check_folder(folder, iter(["none.png", "a.png", "never looked at"]))
     check_folder(folder, [])
     for place in (tmp_path / "nowhere", folder / "a.png"):
-        with pytest.raises(SettingsError, match=r"--images .*: wanted a folder"):
+        with pytest.raises(SettingsError, match=r"--images .*: expected a folder"):
             check_folder(place, [])
-    with pytest.raises(SettingsError, match=r"has none of the images \(2 looked for.*none\.png"):
+    with pytest.raises(SettingsError, match=r"has none of the 2 images \(first: .*none\.png"):
         check_folder(folder, ["none.png", "../secret.png"])
 
 

@@ -82,10 +82,10 @@ def test_a_file_whose_name_looks_like_a_pattern_is_that_file(folder: Path) -> No
     ("given", "message"),
     [
         (["nowhere"], "nowhere: no such file or folder"),
-        (["nowhere*.jsonl"], "no file fits this pattern"),
+        (["nowhere*.jsonl"], "no file matches this pattern"),
         (["empty"], "no file in this folder ends in one of .jsonl, "),
         (["b.jsonl", "*.jsonl"], "b.jsonl: is given twice"),
-        (["-"], "standard input is not read here"),
+        (["-"], "standard input is not supported here"),
         ([], "no input is given"),
     ],
 )
@@ -103,7 +103,7 @@ def test_what_is_not_there_is_one_line(
 @pytest.mark.skipif(os.name == "nt", reason="named pipes")
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "records.jsonl")
-    with pytest.raises(InputError, match="wanted a file or a folder"):
+    with pytest.raises(InputError, match="expected a file or a folder"):
         find_records(tmp_path / "records.jsonl")
 
 
@@ -174,7 +174,7 @@ OTHERS: dict[str, tuple[Callable[[], bytes], str]] = {
     "commas": (lambda: b"caption,image\nA lung.,a.jpg\n", "a table separated by commas"),
     "semicolons": (lambda: b'"image";"caption"\r\n', "a table separated by semicolons"),
     "tabs": (lambda: b"image\tcaption\tyear\n", "a table separated by tabs"),
-    "twice": (lambda: gzip.compress(gzip.compress(LINES)), "packed twice"),
+    "twice": (lambda: gzip.compress(gzip.compress(LINES)), "compressed twice"),
     "tar": (lambda: tar(LINES), "a tar archive"),
     "packed tar": (lambda: gzip.compress(tar(LINES)), "a tar archive"),
     "zip": (lambda: zipped(LINES), "a zip archive"),
@@ -200,12 +200,12 @@ def test_another_container_is_one_line(tmp_path: Path, kind: str) -> None:
     assert len(str(caught.value).splitlines()) == 1
 
 
-def test_a_packed_parquet_file_is_told(tmp_path: Path) -> None:
+def test_a_compressed_parquet_file_is_named(tmp_path: Path) -> None:
     with open_writer(tmp_path / "a.parquet") as writer:
         writer.write(ROW)
     path = tmp_path / "a.parquet.gz"
     path.write_bytes(gzip.compress((tmp_path / "a.parquet").read_bytes()))
-    with pytest.raises(SourceError, match="a packed Parquet file; unpack it"):
+    with pytest.raises(SourceError, match="a compressed Parquet file; unpack it"):
         list(read_records(path))
 
 

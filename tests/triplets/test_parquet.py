@@ -133,12 +133,12 @@ def test_nothing_from_outside_the_folder(records: list[dict[str, Any]], tmp_path
 
 def test_a_folder_without_the_images(records: list[dict[str, Any]], tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", records)
-    for place, message in ((tmp_path / "nowhere", "wanted a folder"), (tmp_path, "has none of")):
+    for place, message in ((tmp_path / "nowhere", "expected a folder"), (tmp_path, "has none of")):
         with pytest.raises(SettingsError, match=message):
             rewrite(path, tmp_path / "b.parquet", convert_job(), images=place)
     assert [one.name for one in tmp_path.iterdir()] == ["a.jsonl"]
 
 
 def test_a_column_that_the_record_has(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="'caption' is given, but the record has it"):
+    with pytest.raises(InputError, match="a column 'caption', which the record has"):
         record_schema(columns=pa.schema([("caption", pa.string())]))

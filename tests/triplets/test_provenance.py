@@ -19,16 +19,16 @@ def test_there_and_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "wanted"),
+    ("values", "expected"),
     [
-        ([], "is list, wanted an object"),
+        ([], "is list, expected an object"),
         ({"license": "CC BY"}, "has the key 'license'"),
-        ({"licence": None}, "'licence' is NoneType, wanted str"),
-        ({"version": "2"}, "'version' is str, wanted int or null"),
+        ({"licence": None}, "'licence' is NoneType, expected str"),
+        ({"version": "2"}, "'version' is str, expected int or null"),
         ({"version": True}, "'version' is bool"),
-        ({"retrieved": "22.11.2026"}, "wanted YYYY-MM-DD"),
+        ({"retrieved": "22.11.2026"}, "expected YYYY-MM-DD"),
     ],
 )
-def test_what_a_file_may_not_hold(values: Any, wanted: str) -> None:
-    with pytest.raises(InputError, match=wanted):
+def test_what_a_file_may_not_hold(values: Any, expected: str) -> None:
+    with pytest.raises(InputError, match=expected):
         Provenance.from_dict(values)

@@ -180,7 +180,8 @@ def test_repair_reports_what_it_cannot_map(
     [aside] = set_aside(output)
     assert aside["line"] == 1
     assert (
-        "umls_meta_info[1]: is '✞ lu' in MedConcept-23M's text, wanted ['lung']" in aside["problem"]
+        "umls_meta_info[1]: is '✞ lu' in MedConcept-23M's text, expected ['lung']"
+        in aside["problem"]
     )
     assert json.loads(aside["row"]) == record("left ✞ lung", spans)
     # With the vocabulary it is known that ✞ is not in the published text.
@@ -228,7 +229,7 @@ def test_a_file_of_both_forms(records: list[dict[str, Any]], tmp_path: Path) -> 
         path = write(tmp_path / "a.jsonl", rows)
         assert rewrite(path, tmp_path / "b.parquet", convert_job()).written == 1
         [aside] = set_aside(tmp_path / "b.parquet")
-        assert f"wanted the {form} one" in aside["problem"]
+        assert f"expected the {form} form" in aside["problem"]
 
 
 def test_in_place(records: list[dict[str, Any]], tmp_path: Path) -> None:

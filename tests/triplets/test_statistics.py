@@ -110,7 +110,7 @@ def test_the_card(file: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("licences", "wanted"),
+    ("licences", "expected"),
     [
         ({"CC0": 5}, "cc0-1.0"),
         ({"CC BY": 5, "CC BY-NC": 1}, "cc"),
@@ -118,10 +118,10 @@ def test_the_card(file: Path) -> None:
         ({}, "other"),
     ],
 )
-def test_the_licence_of_the_whole(licences: dict[str, int], wanted: str) -> None:
+def test_the_licence_of_the_whole(licences: dict[str, int], expected: str) -> None:
     statistics = Statistics(rows=1)
     statistics.licences.update(licences)
-    assert front_matter(card(statistics, title="a", data_file="b"))["license"] == wanted
+    assert front_matter(card(statistics, title="a", data_file="b"))["license"] == expected
     given = card(statistics, title="a", data_file="b", licence="cc-by-4.0")
     assert front_matter(given)["license"] == "cc-by-4.0"
 
@@ -157,7 +157,7 @@ def test_what_strangers_wrote_is_text_in_the_card(values: list[str]) -> None:
 
     def made(title: str, version: str, kb: str, checksum: str, settings: str, licence: str) -> str:
         statistics = Statistics(rows=1)
-        statistics.made[version, kb, checksum, settings] += 1
+        statistics.linked_by[version, kb, checksum, settings] += 1
         statistics.licences[licence] += 1
         return card(statistics, title=title, data_file=title, licence=licence)
 

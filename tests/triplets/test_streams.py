@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from made_records import record, write
 
 from concept_linker.errors import InputError, SettingsError, SourceError
-from concept_linker.triplets import lines as packing
+from concept_linker.triplets import json_lines
 from concept_linker.triplets.breach import BadRow
 from concept_linker.triplets.checking import Checker, Rules
 from concept_linker.triplets.json_lines import read_lines
@@ -108,18 +108,18 @@ def test_lines_however_they_are_cut(
     """Whatever the chunks, lines are those of bytes.split; long ones keep head and length."""
     assume(not b"\n".join(rows).startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd")))  # packed
     with monkeypatch.context() as patched:
-        patched.setattr(packing, "_CHUNK", size)
-        patched.setattr(packing, "MAX_LINE", 100)
-        patched.setattr(packing, "_HEAD", 10)
+        patched.setattr(json_lines, "_CHUNK", size)
+        patched.setattr(json_lines, "MAX_LINE", 100)
+        patched.setattr(json_lines, "_HEAD", 10)
         data = b"\n".join(rows)
         path = tmp_path / "a.jsonl"
         path.write_bytes(data)
         found = list(read_lines(path))
-    wanted = data.split(b"\n")
-    if not wanted[-1]:
-        wanted.pop()
-    assert [len(line.data) + line.omitted for line in found] == list(map(len, wanted))
-    for line, whole in zip(found, wanted, strict=True):
+    expected = data.split(b"\n")
+    if not expected[-1]:
+        expected.pop()
+    assert [len(line.data) + line.omitted for line in found] == list(map(len, expected))
+    for line, whole in zip(found, expected, strict=True):
         assert line.data == (whole if len(whole) <= 100 else whole[:10])
     assert all(not line.broken for line in found[:-1])
 
@@ -149,9 +149,9 @@ def test_corruptions_are_named_by_line(tmp_path: Path, records: list[dict[str, A
         1: "line: begins with a byte order mark",
         3: "line: ends with CRLF",
         5: "pmid: is NaN",
-        7: "image: is int, wanted str",
-        9: "pmid: comes twice",
-        11: "line: has 10,000,365 bytes, wanted 1,048,576",
+        7: "image: is int, expected str",
+        9: "pmid: occurs twice",
+        11: "line: has 10,000,365 bytes, expected at most 1,048,576",
         13: "line: not UTF-8 at byte",
         15: "surrogate pair at character 0",
         17: "line: is empty",
@@ -160,7 +160,7 @@ def test_corruptions_are_named_by_line(tmp_path: Path, records: list[dict[str, A
     }.items():
         assert words in told[number], (number, told[number])
     assert len(found[10].text) < 2000
-    mended = load(path, mend=True)
+    mended = load(path, lenient=True)
     assert {n for n in rows if isinstance(mended[n - 1], BadRow)} == set(rows) - {1, 3}
 
 
@@ -188,13 +188,15 @@ def test_a_damaged_parquet_file_is_named(tmp_path: Path) -> None:
     path = save(tmp_path / "a.parquet", many(100))
     data = bytearray(path.read_bytes())
     path.write_bytes(data[:-20])
-    with pytest.raises(SourceError, match="no whole Parquet file"):
+    with pytest.raises(SourceError, match="not a complete Parquet file"):
         load(path)
     for begin, end in ((4, 60), (40, 200), (len(data) - 200, len(data) - 100)):
         hurt = data.copy()
         hurt[begin:end] = bytes(byte ^ 0x5A for byte in data[begin:end])
         path.write_bytes(hurt)
-        with pytest.raises(SourceError, match=r"a\.parquet.*: (damaged|no whole Parquet file)"):
+        with pytest.raises(
+            SourceError, match=r"a\.parquet.*: (damaged|not a complete Parquet file)"
+        ):
             load(path)
     pq.write_table(pa.table({"caption": ["a"]}), path)
     with pytest.raises(SourceError, match="has no column 'image'"):
@@ -209,7 +211,7 @@ def test_bad_rows_of_parquet(tmp_path: Path, records: list[dict[str, Any]]) -> N
     place = table.schema.get_field_index("caption")
     pq.write_table(table.set_column(place, table.schema.field(place), text), path)
     null, bad, good = load(path)
-    assert str(null) == "caption: is null, wanted str"
+    assert str(null) == "caption: is null, expected str"
     assert "not UTF-8" in str(bad)
     assert good == records[2]
 
@@ -221,8 +223,8 @@ def test_a_side_car_joins_by_row(tmp_path: Path) -> None:
     write(side_car(path), about)
     first, second, third = load(path)
     assert first == rows[0] | {"provenance": ABOUT}
-    assert str(second) == "provenance: is of PMC99, but the record is of PMC22"
-    assert "'yesterday', wanted YYYY-MM-DD" in str(third)
+    assert str(second) == "provenance: belongs to PMC99, but the record belongs to PMC22"
+    assert "'yesterday', expected YYYY-MM-DD" in str(third)
     write(side_car(path), [ABOUT] * 2)
     with pytest.raises(SourceError, match="ends before row 3"):
         load(path)
@@ -321,7 +323,7 @@ def test_what_cannot_be_written_is_refused_and_the_rest_goes_on(tmp_path: Path) 
     with open_writer(tmp_path / "b.parquet", columns=columns) as writer:
         writer.write(good | {"age": 7})
         for age in ("old", 1000):
-            with pytest.raises(InputError, match="age: wanted int8"):
+            with pytest.raises(InputError, match="age: expected int8"):
                 writer.write(bad | {"age": age})
         writer.write(good)
     others = Checker(Rules(other_keys=True))
@@ -331,7 +333,7 @@ def test_what_cannot_be_written_is_refused_and_the_rest_goes_on(tmp_path: Path) 
 
 @pytest.mark.parametrize("name", ["a.json", "a.csv", ".jsonl", "a"])
 def test_another_ending_is_refused(tmp_path: Path, name: str) -> None:
-    with pytest.raises(SettingsError, match="wanted a name that ends in"):
+    with pytest.raises(SettingsError, match="expected a name that ends in"):
         save(tmp_path / name, [])
 
 
@@ -339,7 +341,7 @@ def test_into_a_folder_or_images_into_json(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").mkdir()
     with pytest.raises(IsADirectoryError, match="is a folder"):
         save(tmp_path / "a.jsonl", [])
-    with pytest.raises(SettingsError, match="hold no images"):
+    with pytest.raises(SettingsError, match="cannot hold images"):
         save(tmp_path / "b.jsonl", [], images=tmp_path)
 
 

@@ -74,12 +74,12 @@ def test_the_published_tokens(sample: list[dict[str, Any]], published: WordPiece
 
 
 @pytest.mark.parametrize(
-    ("name", "text", "wanted"),
+    ("name", "text", "expected"),
     [
         ("vocab.txt", "a\nb\n", "has no \\[UNK\\]"),
-        ("vocab.txt", "[UNK]\na\na\n", "comes twice"),
-        ("vocab.txt", b"\xff\xfe", "no WordPiece vocabulary"),
-        ("tokenizer.json", "{}", "lacks 'model'"),
+        ("vocab.txt", "[UNK]\na\na\n", "occurs twice"),
+        ("vocab.txt", b"\xff\xfe", "not a WordPiece vocabulary"),
+        ("tokenizer.json", "{}", "it has no 'model'"),
         ("tokenizer.json", '{"model": {"type": "BPE"}, "normalizer": {"type": "x"}}', "is BPE"),
         (
             "tokenizer.json",
@@ -95,11 +95,11 @@ def test_the_published_tokens(sample: list[dict[str, Any]], published: WordPiece
     ],
 )
 def test_what_is_no_vocabulary_is_refused(
-    tmp_path: Path, name: str, text: str | bytes, wanted: str
+    tmp_path: Path, name: str, text: str | bytes, expected: str
 ) -> None:
     (tmp_path / "vocab.txt").write_text("[UNK]\n")
     (tmp_path / name).write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(SettingsError, match=wanted):
+    with pytest.raises(SettingsError, match=expected):
         WordPiece.load(tmp_path)
 
 

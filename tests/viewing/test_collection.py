@@ -219,7 +219,7 @@ def test_too_many_bytes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("concept_linker.viewing.images.MAX_EMBEDDED_BYTES", 40)
     embed = Embedder(tmp_path)
     embed(RecordView("", "a.gif", []))
-    with pytest.raises(SettingsError, match=r"--embed .*--limit"):
+    with pytest.raises(SettingsError, match=r"omit --embed, .*--limit"):
         embed(RecordView("", "a.gif", []))
 
 

@@ -109,7 +109,7 @@ def test_hostile_text_stays_text(text: str) -> None:
 
 def test_many_annotations_are_a_table_with_an_end() -> None:
     many = [annotation(f"Lung {n}: lung.", "lung") for n in range(7)]
-    table = AnnotationTable(many, most=5)
+    table = AnnotationTable(many, max_rows=5)
     assert repr(table) == "AnnotationTable(7 annotations)"
     read = Reader(table._repr_html_())
     assert [tag for tag, _ in read.elements].count("tr") == 6

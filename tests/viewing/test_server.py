@@ -102,7 +102,7 @@ def ended(client: socket.socket) -> bool:
 @pytest.fixture
 def limited(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a second instead of half a minute."""
-    monkeypatch.setattr(PageServer, "most_seconds", 0.5)
+    monkeypatch.setattr(PageServer, "max_seconds", 0.5)
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: 127", b"POST / "])
@@ -150,7 +150,7 @@ def test_a_client_that_never_reads_is_left(server: PageServer, limited: None) ->
 def test_of_too_many_connections_the_oldest_ends(
     server: PageServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PageServer, "most_connections", 8)
+    monkeypatch.setattr(PageServer, "max_connections", 8)
     before = threading.active_count()
     clients = [connected(server) for _ in range(60)]
     assert ask(server, "/")[0].status == 200
