@@ -174,7 +174,7 @@ def test_a_cut_stream_gives_what_comes_before_the_cut(tmp_path: Path) -> None:
         (b'{"caption": "a", "image": "a", "x": "\\udfff"}', "x: has half of a surrogate"),
         ({"caption": "a"}, "image: is missing"),
         ({"caption": "a", "image": 3}, "image: is int, wanted str"),
-        (b'{"caption": "a", "caption": "b", "image": "a"}', "caption: comes twice"),
+        (b'{"caption": "a", "caption": "b", "image": "a"}', "caption: occurs twice"),
         ({"caption": "a", "image": "a", "other_keys": 1}, "other_keys: the output has"),
         (b"[" * 100_000, "line: nested too deeply"),
     ],
@@ -227,7 +227,7 @@ def test_a_folder_gives_its_files_in_order_without_what_lies_beside(tmp_path: Pa
         ([tmp_path / "none"], "no such file or folder"),
         ([], "no input"),
         ([tmp_path, tmp_path / "b.jsonl"], "is given twice"),
-        ([tmp_path / ".." / tmp_path.name / "a", Path("/dev/null")], "wanted a file or a folder"),
+        ([tmp_path / ".." / tmp_path.name / "a", Path("/dev/null")], "expected a file or a folder"),
     ):
         with pytest.raises(InputError, match=message):
             find_inputs(paths)

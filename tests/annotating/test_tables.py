@@ -85,7 +85,7 @@ def test_names_that_other_tools_give_are_named_columns(tmp_path: Path) -> None:
         ("a.csv", b"caption,image,caption\na,b,c\n", "line 1: has two columns named 'caption'"),
         ("a.csv", b"caption,image, caption\na,b,c\n", "line 1: has two columns named 'caption'"),
         ("a.csv", b"PK\x03\x04\x14\x00", "looks like a zip archive or an Excel workbook"),
-        ("a.jsonl.gz", b"BZh91AY", "looks like bzip2; unpack it, or pack it with gzip or zstd"),
+        ("a.jsonl.gz", b"BZh91AY", "looks like bzip2; unpack it, or compress it with gzip or zstd"),
         ("a.jsonl", gzip.compress(gzip.compress(b"{}\n")), "compressed twice; unpack it once"),
         ("a.csv", gzip.compress(b"PAR1..."), "a compressed Parquet file; unpack it"),
         ("a.csv", b"%PDF-1.7\n", "looks like a PDF"),

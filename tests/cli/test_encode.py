@@ -201,7 +201,7 @@ def test_a_wide_grey_is_no_white_page(run: Run, here: Path) -> None:
 
 @pytest.mark.parametrize(
     ("folder", "message"),
-    [("nowhere", "--images nowhere: wanted a folder"), ("model", "has none of the images (7")],
+    [("nowhere", "--images nowhere: expected a folder"), ("model", "has none of the 7 images")],
 )
 @pytest.mark.parametrize("model", ["model", "concepts"])
 def test_folders_without_images(

@@ -107,7 +107,7 @@ def test_breaches_name_the_file_and_its_line(run: Run, shards: Path, tmp_path: P
     assert done.status == 1
     told = done.out.splitlines()
     assert told[0].startswith(f"{bad}, line 3: line: not JSON")
-    assert told[1] == f"{last}, line 1: record: is null, wanted an object"
+    assert told[1] == f"{last}, line 1: record: is null, expected an object"
     done = run("records", "convert", shards, "-o", tmp_path / "out.jsonl", "-q", "--json")
     aside = Path(json.loads(done.out)["quarantine"]).read_text().splitlines()
     assert [(row["file"], row["line"]) for row in map(json.loads, aside)] == [

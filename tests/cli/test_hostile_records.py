@@ -115,7 +115,7 @@ def test_a_value_that_no_column_holds_costs_its_row(run: Run, tmp_path: Path, va
     assert (done.status, summary["rows"], summary["written"]) == (1, 3, 2)
     [aside] = Path(summary["quarantine"]).read_text().splitlines()
     assert json.loads(aside)["line"] == 2
-    assert "more: wanted int64" in json.loads(aside)["problem"]
+    assert "more: expected int64" in json.loads(aside)["problem"]
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -158,7 +158,7 @@ def test_two_columns_of_one_name_are_refused(run: Run, tmp_path: Path, where: st
     ):
         done = run(*command, "-q")
         assert done.status == 2
-        assert done.error.endswith(f"{path}: has two columns named {name!r}, wanted each name once")
+        assert done.error.endswith(f"{path}: has two columns named {name!r}, expected unique names")
     assert not (tmp_path / "b.jsonl").exists()
 
 
@@ -189,7 +189,7 @@ def test_ids_that_a_table_made_numbers_of_are_told(run: Run, tmp_path: Path) -> 
     done = run("records", "validate", tmp_path / "a.parquet", "-q")
     told = [line.split(", ", 1)[1] for line in done.out.splitlines()[:3]]
     assert told == [
-        "line 1: pmid: is NaN, which JSON does not have, wanted str",
-        "line 1: fig_id: is 'nan', wanted nothing where there is nothing",
-        "line 2: pmid: is float, wanted str",
+        "line 1: pmid: is NaN, which JSON does not have, expected str",
+        "line 1: fig_id: is 'nan', expected an empty text for a missing value",
+        "line 2: pmid: is float, expected str",
     ]

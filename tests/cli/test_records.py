@@ -65,7 +65,7 @@ def test_validate_names_line_key_and_reason(run: Run, bad: Path) -> None:
     assert (done.status, done.err) == (1, "")
     lines = done.out.splitlines()
     assert lines[0].startswith(f"{bad}, line 2: line: not JSON: ")
-    assert lines[1] == f"{bad}, line 3: pmid: is int, wanted str"
+    assert lines[1] == f"{bad}, line 3: pmid: is int, expected str"
     assert lines[2].startswith(f"{bad}, line 3: image: is ''")
     assert lines[3] == "3 rows, 2 bad"
     few = run("records", "validate", "-q", bad, "--shown", "1").out
@@ -158,9 +158,9 @@ def test_a_progress_bar_where_it_takes_long(
         (["validate", "IN", "--offsets", "bytes"], "wanted 'caption' or 'medconcept23m'"),
         (["validate", "IN", "--profile", "mine"], "wanted one of exact, medconcept23m"),
         (["validate", "IN", "--tokenizer", "none"], "not a WordPiece vocabulary"),
-        (["convert", "IN", "-o", "out.csv"], "wanted a name that ends in"),
-        (["convert", "IN", "-o", "out.jsonl", "--images", "none"], "wanted a folder"),
-        (["stats", "IN", "--plot", "out.gif"], "wanted a name that ends in"),
+        (["convert", "IN", "-o", "out.csv"], "expected a name that ends in"),
+        (["convert", "IN", "-o", "out.jsonl", "--images", "none"], "expected a folder"),
+        (["stats", "IN", "--plot", "out.gif"], "expected a name that ends in"),
     ],
 )
 def test_one_line_says_what_is_wrong(

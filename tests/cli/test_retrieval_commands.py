@@ -97,7 +97,7 @@ def test_two_encoders(run: Run, arrays: list[str]) -> None:
         (["--profile", "conceptclip", "--groups", __file__], "knows no --groups"),
         (["--triplets", "gone.jsonl"], "gone.jsonl"),
         (["--groups", "gone.csv"], "gone.csv"),
-        (["--image-folder", "nowhere"], "--image-folder nowhere: wanted a folder"),
+        (["--image-folder", "nowhere"], "--image-folder nowhere: expected a folder"),
     ],
 )
 def test_called_so_that_it_cannot_work(
@@ -185,7 +185,7 @@ def test_folders_without_images(run: Run, triplets: Path, tmp_path: Path) -> Non
         (("images", "hash", "nowhere"), "nowhere is no folder"),
         (("images", "hash", tmp_path / "empty"), "has no images"),
         (("images", "hash", "nowhere", "--triplets", triplets), "FOLDER nowhere: wanted a folder"),
-        (("images", "hash", tmp_path, "--triplets", triplets), "has none of the images"),
+        (("images", "hash", tmp_path, "--triplets", triplets), "has none of the"),
     ):
         done = run(*arguments, "-o", tmp_path / "out.csv", "-q")
         assert done.status == 2

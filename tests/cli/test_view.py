@@ -96,8 +96,8 @@ def test_what_is_left_out_is_said(run: Run, records: Path, tmp_path: Path) -> No
         ([], "wanted either -o PAGE.html or --serve"),
         (["-o", "page.txt"], "page.txt: wanted a name that ends in .html"),
         (["-o", "page.html", "--images", "nowhere"], "--images nowhere: wanted a folder"),
-        (["-o", "page.html", "--images", "."], "--images .: has none of the images (2 looked"),
-        (["-o", "page.html", "--embed"], "holds no images, expected --images FOLDER"),
+        (["-o", "page.html", "--images", "."], "--images .: has none of the 2 images"),
+        (["-o", "page.html", "--embed"], "holds no images, wanted --images FOLDER"),
         (["-o", "page.html", "--kb", "nowhere"], "nowhere"),
     ],
 )

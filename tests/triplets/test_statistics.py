@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ from concept_linker import KnowledgeBase
 from concept_linker.errors import InputError, SettingsError
 from concept_linker.triplets.card import _code, card
 from concept_linker.triplets.provenance import Provenance
+from concept_linker.triplets.record import EQUAL_SIMILARITY
 from concept_linker.triplets.record_files import side_car
 from concept_linker.triplets.statistics import Statistics, check_plot, count, draw, one_line
 
@@ -61,6 +63,21 @@ def test_counts(file: Path, open_base: KnowledgeBase) -> None:
         "licences": {"CC BY": 1, "CC0": 1, "unknown": 1},
     }
     assert sum(told) == file.stat().st_size
+
+
+def test_equal_similarities_are_those_up_to_two_float32_steps_below_one(
+    sample: list[dict[str, Any]], shared_data: Path
+) -> None:
+    value = np.float32(1.0)
+    for steps in range(4):
+        assert (float(value) >= EQUAL_SIMILARITY) == (steps <= 2)
+        value = np.nextafter(value, np.float32(0.0))
+    # In the published sample nothing lies between these and 0.99.
+    published = [span["umls_similarity"] for one in sample for span in one["umls_meta_info"]]
+    equal = [similarity for similarity in published if similarity > 0.99]
+    assert min(equal) == EQUAL_SIMILARITY
+    found = count(shared_data / "medconcept_sample/full.jsonl", kb=None)
+    assert found.similarity["equal"] == len(equal)
 
 
 def test_without_a_base_and_minimised(tmp_path: Path) -> None:

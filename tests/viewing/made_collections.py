@@ -40,7 +40,10 @@ def collection(
             " ".join(words), f"{i}.jpg", _spans(words, cuis, draw), f"Figure {i}", str(i)
         )
         if scored:
-            one.spans = [span._replace(score=draw.randint(0, 1000) / 1000) for span in one.spans]
+            one.spans = [
+                span._replace(probability=0.5, score=draw.randint(0, 1000) / 1000)
+                for span in one.spans
+            ]
         if compared:
             one.spans, one.others = compare(one.spans, _spans(words, cuis[:40], draw))
         records.append(one)

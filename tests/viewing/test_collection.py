@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from concept_linker import Annotation, Candidate, Mention, SettingsError, SourceError
+from concept_linker.triplets.mention_columns import SPAN_DETAIL
 from concept_linker.triplets.record import SPAN_DETAILS
 from concept_linker.triplets.writing import open_writer
 from concept_linker.viewing.assets import asset
@@ -55,35 +57,50 @@ def test_records_are_read(tmp_path: Path, name: str) -> None:
     assert found.names["C0024109"].lower().startswith("lung")
 
 
+def test_equal_similarities_are_shown_as_one(tmp_path: Path) -> None:
+    """As in the published records; the next float32 below is not equal."""
+    similarities = [1.0]
+    while len(similarities) < 4:
+        similarities.append(float(np.nextafter(np.float32(similarities[-1]), np.float32(0))))
+    rows = [record("lung", ("lung", "C0024109", similarity)) for similarity in similarities]
+    found = read_collection(write(tmp_path / "a.jsonl", *rows), kb=None, limit=9)
+    shown = [one.spans[0].similarity for one in found.records]
+    assert shown == [1.0, 1.0, 1.0, similarities[3]]
+
+
 def scored(path: Path, rows: list[dict[str, Any]], details: Any) -> Path:
-    """Records in Parquet with what is told of their spans beside them."""
+    """Records in Parquet with the column ``span_details``."""
     write(path, *rows)
     table = pq.read_table(path)
     pq.write_table(table.append_column(SPAN_DETAILS, details), path)
     return path
 
 
-DETAILS = pa.list_(
-    pa.struct([("score", pa.float32()), ("label", pa.string()), ("negated", pa.bool_())])
-)
+DETAILS = pa.list_(SPAN_DETAIL)
 
 
-def test_scores_stand_beside_the_spans(tmp_path: Path) -> None:
-    """Also where the offsets are the published ones."""
+def test_spans_have_probability_and_score(tmp_path: Path) -> None:
+    """Also if the offsets are the published ones."""
     mentions = ("big", "C0000001", 1.0), ("lung", "C0024109", 0.75)
     row = record("A (big) lesion of lung.", *mentions)
     for span, start in zip(row["umls_meta_info"], (4, 20), strict=True):  # "a ( big ) lesion …"
         span["end_char"] += start - span["start_char"]
         span["start_char"] = start
-    told = [{"score": score, "label": "ANAT", "negated": False} for score in (0.25, 0.75)]
-    path = scored(tmp_path / "a.parquet", [row], pa.array([told], DETAILS))
+    details = [
+        {"probability": 1 - score, "score": score, "label": "ANAT", "negated": False}
+        for score in (0.25, 0.75)
+    ]
+    path = scored(tmp_path / "a.parquet", [row], pa.array([details], DETAILS))
     [one] = read_collection(path, kb=None, limit=9).records
-    assert [(one.caption[s.start : s.end], s.score) for s in one.spans] == [
-        ("big", 0.25),
-        ("lung", 0.75),
+    assert [(one.caption[s.start : s.end], s.probability, s.score) for s in one.spans] == [
+        ("big", 0.75, 0.25),
+        ("lung", 0.25, 0.75),
     ]
     data = page(read_collection(path, kb=None, limit=9), title="a")
     assert '"scored":true' in data
+    assert '"records":[["A (big) lesion of lung.",[3,6,0,1000,0,750,250,18,22,1,750,0,250,750]' in (
+        data
+    )
     [alone] = read_collection(write(tmp_path / "b.parquet", row), kb=None, limit=9).records
     assert [span.score for span in alone.spans] == [None, None]
 
@@ -101,7 +118,7 @@ def test_scores_stand_beside_the_spans(tmp_path: Path) -> None:
         pa.array(["0.5, 0.5"]),
     ],
 )
-def test_what_are_no_scores_is_not_taken_for_some(tmp_path: Path, details: Any) -> None:
+def test_other_columns_are_not_taken_for_scores(tmp_path: Path, details: Any) -> None:
     row = record("A lesion of the lung.", ("lesion", "C0221198", 1.0), ("lung", "C0024109", 0.75))
     found = read_collection(scored(tmp_path / "a.parquet", [row], details), kb=None, limit=9)
     assert (found.bad, [span.score for span in found.records[0].spans]) == (0, [None, None])
