@@ -3,7 +3,7 @@
     python benchmarks/published.py [--show]
 
 The published offsets index another text, so each span is first put where its tokens are
-(``triplets.repairing``).  Counted are published spans that ours finds with the same bounds, that
+(``triplets.conversion``).  Counted are published spans that ours finds with the same bounds, that
 ours touches, and those touched with the same concept; what ours says of the others is listed with
 ``--show``.  Neither side is a gold standard.  Results, counts only, go to
 ``benchmarks/results/published.json``.
