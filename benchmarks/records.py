@@ -1,10 +1,10 @@
-"""What ``concept-linker records`` takes: records a second and peak memory of the real commands.
+"""The speed of ``concept-linker records``: records per second and peak memory of its commands.
 
     python benchmarks/records.py [ROWS]
 
-ROWS (default 200,000) records are made from the sample of MedConcept-23M and the ROCO captions,
-with published offsets; a dozen rows among them are broken, each in another way.  Every command must
-set aside exactly these.  It also checks the sample itself: bytes, tokens, offsets.
+ROWS (default 200,000) records with published offsets are made from the sample of MedConcept-23M and
+the ROCO captions.  A dozen of them are broken, each in a different way, and every command must set
+aside exactly these.  The benchmark also checks the sample itself: bytes, tokens, offsets.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from concept_linker.triplets.wordpiece import WordPiece
 
 ROOT = Path(__file__).resolve().parents[1]
 COMMAND = "python benchmarks/records.py"
-MOST_MEGABYTES = 300
-#: Title → arguments, the output's ending, and the least records a second.
+MAX_MEGABYTES = 300
+#: Title → arguments, ending of the output, and the required records per second.
 COMMANDS = {
     "validate": (["validate"], None, 20_000),
     "minimise": (["minimise"], ".jsonl", 20_000),
@@ -51,20 +51,20 @@ COMMANDS = {
 
 
 def load_sample() -> list[str]:
-    """The lines of the sample, without the two blanks that are no part of the format."""
+    """The lines of the sample, without the double space, which is not part of the format."""
     text = (data_folder() / "medconcept_sample/full.jsonl").read_text(encoding="utf-8")
     return text.replace('"image":  ', '"image": ').splitlines()
 
 
 def templates(wordpiece: WordPiece) -> list[str]:
-    """Lines to repeat: the sample's, and one for each ROCO caption, with random spans."""
+    """The lines to repeat: the sample, and each ROCO caption with random spans."""
     chance = random.Random(6)
     lines = load_sample()
     with gzip.open(data_folder() / "captions/roco_cc_by.jsonl.gz", "rt", encoding="utf-8") as rows:
         for line in rows:
             row = json.loads(line)
             if not all(map(wordpiece.knows, basic_words(row["caption"]))):
-                continue  # two of 5,898; without the vocabulary such offsets cannot be understood
+                continue  # two of 5,898: without the vocabulary their offsets are ambiguous
             annotation = Annotation(row["caption"], tuple(mentions(row["caption"], chance)))
             record = to_record(
                 annotation,
@@ -84,7 +84,7 @@ def templates(wordpiece: WordPiece) -> list[str]:
 
 
 def mentions(caption: str, chance: random.Random) -> Iterator[Mention]:
-    """A mention here and there, of a word or two, as many as the sample has in its captions."""
+    """Random mentions of one or two words, as frequent as in the sample."""
     place = 0
     words = caption.split(" ")
     number = 0
@@ -99,7 +99,7 @@ def mentions(caption: str, chance: random.Random) -> Iterator[Mention]:
 
 
 def broken(good: str) -> list[bytes]:
-    """A good line broken in every way that the commands must survive."""
+    """A good line, broken in every way that the commands must handle."""
     row = json.loads(good)
     span = {**row["umls_meta_info"][0]}
     return [
@@ -120,7 +120,7 @@ def broken(good: str) -> list[bytes]:
 
 
 def make(path: Path, rows: int, lines: list[str]) -> tuple[list[int], list[int]]:
-    """Writes the file; returns the numbers of all broken rows, and of those ``repair`` mends."""
+    """Writes the file; returns the numbers of all broken rows, and of those that repair fixes."""
     bad = broken(next(line for line in lines if '"umls_meta_info": [{' in line))
     step = rows // (len(bad) + 1)
     numbers = []
@@ -132,12 +132,12 @@ def make(path: Path, rows: int, lines: list[str]) -> tuple[list[int], list[int]]
                 continue
             _, _, rest = lines[number % len(lines)].partition('"fig_caption"')
             stream.write(f'{{"pmid": "{number}", "pmc": "{number}", "fig_caption"{rest}\n'.encode())
-        stream.write(lines[0][:-20].encode())  # and the last is torn
+        stream.write(lines[0][:-20].encode())  # the last line is truncated
     return [*numbers, rows], numbers[1:3]
 
 
 def run(arguments: list[str], compiled: Path) -> tuple[float, float]:
-    """Wall seconds and peak resident megabytes of a command in a process of its own."""
+    """Wall time in seconds and peak resident megabytes of a command in a new process."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(compiled)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     began = time.perf_counter()
@@ -150,14 +150,14 @@ def run(arguments: list[str], compiled: Path) -> tuple[float, float]:
     _, status, usage = os.wait4(process.pid, 0)
     seconds = time.perf_counter() - began
     process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode not in (0, 1):  # 1: there are bad rows, as there should be
+    if process.returncode not in (0, 1):  # 1: there are bad rows, as expected
         sys.exit(f"records {' '.join(arguments)} ended with {process.returncode}")
-    per_megabyte = 1e6 if sys.platform == "darwin" else 1e3  # bytes there, kilobytes elsewhere
+    per_megabyte = 1e6 if sys.platform == "darwin" else 1e3  # bytes on macOS, kilobytes elsewhere
     return seconds, usage.ru_maxrss / per_megabyte
 
 
 def check_sample(wordpiece: WordPiece) -> dict[str, str]:
-    """How much of the sample comes out equal."""
+    """How much of the sample is reproduced."""
     lines = load_sample()
     minimised = (data_folder() / "medconcept_sample/minimized.jsonl").read_text(encoding="utf-8")
     records = [json.loads(line) for line in lines]
@@ -190,7 +190,7 @@ def check_sample(wordpiece: WordPiece) -> dict[str, str]:
 
 
 def main() -> None:
-    """Measures, prints tables, saves them; exit status 1 where something misses its mark."""
+    """Measures, prints and saves the tables; exit status 1 if a target is missed."""
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else 200_000
     [vocabulary] = (data_folder() / "wordpiece").glob("*vocab.txt")
     wordpiece = WordPiece.load(vocabulary)
@@ -201,18 +201,21 @@ def main() -> None:
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(dir=os.environ.get("CONCEPT_LINKER_SCRATCH")) as place:
         path = Path(place) / "records.jsonl"
-        bad, mended = make(path, rows, templates(wordpiece))
+        bad, repaired = make(path, rows, templates(wordpiece))
         size = path.stat().st_size / 1e6
-        # The first run compiles modules, pandas' among them, which Arrow imports where it is.
+        # The first run compiles modules, including pandas, which Arrow imports if installed.
         compiled, small = Path(place) / "compiled", Path(place) / "small.jsonl"
         small.write_text("".join(f"{line}\n" for line in load_sample()), encoding="utf-8")
         run(["convert", str(small), "-o", str(small.with_suffix(".parquet")), "-q"], compiled)
         print(f"\n{rows:,} records, {size:,.0f} MB, {len(bad)} of them broken")
         print(f"{'records …':26}{'a second':>10}{'at least':>10}{'MB':>6}  set aside")
         for title, (arguments, ending, least) in COMMANDS.items():
-            source, wanted = path, [row for row in bad if title != "repair" or row not in mended]
+            source, expected = (
+                path,
+                [row for row in bad if title != "repair" or row not in repaired],
+            )
             if title == "convert from Parquet":
-                source, wanted = Path(place) / "convert to Parquet.parquet", []
+                source, expected = Path(place) / "convert to Parquet.parquet", []
             output = Path(place) / f"{title}{ending}"
             target = ["-o", str(output)] if ending else []
             seconds, megabytes = run([*arguments, str(source), *target, "--quiet"], compiled)
@@ -220,11 +223,11 @@ def main() -> None:
             if ending:
                 quarantine = output.with_name(output.name + ".quarantine.jsonl")
                 lines = quarantine.read_text().splitlines() if quarantine.exists() else []
-                aside = [json.loads(line)["line"] for line in lines] == wanted
+                aside = [json.loads(line)["line"] for line in lines] == expected
             if title != "convert to Parquet":
                 output.unlink(missing_ok=True)
             rate = rows / seconds
-            within = rate >= least and megabytes <= MOST_MEGABYTES and aside
+            within = rate >= least and megabytes <= MAX_MEGABYTES and aside
             good &= within
             figures[title] = {
                 "records_a_second": round(rate),
@@ -233,9 +236,9 @@ def main() -> None:
                 "set_aside_as_wanted": aside,
                 "within": within,
             }
-            told = "as wanted" if aside else "OTHERS"
+            shown = "as expected" if aside else "OTHERS"
             print(
-                f"{title:26}{rate:>10,.0f}{least:>10,}{megabytes:>6.0f}  {told if ending else '-'}"
+                f"{title:26}{rate:>10,.0f}{least:>10,}{megabytes:>6.0f}  {shown if ending else '-'}"
                 f"{'' if within else ': MISSED'}"
             )
     name = "records" if rows == 200_000 else f"records_{rows}"

@@ -1,4 +1,4 @@
-"""The spaCy component: what it writes, and that it travels as spaCy's own components do."""
+"""The spaCy component: its attributes, saving, and several processes."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def with_entities(base: Path, *patterns: tuple[str, str], **config: Any) -> Lang
 
 
 def written(doc: Doc, suffix: str = "") -> list[Any]:
-    """All that the component has written into a document."""
+    """All attributes that the component has set in a document."""
     return [
         (
             ent.text,
@@ -114,7 +114,7 @@ def test_it_needs_no_import_and_spacy_alone_does_not_load_the_linker(base: Path)
     assert done.stdout.strip() == "['C0221198', 'C0019564']"
 
 
-def test_it_finds_mentions_and_writes_what_the_linker_says(base: Path) -> None:
+def test_it_finds_mentions_and_sets_the_linker_s_answers(base: Path) -> None:
     linker = ConceptLinker.load(base, detector="dictionary")
     nlp = pipeline(base)
     for text in TEXTS:
@@ -134,9 +134,9 @@ def test_it_finds_mentions_and_writes_what_the_linker_says(base: Path) -> None:
     assert [ent.text for ent in nlp(TEXTS[3]).ents][-1] == "Ammon's horn"
 
 
-def test_a_mention_within_a_token_takes_the_token_and_keeps_its_offsets(base: Path) -> None:
+def test_a_mention_within_a_token_has_exact_offsets(base: Path) -> None:
     nlp = pipeline(base)
-    nlp.tokenizer = spacy.tokenizer.Tokenizer(nlp.vocab)  # by white space
+    nlp.tokenizer = spacy.tokenizer.Tokenizer(nlp.vocab)  # splits at white space
     doc = nlp("(hippocampus) was seen")
     [span] = doc.spans["concepts"]
     assert span.text == "(hippocampus)"
@@ -148,10 +148,10 @@ def test_a_mention_within_a_token_takes_the_token_and_keeps_its_offsets(base: Pa
     names=st.lists(st.sampled_from(["hippocampus", "lesion", "pelvis"]), min_size=1, max_size=6),
     signs=st.lists(st.sampled_from([";", "/", "+", ") (", " ", ", "]), min_size=6, max_size=6),
 )
-def test_mentions_in_the_same_tokens_have_each_their_own_data(
+def test_mentions_in_the_same_tokens_have_separate_attributes(
     base: Path, names: list[str], signs: list[str]
 ) -> None:
-    """However many share a token, also after the document has been stored or joined."""
+    """Also after the document has been stored or merged."""
     nlp = _by_white_space(base)
     text = "".join(f"{name}{sign}" for name, sign in zip(names, signs, strict=False))
     expected = list(nlp.get_pipe("concept_linker").linker.link(text))
@@ -167,7 +167,7 @@ def test_mentions_in_the_same_tokens_have_each_their_own_data(
             start = mention.start + (len(one.text) - len(text))
             assert span._.linked == replace(mention, start=start, end=start + len(mention.text))
             assert span.kb_id_ == mention.best.concept_id == span._.kb_ents[0][0]
-    # An entity tells of the first mention in its tokens, as its id does.
+    # An entity has the attributes, and the id, of the first mention in its tokens.
     for ent in doc.ents:
         assert ent._.linked.best.concept_id == ent._.kb_ents[0][0] == ent.kb_id_
         first = next(m for m in expected if ent.start_char <= m.start < ent.end_char)
@@ -200,13 +200,13 @@ def test_it_links_the_entities_of_the_pipeline(base: Path) -> None:
     assert (nil.kb_id_, nil._.kb_ents, nil._.linked.best) == ("", [], None)
 
 
-def test_entities_that_were_looked_for_and_not_found_are_none(base: Path) -> None:
-    """The detector does not step in where the pipeline's own model found nothing."""
+def test_an_empty_set_of_entities_is_respected(base: Path) -> None:
+    """The detector is not used if the pipeline's own model found no entities."""
     nlp = with_entities(base, ("X", "nothing of the kind"))
     assert len(nlp(TEXTS[0]).spans["concepts"]) == 0
 
 
-def test_finding_leaves_the_entities_of_others_alone(base: Path) -> None:
+def test_finding_keeps_existing_entities(base: Path) -> None:
     nlp = with_entities(base, ("X", "MRI"), mentions="find")
     doc = nlp(TEXTS[0])
     assert [(ent.text, ent.kb_id_) for ent in doc.ents] == [("MRI", "")]
@@ -254,7 +254,7 @@ def test_it_is_saved_with_the_pipeline(base: Path, tmp_path: Path) -> None:
     assert json.loads(json.dumps(nlp.config["components"]["concept_linker"]))["kb"] == str(base)
 
 
-def test_another_base_than_the_one_it_was_saved_with_is_said(
+def test_a_different_base_after_loading_is_logged(
     base: Path, other_base: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     pipeline(base).to_disk(tmp_path / "pipeline")
@@ -270,7 +270,7 @@ def test_another_base_than_the_one_it_was_saved_with_is_said(
     assert nlp("hippocampus").ents[0].kb_id_ == "UBERON:0002421"
 
 
-def test_documents_keep_it_when_stored_cut_out_and_joined(base: Path) -> None:
+def test_documents_keep_attributes_when_stored_cut_and_merged(base: Path) -> None:
     nlp = pipeline(base)
     doc = nlp(TEXTS[0])
     stored = Doc(nlp.vocab).from_bytes(doc.to_bytes())
@@ -281,7 +281,7 @@ def test_documents_keep_it_when_stored_cut_out_and_joined(base: Path) -> None:
         assert moved.text[linked.start : linked.end] == "hippocampus"
 
 
-def test_two_with_different_bases_stand_beside_each_other(base: Path, other_base: Path) -> None:
+def test_two_components_with_different_bases(base: Path, other_base: Path) -> None:
     nlp = pipeline(base)
     alone = written(nlp(TEXTS[0]))
     config = {"kb": str(other_base), "detector": "dictionary", "suffix": "uberon"}
@@ -296,14 +296,14 @@ def test_two_with_different_bases_stand_beside_each_other(base: Path, other_base
     pickle.loads(pickle.dumps(nlp))  # noqa: S301
 
 
-def test_a_second_one_that_would_write_over_the_first_is_refused(base: Path) -> None:
+def test_a_second_component_needs_a_suffix(base: Path) -> None:
     nlp = pipeline(base)
     with pytest.raises(SettingsError, match=r"'concept_linker' and 'second' set the same .*suffix"):
         nlp.add_pipe("concept_linker", name="second", config={"kb": str(base)})
 
 
-def test_attributes_survive_whoever_registers_them_by_force(base: Path) -> None:
-    """scispaCy's linker does, whenever one is made."""
+def test_attributes_survive_a_forced_extension(base: Path) -> None:
+    """Every new scispaCy linker forces its extension."""
     nlp = pipeline(base)
     doc = nlp(TEXTS[0])
     before = [[list(pair) for pair in ent._.kb_ents] for ent in doc.ents]
@@ -328,7 +328,7 @@ def test_attributes_survive_whoever_registers_them_by_force(base: Path) -> None:
         ({"detector": "nonsense"}, "detector is 'nonsense'"),
     ],
 )
-def test_bad_settings_are_said_when_it_is_added(
+def test_bad_settings_raise_when_it_is_added(
     base: Path, config: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(SettingsError, match=message) as caught:
@@ -336,12 +336,12 @@ def test_bad_settings_are_said_when_it_is_added(
     assert "\n" not in str(caught.value)
 
 
-def test_a_base_that_is_not_there_is_said_when_it_is_added(tmp_path: Path) -> None:
+def test_a_missing_base_raises_when_it_is_added(tmp_path: Path) -> None:
     with pytest.raises(KnowledgeBaseError, match="nowhere"):
         pipeline(tmp_path / "nowhere")
 
 
-def test_it_is_scored_like_every_linker(base: Path) -> None:
+def test_it_is_scored_like_spacy_s_linker(base: Path) -> None:
     nlp = pipeline(base)
     examples = []
     for text, gold in ((TEXTS[0], "C0221198"), ("a lesion", "C9999999")):
@@ -367,7 +367,7 @@ def test_displacy_shows_links(base: Path) -> None:
 
 
 def test_the_readme_example_of_scispacy(open_base: KnowledgeBase) -> None:
-    """Theirs, with two lines changed: which component, and how the base is asked."""
+    """The example with two changed lines: the component, and the lookup of concepts."""
     nlp = spacy.blank("en")
     nlp.add_pipe("concept_linker", config={"kb": str(open_base.path), "detector": "dictionary"})
 
@@ -388,7 +388,7 @@ def test_the_readme_example_of_scispacy(open_base: KnowledgeBase) -> None:
         assert scores == sorted(scores, reverse=True)
 
 
-def test_every_test_that_the_page_for_scispacys_users_names_is_there() -> None:
+def test_the_tests_named_on_the_scispacy_page_exist() -> None:
     root = Path(__file__).resolve().parents[1]
     page = (root / "docs/coming-from-scispacy.md").read_text(encoding="utf-8")
     named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", page)
@@ -399,8 +399,8 @@ def test_every_test_that_the_page_for_scispacys_users_names_is_there() -> None:
 
 @pytest.mark.scispacy
 @pytest.mark.filterwarnings("default")
-def test_beside_scispacys_own_parts(base: Path, other_base: Path) -> None:
-    """Their abbreviations and their linker in one pipeline with ours, in either order."""
+def test_with_scispacy_s_components(base: Path, other_base: Path) -> None:
+    """scispaCy's abbreviations and linker in one pipeline with this linker, in any order."""
     pytest.importorskip("scispacy", reason="needs the scispacy extra")
     from scispacy.abbreviation import AbbreviationDetector  # noqa: F401
     from scispacy.candidate_generation import MentionCandidate

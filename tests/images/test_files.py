@@ -1,4 +1,4 @@
-"""What names of images lead to: a file inside the folder, or one line that says why not."""
+"""Paths of images: each is a file inside the folder, or a one-line error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from concept_linker.images.files import check_folder, find_image, read_image
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two images, a secret beside the folder, and ways to it."""
+    """Two images, a secret outside the folder, and paths to it."""
     place = tmp_path / "images"
     (place / "sub").mkdir(parents=True)
     (place / "a.png").write_bytes(b"image a")
@@ -63,7 +63,7 @@ def test_images_inside_are_read(folder: Path, name: str) -> None:
         ("a\udce9.png", "is not a valid path|No such file"),
     ],
 )
-def test_all_others_are_one_line(folder: Path, name: str, problem: str) -> None:
+def test_other_paths_are_one_line_errors(folder: Path, name: str, problem: str) -> None:
     with pytest.raises(ImageError, match=problem) as caught:
         read_image(folder, name)
     assert "\n" not in str(caught.value)
@@ -71,7 +71,7 @@ def test_all_others_are_one_line(folder: Path, name: str, problem: str) -> None:
 
 
 @given(st.lists(st.sampled_from(["..", ".", "sub", "up", "a.png", "out.png", "~", "", "\0", "/"])))
-def test_no_way_leads_outside(tmp_path_factory: pytest.TempPathFactory, parts: list[str]) -> None:
+def test_no_path_leads_outside(tmp_path_factory: pytest.TempPathFactory, parts: list[str]) -> None:
     place = tmp_path_factory.getbasetemp() / "ways"
     if not place.exists():
         (place / "images/sub").mkdir(parents=True)
@@ -83,20 +83,20 @@ def test_no_way_leads_outside(tmp_path_factory: pytest.TempPathFactory, parts: l
         assert read_image(place / "images", "/".join(parts)) == b"image"
 
 
-def test_a_folder_that_is_itself_a_link(folder: Path, tmp_path: Path) -> None:
+def test_a_folder_that_is_a_link(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(folder)
     assert find_image(tmp_path / "link", "a.png") == (folder / "a.png").resolve()
 
 
-def test_more_bytes_than_any_image_has(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_larger_than_any_image(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with (folder / "hole.png").open("wb") as stream:
-        stream.truncate(1 << 40)  # takes no room, and would take a terabyte of memory
+        stream.truncate(1 << 40)  # sparse: no space on disk, but a terabyte in memory
     with pytest.raises(ImageError, match="has more than"):
         read_image(folder, "hole.png")
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root reads everything")
-def test_a_file_that_may_not_be_read(folder: Path) -> None:
+def test_an_unreadable_file(folder: Path) -> None:
     (folder / "a.png").chmod(0)
     with pytest.raises(ImageError, match="Permission denied"):
         read_image(folder, "a.png")
@@ -112,7 +112,7 @@ def test_a_folder_without_any_of_the_images(folder: Path, tmp_path: Path) -> Non
         check_folder(folder, ["none.png", "../secret.png"])
 
 
-def test_looking_stops_at_the_first(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_checking_stops_at_the_first_image(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     looked: list[str] = []
 
     def find(place: Path, name: str) -> Path:

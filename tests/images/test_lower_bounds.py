@@ -1,4 +1,4 @@
-"""What pyproject.toml admits has no published faults where files of strangers are read."""
+"""pyproject.toml allows no version with a known vulnerability in reading untrusted files."""
 
 from __future__ import annotations
 

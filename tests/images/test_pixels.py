@@ -1,4 +1,4 @@
-"""Greys and colours of image files of every mode, against what they show."""
+"""The pixels of image files of every mode, compared with the original picture."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SIZE = (32, 32)
 
 
 def drawing(seed: int = 0) -> np.ndarray:
-    """A picture from 0 to 1 that has structure in 64 × 64."""
+    """A picture with values from 0 to 1 and structure at 64 × 64 pixels."""
     random = np.random.default_rng(seed)
     return np.kron(random.random((8, 8)), np.ones((8, 8)))
 
@@ -39,7 +39,7 @@ def alike(first: np.ndarray, second: np.ndarray) -> bool:
 
 
 def wide_modes() -> dict[str, np.ndarray]:
-    """The same picture in greys of more than 8 bits, each in a corner of its range."""
+    """The same picture in greys of more than 8 bits, each in a small part of its range."""
     one = drawing()
     with_gaps = one.astype(np.float32)
     with_gaps[0, 0], with_gaps[5, 9], with_gaps[9, 5] = np.nan, np.inf, -np.inf
@@ -57,7 +57,7 @@ def wide_modes() -> dict[str, np.ndarray]:
 
 
 @pytest.mark.parametrize("name", wide_modes())
-def test_wide_greys_come_by_their_own_range(tmp_path: Path, name: str) -> None:
+def test_wide_greys_are_scaled_by_their_range(tmp_path: Path, name: str) -> None:
     Image.fromarray(wide_modes()[name]).save(tmp_path / name)
     got = grey(tmp_path / name)
     assert (got.min(), got.max()) == (0, 255)
@@ -68,8 +68,8 @@ def test_wide_greys_come_by_their_own_range(tmp_path: Path, name: str) -> None:
     assert (rgb.min(), rgb.max()) == (0, 255)
 
 
-def test_a_pixel_out_of_range_costs_no_other(tmp_path: Path) -> None:
-    """Of 12 bits in 16 one pixel is at the top, as where a marker is burnt in."""
+def test_an_outlier_does_not_flatten_the_image(tmp_path: Path) -> None:
+    """12 bits in 16, with one pixel at the maximum, like a burnt-in marker."""
     one = (np.kron(drawing(), np.ones((4, 4))) * 4000).astype(np.uint16)
     Image.fromarray(one).save(tmp_path / "plain.png")
     one[100, 100] = 65535
@@ -98,7 +98,7 @@ def test_ink_in_the_alpha_channel_shows_on_white(tmp_path: Path) -> None:
 
 
 @given(arrays.arrays(np.uint8, (7, 9, 4), elements=st.integers(0, 255)))
-def test_what_is_opaque_stays_as_it_is(rows: np.ndarray) -> None:
+def test_opaque_images_are_unchanged(rows: np.ndarray) -> None:
     rows[..., 3] = 255
     opaque = Image.fromarray(rows)
     assert np.array_equal(np.asarray(pixels._on_white(opaque)), rows[..., :3])
@@ -119,7 +119,7 @@ def test_other_colours(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int32, np.float32])
-def test_what_is_all_one_grey_stays_so(tmp_path: Path, dtype: type) -> None:
+def test_a_uniform_grey_stays_uniform(tmp_path: Path, dtype: type) -> None:
     path = tmp_path / "flat.tif"
     for value in (0, 7, 200):
         Image.fromarray(np.full((50, 70), value, dtype)).save(path)
@@ -131,15 +131,15 @@ def test_what_is_all_one_grey_stays_so(tmp_path: Path, dtype: type) -> None:
         assert len(set(pixels.read_grey(path, SIZE).get_flattened_data())) == 1
 
 
-def test_what_is_too_fine_to_be_seen_is_no_noise(tmp_path: Path) -> None:
-    """A grid of single pixels becomes one grey; what rounding leaves of it is not spread out."""
+def test_a_pattern_finer_than_a_pixel_becomes_uniform(tmp_path: Path) -> None:
+    """A grid of single pixels becomes uniform; rounding errors are not amplified."""
     grid = (np.indices((256, 256)).sum(0) % 2 * 60000).astype(np.uint16)
     Image.fromarray(grid).save(tmp_path / "grid.png")
     assert np.ptp(grey(tmp_path / "grid.png")[4:-4, 4:-4]) == 0
 
 
 def png_of(width: int, height: int) -> bytes:
-    """A PNG that claims so many pixels and has none."""
+    """A PNG that declares a size and has no pixels."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         sum_ = struct.pack(">I", zlib.crc32(kind + data))
@@ -151,7 +151,7 @@ def png_of(width: int, height: int) -> bytes:
 
 
 @pytest.mark.parametrize("read", [lambda path: pixels.read_grey(path, SIZE), pixels.read_rgb])
-def test_what_cannot_be_read_is_one_line(tmp_path: Path, read) -> None:
+def test_unreadable_images_are_one_line_errors(tmp_path: Path, read) -> None:
     whole = io.BytesIO()
     Image.fromarray((drawing() * 255).astype(np.uint8)).save(whole, "PNG")
     files = {
@@ -159,7 +159,7 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path, read) -> None:
         "cut.png": whole.getvalue()[:80],
         "empty.png": b"",
         "text.png": b"no picture",
-        # These Pillow would open: one runs Ghostscript, the other is a kind with many past faults.
+        # Pillow would open these: one runs Ghostscript, the other had many security faults.
         "script.png": b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n%%EndComments\n",
         "photoshop.png": b"8BPS\0\1" + bytes(6) + b"\0\1" + bytes(3) + b"\1" + bytes(30),
     }
@@ -176,8 +176,8 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path, read) -> None:
 
 
 @given(st.data())
-def test_flipped_bytes_give_a_picture_or_one_line(data: st.DataObject) -> None:
-    """Whatever the damage, nothing else than ImageError comes out."""
+def test_damaged_images_give_a_picture_or_an_image_error(data: st.DataObject) -> None:
+    """Any damage raises ImageError, or nothing."""
     kind = data.draw(st.sampled_from(["PNG", "JPEG", "TIFF", "GIF", "BMP", "WEBP"]))
     room = io.BytesIO()
     Image.fromarray((drawing() * 255).astype(np.uint8)).save(room, kind)
@@ -193,8 +193,8 @@ def test_flipped_bytes_give_a_picture_or_one_line(data: st.DataObject) -> None:
             assert pixels.read_grey(path, SIZE).size == SIZE
 
 
-def test_warnings_of_others_are_heard_afterwards() -> None:
-    """Two threads that enter and leave in turn."""
+def test_warnings_are_restored_afterwards() -> None:
+    """Two threads that enter and leave one after the other."""
     before = list(warnings.filters)
     inside, leave = threading.Event(), threading.Event()
 

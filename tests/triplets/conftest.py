@@ -24,14 +24,14 @@ def wordpiece(vocabulary: Path) -> WordPiece:
 
 @pytest.fixture(scope="session")
 def published(shared_data: Path) -> WordPiece:
-    """The vocabulary that the published records were made with."""
+    """The vocabulary of the published records."""
     [path] = (shared_data / "wordpiece").glob("*vocab.txt")
     return WordPiece.load(path)
 
 
 @pytest.fixture(scope="session")
 def sample_lines(shared_data: Path) -> list[str]:
-    """The published sample, but for the two blanks that are no part of the format."""
+    """The published sample, without the double space, which is not part of the format."""
     text = (shared_data / "medconcept_sample/full.jsonl").read_text(encoding="utf-8")
     return text.replace('"image":  ', '"image": ').splitlines()
 
@@ -43,7 +43,7 @@ def sample(sample_lines: list[str]) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def records() -> list[dict[str, Any]]:
-    """Three of our own; offsets of the first index MedConcept-23M's text, the second's both."""
+    """Three records; the offsets of the first index MedConcept-23M's text, of the second both."""
     return [
         record("Café (au lait) lesion.", [("C0221198", 0.875, 17, 23, ["lesion"], 5)]),
         record("Left lung", [("C0225730", 1.0, 0, 9, ["left", "lung"], 0)]),

@@ -1,4 +1,4 @@
-"""Records and a vocabulary of our own."""
+"""Records and a vocabulary for the tests."""
 
 from __future__ import annotations
 

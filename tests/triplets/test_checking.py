@@ -1,4 +1,4 @@
-"""Every rule, each broken on its own."""
+"""The rules of a record, each broken separately."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ def test_every_breach_is_named_at_once(records: list[dict[str, Any]]) -> None:
 
 
 @pytest.mark.parametrize("value", [None, 5, "text", [], math.nan])
-def test_no_object(value: object) -> None:
+def test_a_value_that_is_not_an_object(value: object) -> None:
     [breach] = Checker().breaches(value)
     assert breach.key == "record"
 
@@ -138,13 +138,13 @@ def test_which_text_the_offsets_index(records: list[dict[str, Any]]) -> None:
     assert [bool(Checker(other).breaches(record)) for record in records] == [False, False, False]
 
 
-def test_the_profile_s_limits(records: list[dict[str, Any]]) -> None:
+def test_limits_of_the_profile(records: list[dict[str, Any]]) -> None:
     assert not Checker(Rules(min_similarity=0.875, max_words=4)).breaches(records[0])
     found = Checker(Rules(min_similarity=0.9, max_words=3)).breaches(records[0])
     assert [breach.key for breach in found] == [f"{S}.umls_similarity", f"{S}.end_char"]
 
 
-def test_an_empty_image_is_right_only_where_there_are_none(records: list[dict[str, Any]]) -> None:
+def test_an_empty_image_is_valid_only_without_images(records: list[dict[str, Any]]) -> None:
     without = {**records[0], "image": ""}
     assert [breach.key for breach in Checker().breaches(without)] == ["image"]
     assert Checker(Rules(images=False)).breaches(without) == []
@@ -152,7 +152,9 @@ def test_an_empty_image_is_right_only_where_there_are_none(records: list[dict[st
     assert [one.key for one in Checker(Rules(images=False)).breaches(outside)] == ["image"]
 
 
-def test_tokens_by_the_vocabulary(records: list[dict[str, Any]], wordpiece: WordPiece) -> None:
+def test_tokens_are_checked_with_a_vocabulary(
+    records: list[dict[str, Any]], wordpiece: WordPiece
+) -> None:
     rules = Rules(wordpiece=wordpiece)
     record = records[1]
     assert Checker(rules).breaches(record) == []
@@ -200,7 +202,7 @@ RECORD = st.fixed_dictionaries(
 
 
 @given(JSON | RECORD)
-def test_whatever_comes_is_told_and_never_raises(value: object) -> None:
+def test_any_value_is_checked_without_an_exception(value: object) -> None:
     for breach in Checker().breaches(value):
         assert isinstance(breach, Breach)
         assert len(str(breach)) < 2000
@@ -215,7 +217,9 @@ def test_any_bytes_are_a_value_or_a_bad_row(data: bytes) -> None:
         Checker().breaches(row)
 
 
-def test_the_sample_keeps_every_rule(sample: list[dict[str, Any]], published: WordPiece) -> None:
+def test_the_published_sample_breaks_no_rule(
+    sample: list[dict[str, Any]], published: WordPiece
+) -> None:
     rules = Rules(
         form="full",
         offsets="medconcept23m",

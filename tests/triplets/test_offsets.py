@@ -1,4 +1,4 @@
-"""The decoded text and the way between it and the caption, on arbitrary text."""
+"""The decoded text and its mapping to the caption, on arbitrary text."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def oracle(text: str) -> list[str]:
     return [word for word, _ in SPLITTER.pre_tokenize_str(normal)]
 
 
-def test_every_character_is_folded_as_the_library_does() -> None:
-    # Its tables are older than Python's: characters new since Unicode 8 may differ.
+def test_every_character_is_folded_as_in_tokenizers() -> None:
+    # The library's tables are older than Python's: newer characters may differ.
     different = {
         character
         for character in map(chr, (*range(0xD800), *range(0xE000, 0x30000)))
@@ -50,12 +50,12 @@ def test_every_character_is_folded_as_the_library_does() -> None:
 
 
 @given(MARKS)
-def test_words_are_the_library_s(text: str) -> None:
+def test_words_equal_those_of_tokenizers(text: str) -> None:
     assert basic_words(text) == oracle(text)
 
 
 @given(TEXTS)
-def test_the_alignment_leads_to_the_same_characters(caption: str) -> None:
+def test_the_alignment_maps_to_the_same_characters(caption: str) -> None:
     decoded = DecodedCaption(caption)
     assert decoded.text == decode(basic_words(caption))
     assert visible(caption) == decoded.text.replace(" ", "")
@@ -70,8 +70,8 @@ def test_the_alignment_leads_to_the_same_characters(caption: str) -> None:
 
 
 @given(TEXTS, st.data())
-def test_there_and_back_from_the_caption(caption: str, data: Any) -> None:
-    """A span of the caption without blanks at its ends comes back to itself."""
+def test_round_trip_from_the_caption(caption: str, data: Any) -> None:
+    """A span of the caption without spaces at its ends maps back to itself."""
     seen = visible_sources(caption)
     if not seen:
         return
@@ -81,15 +81,15 @@ def test_there_and_back_from_the_caption(caption: str, data: Any) -> None:
     there = decoded.from_caption(start, end)
     assert visible(decoded.text[slice(*there)]) == visible(caption[start:end])
     back = decoded.to_caption(*there)
-    # Combining marks behind the last letter come along.
+    # Combining marks after the last letter are included.
     assert back[0] == start
     assert set(map(unicodedata.category, caption[end : back[1]])) <= {"Mn"}
     assert decoded.from_caption(*back) == there
 
 
 @given(TEXTS, st.data())
-def test_there_and_back_from_the_decoded_text(caption: str, data: Any) -> None:
-    """A span of the decoded text comes back to itself, or to whole characters of the caption."""
+def test_round_trip_from_the_decoded_text(caption: str, data: Any) -> None:
+    """A span of the decoded text maps back to itself, or to whole characters of the caption."""
     decoded = DecodedCaption(caption)
     seen = [place for place, character in enumerate(decoded.text) if character != " "]
     if not seen:
@@ -99,13 +99,13 @@ def test_there_and_back_from_the_decoded_text(caption: str, data: Any) -> None:
     back = decoded.from_caption(*decoded.to_caption(start, end))
     if len(set(visible_sources(caption))) == len(visible_sources(caption)):
         assert back == (start, end)
-    else:  # a Hangul syllable is several characters there
+    else:  # a Hangul syllable is several characters in the decoded text
         assert back[0] <= start
         assert back[1] >= end
 
 
 @pytest.mark.parametrize("span", [(-1, 2), (0, 0), (2, 1), (0, 99), (4, 5)])
-def test_a_span_that_is_none_is_refused(span: tuple[int, int]) -> None:
+def test_an_invalid_span_is_an_error(span: tuple[int, int]) -> None:
     decoded = DecodedCaption("left lung")
     with pytest.raises(InputError):
         decoded.to_caption(*span)

@@ -24,7 +24,7 @@ from concept_linker.triplets.writing import open_writer
 @pytest.fixture
 def datasets(monkeypatch: pytest.MonkeyPatch) -> Any:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of its own dependencies
+        warnings.simplefilter("ignore")  # from its dependencies
         module = pytest.importorskip("datasets")
     monkeypatch.setattr(module.config, "HF_DATASETS_OFFLINE", True)
     module.disable_progress_bars()
@@ -44,7 +44,7 @@ def test_the_sample_with_its_images(datasets: Any, shared_data: Path, tmp_path: 
     path, exact = tmp_path / "a.parquet", tmp_path / "b.parquet"
     images = folder / "images"
     assert rewrite(folder / "full.jsonl", path, convert_job(), images=images).written == 40
-    assert rewrite(path, exact, repair_job()).written == 40  # and the images go along
+    assert rewrite(path, exact, repair_job()).written == 40  # images included
     rows = [row for _, row in read_records(exact)]
     data = load(datasets, exact)
     assert isinstance(data.features["image"], datasets.Image)
@@ -110,8 +110,10 @@ def test_a_missing_image_is_set_aside(records: list[dict[str, Any]], tmp_path: P
     assert [row["image_bytes"] for row in got if isinstance(row, dict)] == [b"image"] * 2
 
 
-def test_nothing_from_outside_the_folder(records: list[dict[str, Any]], tmp_path: Path) -> None:
-    """Links, names that are none, and what is no file: each costs its own row only."""
+def test_no_image_from_outside_the_folder_is_stored(
+    records: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """Links, invalid names, and folders: each makes only its own row bad."""
     folder = tmp_path / "images"
     (folder / "a").mkdir(parents=True)
     (folder / "a/b.jpg").write_bytes(b"image")
@@ -139,6 +141,6 @@ def test_a_folder_without_the_images(records: list[dict[str, Any]], tmp_path: Pa
     assert [one.name for one in tmp_path.iterdir()] == ["a.jsonl"]
 
 
-def test_a_column_that_the_record_has(tmp_path: Path) -> None:
+def test_an_input_column_with_a_name_of_the_record(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a column 'caption', which the record has"):
         record_schema(columns=pa.schema([("caption", pa.string())]))

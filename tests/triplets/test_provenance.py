@@ -8,7 +8,7 @@ from concept_linker.errors import InputError
 from concept_linker.triplets.provenance import Provenance
 
 
-def test_there_and_back() -> None:
+def test_round_trip() -> None:
     article = Provenance("PMC1", 2, "CC BY", "https://example.org/a.xml", "2026-11-22")
     linked = article.linked(
         version="0.1.0", kb="default", kb_sha256="ab", settings={"b": 1, "a": 2}
@@ -29,6 +29,6 @@ def test_there_and_back() -> None:
         ({"retrieved": "22.11.2026"}, "expected YYYY-MM-DD"),
     ],
 )
-def test_what_a_file_may_not_hold(values: Any, expected: str) -> None:
+def test_invalid_provenance(values: Any, expected: str) -> None:
     with pytest.raises(InputError, match=expected):
         Provenance.from_dict(values)

@@ -1,4 +1,4 @@
-"""Whole files: the published sample, and rows that are set aside."""
+"""Rewriting files: the published sample, and bad rows."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def set_aside(output: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def test_the_sample_minimised_is_the_published_one(shared_data: Path, tmp_path: Path) -> None:
+def test_the_minimised_sample_equals_the_published_one(shared_data: Path, tmp_path: Path) -> None:
     folder = shared_data / "medconcept_sample"
     output = tmp_path / "a.jsonl"
     summary = rewrite(folder / "full.jsonl", output, minimise_job())
@@ -51,7 +51,7 @@ def test_the_sample_through_every_format(
     assert back.read_text(encoding="ascii").splitlines() == sample_lines
 
 
-def test_the_sample_repaired_and_back(
+def test_the_repaired_sample_converts_back(
     shared_data: Path, sample_lines: list[str], tmp_path: Path
 ) -> None:
     exact, back = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
@@ -72,7 +72,7 @@ def test_the_sample_repaired_and_back(
     assert (tmp_path / "c.jsonl").read_bytes() == exact.read_bytes()
 
 
-def test_token_spans_and_what_lies_beyond(
+def test_token_spans_and_the_token_limit(
     shared_data: Path, sample: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     output = tmp_path / "a.jsonl"
@@ -85,13 +85,13 @@ def test_token_spans_and_what_lies_beyond(
         assert made["umls_meta_info"] == [list(span) for span in spans if span[1] <= 75]
 
 
-def test_bad_rows_are_set_aside_and_the_rest_goes_on(
+def test_bad_rows_are_set_aside_and_good_rows_written(
     records: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     path, output = tmp_path / "a.jsonl", tmp_path / "b.parquet"
     good = [json.dumps(row) for row in records]
     path.write_text("\n".join([good[0], "{", good[1], good[2][:-9]]))
-    for _ in range(2):  # a second run's rows take the place of the first's
+    for _ in range(2):  # the second run replaces the rows of the first
         summary = rewrite(path, output, convert_job())
         assert (summary.rows, summary.written, summary.bad) == (4, 2, 2)
         assert load(output) == records[:2]
@@ -104,7 +104,7 @@ def test_bad_rows_are_set_aside_and_the_rest_goes_on(
     assert not quarantine_path(output).exists()
 
 
-def test_repair_mends_bom_and_crlf(records: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_repair_removes_bom_and_crlf(records: list[dict[str, Any]], tmp_path: Path) -> None:
     path, output = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
     text = "\r\n".join(json.dumps(row) for row in records)
     path.write_bytes(b"\xef\xbb\xbf" + text.encode() + b"\r\n")
@@ -114,7 +114,7 @@ def test_repair_mends_bom_and_crlf(records: list[dict[str, Any]], tmp_path: Path
     assert b"\r" not in output.read_bytes()
 
 
-def test_repair_mends_a_file_whose_side_car_has_crlf_too(
+def test_repair_reads_a_side_car_with_bom_and_crlf(
     records: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     path, output = tmp_path / "a.jsonl", tmp_path / "b.jsonl"
@@ -125,7 +125,7 @@ def test_repair_mends_a_file_whose_side_car_has_crlf_too(
     assert [row["provenance"] for row in load(output)] == about
 
 
-def test_a_row_of_many_breaches_is_one_short_line(
+def test_a_row_with_many_breaches_has_a_short_message(
     records: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     many = {f"key {number}": 0 for number in range(20_000)}
@@ -136,8 +136,8 @@ def test_a_row_of_many_breaches_is_one_short_line(
     assert len(aside["problem"]) < 3000
 
 
-def test_files_of_several_kinds_become_one(records: list[dict[str, Any]], tmp_path: Path) -> None:
-    """Columns of all of them, and only what all say of how they were made."""
+def test_files_of_several_formats_become_one(records: list[dict[str, Any]], tmp_path: Path) -> None:
+    """The columns of all files, and the metadata that all have in common."""
     first, second = tmp_path / "a.parquet", tmp_path / "b.parquet"
     about = {"offsets": "caption", "min_similarity": 0.5}
     for path, name, minimum in ((first, "age", 0.5), (second, "sex", 0.8)):
@@ -184,12 +184,12 @@ def test_repair_reports_what_it_cannot_map(
         in aside["problem"]
     )
     assert json.loads(aside["row"]) == record("left ✞ lung", spans)
-    # With the vocabulary it is known that ✞ is not in the published text.
+    # The vocabulary tells that ✞ is not in the published text.
     assert rewrite(path, output, repair_job(wordpiece)).spans_left_out == 1
     assert load(output)[0]["umls_meta_info"][1]["start_char"] == 7
 
 
-def test_provenance_goes_along_and_rows_stay_joined(
+def test_provenance_is_copied_and_stays_joined(
     records: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     path = write(tmp_path / "a.jsonl", [records[0], records[1] | {"pmid": 5}, records[2]])
@@ -204,7 +204,7 @@ def test_provenance_goes_along_and_rows_stay_joined(
         assert [row["provenance"]["licence"] for row in load(back)] == ["CC0", "CC BY-NC"]
 
 
-def test_other_keys_are_kept_where_asked_for(records: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_other_keys_are_kept_on_request(records: list[dict[str, Any]], tmp_path: Path) -> None:
     rows = [
         row | {"age": age, "site": {"a": [1]}}
         for row, age in zip(records, (1, None, 3), strict=True)
@@ -238,7 +238,7 @@ def test_in_place(records: list[dict[str, Any]], tmp_path: Path) -> None:
     assert load(path)[0]["umls_meta_info"][0]["start_char"] == 15
 
 
-def test_in_place_no_bad_row_is_lost(records: list[dict[str, Any]], tmp_path: Path) -> None:
+def test_in_place_rewriting_loses_no_bad_row(records: list[dict[str, Any]], tmp_path: Path) -> None:
     path = write(tmp_path / "a.jsonl", records)
     path.write_bytes(path.read_bytes() + b'{"caption": 7}\n')
     before = path.read_bytes()

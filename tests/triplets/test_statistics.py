@@ -1,4 +1,4 @@
-"""Counts, the plot, and the card."""
+"""The counts, the plot, and the card."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_equal_similarities_are_those_up_to_two_float32_steps_below_one(
     for steps in range(4):
         assert (float(value) >= EQUAL_SIMILARITY) == (steps <= 2)
         value = np.nextafter(value, np.float32(0.0))
-    # In the published sample nothing lies between these and 0.99.
+    # The published sample has no similarity between these and 0.99.
     published = [span["umls_similarity"] for one in sample for span in one["umls_meta_info"]]
     equal = [similarity for similarity in published if similarity > 0.99]
     assert min(equal) == EQUAL_SIMILARITY
@@ -135,7 +135,7 @@ def test_the_card(file: Path) -> None:
         ({}, "other"),
     ],
 )
-def test_the_licence_of_the_whole(licences: dict[str, int], expected: str) -> None:
+def test_the_licence_of_the_data_set(licences: dict[str, int], expected: str) -> None:
     statistics = Statistics(rows=1)
     statistics.licences.update(licences)
     assert front_matter(card(statistics, title="a", data_file="b"))["license"] == expected
@@ -143,7 +143,7 @@ def test_the_licence_of_the_whole(licences: dict[str, int], expected: str) -> No
     assert front_matter(given)["license"] == "cc-by-4.0"
 
 
-def test_the_card_is_what_hugging_face_takes(file: Path) -> None:
+def test_the_card_is_valid_for_hugging_face(file: Path) -> None:
     hub = pytest.importorskip("huggingface_hub")
     text = card(count(file, kb=None), title="figures", data_file="a.jsonl")
     made = hub.DatasetCard(text)
@@ -159,7 +159,7 @@ HOSTILE = st.lists(SIGNS | st.text(max_size=5), max_size=8).map("".join)
 
 
 def read(page: str) -> tuple[list[str], str]:
-    """The kinds of everything in a page of Markdown, and its words."""
+    """The token types of a Markdown page, and its words."""
     parser = MarkdownIt("commonmark").enable(["table", "strikethrough"])
     blocks = parser.parse(page)
     inside = [token for block in blocks for token in (block, *(block.children or ()))]
@@ -169,8 +169,8 @@ def read(page: str) -> tuple[list[str], str]:
 
 @settings(max_examples=50)
 @given(values=st.lists(HOSTILE, min_size=6, max_size=6))
-def test_what_strangers_wrote_is_text_in_the_card(values: list[str]) -> None:
-    """Whatever provenance and title say, the card is built as it is with plain words."""
+def test_untrusted_texts_stay_text_in_the_card(values: list[str]) -> None:
+    """The card has the same structure for any provenance and title."""
 
     def made(title: str, version: str, kb: str, checksum: str, settings: str, licence: str) -> str:
         statistics = Statistics(rows=1)
@@ -188,7 +188,7 @@ def test_what_strangers_wrote_is_text_in_the_card(values: list[str]) -> None:
     head = yaml.safe_load(front)
     assert (head["pretty_name"], head["license"]) == (one_line(values[0]), one_line(values[5]))
     assert all(sign.isprintable() or sign == "\n" for sign in text)
-    # Of these some make a link though no brackets say so.
+    # Some of these become links without brackets.
     strange = body.partition("## Responsible")[0].replace(_code(values[4]), "")
     assert not re.search(r"(?<!\\)(://|@)|www\.", strange)
 
@@ -202,7 +202,7 @@ def test_counts_are_safe_on_a_terminal(licence: str) -> None:
     assert all(sign.isprintable() or sign == "\n" for sign in text)
 
 
-def test_any_number_of_licences_is_a_short_card(tmp_path: Path, records: list[Any]) -> None:
+def test_many_licences_make_a_short_card(tmp_path: Path, records: list[Any]) -> None:
     rows = [records[2]] * 1500
     path = write(tmp_path / "a.jsonl", rows)
     write(side_car(path), [Provenance(licence=f"L{n}").to_dict() for n in range(len(rows))])
@@ -214,12 +214,12 @@ def test_any_number_of_licences_is_a_short_card(tmp_path: Path, records: list[An
     assert len(text.splitlines()) < 250
 
 
-def test_a_number_of_many_digits_ends_nothing(tmp_path: Path, records: list[Any]) -> None:
+def test_a_number_with_many_digits_is_a_bad_row(tmp_path: Path, records: list[Any]) -> None:
     path = write(tmp_path / "a.jsonl", [records[2] | {"pmc": "9" * 5000}, records[2]])
     found = count(path, kb=None)
     assert (found.bad, found.records) == (1, 1)
 
 
-def test_no_record_no_card() -> None:
+def test_a_card_needs_a_record() -> None:
     with pytest.raises(InputError, match="no good record"):
         card(Statistics(), title="a", data_file="b")

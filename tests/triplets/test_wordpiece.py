@@ -33,13 +33,13 @@ OURS, THEIRS = WordPiece(VOCABULARY), whole_tokenizer()
 
 
 @given(st.text(alphabet="lungsheart LEFT(.5)é語✞-'ﬁ\u0301\t"))
-def test_tokens_are_the_library_s(text: str) -> None:
+def test_tokens_equal_those_of_tokenizers(text: str) -> None:
     tokens, begins = token_stream(text, OURS)
     assert tokens == THEIRS.encode(text).tokens
     assert len(begins) == len(tokens) + 1
 
 
-def test_a_word_too_long_is_unknown() -> None:
+def test_a_very_long_word_is_unknown() -> None:
     assert OURS.knows("a" * 100)
     assert not OURS.knows("a" * 101)
 
@@ -94,7 +94,7 @@ def test_the_published_tokens(sample: list[dict[str, Any]], published: WordPiece
         ("tokenizer_config.json", '{"do_lower_case": false}', "do_lower_case is false"),
     ],
 )
-def test_what_is_no_vocabulary_is_refused(
+def test_an_invalid_vocabulary_is_an_error(
     tmp_path: Path, name: str, text: str | bytes, expected: str
 ) -> None:
     (tmp_path / "vocab.txt").write_text("[UNK]\n")
@@ -103,7 +103,7 @@ def test_what_is_no_vocabulary_is_refused(
         WordPiece.load(tmp_path)
 
 
-def test_nothing_there(tmp_path: Path) -> None:
+def test_a_missing_vocabulary(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"vocab\.txt or tokenizer\.json"):
         WordPiece.load(tmp_path)
     with pytest.raises(SettingsError, match="No such file"):

@@ -1,4 +1,4 @@
-"""A real browser, where the machine has one: Debian's chromium and chromium-driver."""
+"""A real browser, if installed: Debian's chromium and chromium-driver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Collections made up for the tests, and captions that mean harm."""
+"""Random collections, and hostile captions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HOSTILE = [
 def collection(
     number: int, *, compared: bool = False, scored: bool = False, seed: int = 0
 ) -> Collection:
-    """Records with words and spans drawn at random; where they are scored, the first of two are."""
+    """Records with random words and spans; ``scored`` gives the first annotation scores."""
     draw = random.Random(seed)
     cuis = list(CONCEPTS)
     records = []

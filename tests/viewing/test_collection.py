@@ -151,7 +151,7 @@ def test_bad_rows_and_the_limit_are_counted(tmp_path: Path) -> None:
         read_collection(path, kb=None, limit=0)
 
 
-def test_minimised_records_are_refused_row_by_row(tmp_path: Path) -> None:
+def test_minimised_records_are_bad_rows(tmp_path: Path) -> None:
     row = {"caption": "a", "image": "b.jpg", "umls_meta_info": [[0, 1]]}
     path = write(tmp_path / "a.jsonl", row, form="minimised")
     assert read_collection(path, kb=None, limit=3).bad == 1
@@ -201,7 +201,7 @@ def test_comparisons(ours: list[Span], theirs: list[Span]) -> None:
     assert compare(ours, ours)[0] == ours
 
 
-def test_images_are_told_by_their_bytes() -> None:
+def test_image_types_are_detected_by_content() -> None:
     known = {
         b"\xff\xd8\xff\xe0": "image/jpeg",
         b"\x89PNG\r\n\x1a\n": "image/png",
@@ -231,7 +231,9 @@ def test_no_image_from_outside_the_folder(tmp_path: Path) -> None:
     assert embed.missing == len(none)
 
 
-def test_too_many_bytes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_many_embedded_bytes_are_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "a.gif").write_bytes(GIF)
     monkeypatch.setattr("concept_linker.viewing.images.MAX_EMBEDDED_BYTES", 40)
     embed = Embedder(tmp_path)
@@ -243,7 +245,7 @@ def test_too_many_bytes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     "image", ["a b.jpg", "https://example.org/a.jpg", "a?b#c.jpg", "//x/y.jpg"]
 )
-def test_addresses_beside_the_page_stay_beside_it(tmp_path: Path, image: str) -> None:
+def test_relative_addresses_stay_inside_the_folder(tmp_path: Path, image: str) -> None:
     address = relative_to_page(tmp_path / "images", tmp_path / "pages/page.html")(
         RecordView("", image, [])
     )
@@ -259,7 +261,7 @@ def test_images_of_parquet(tmp_path: Path) -> None:
     assert Embedder(None)(one).startswith("data:image/gif")
 
 
-def test_a_damaged_file_is_said(tmp_path: Path) -> None:
+def test_a_damaged_file_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.parquet").write_bytes(b"PAR1 and then nothing")
     with pytest.raises(SourceError, match=r"a\.parquet"):
         read_collection(tmp_path / "a.parquet", kb=None, limit=1)

@@ -1,4 +1,4 @@
-"""The page's filters without a browser: what they choose is what a plain loop chooses."""
+"""The page's filters without a browser: they select the same as a plain loop."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ console.log(JSON.stringify(CASES.map((case_) => {
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs node")
 @pytest.mark.parametrize("compared", [False, True])
 @pytest.mark.parametrize("scored", [False, True])
-def test_sliders_choose_what_a_plain_loop_chooses(scored: bool, compared: bool) -> None:
+def test_sliders_select_what_a_plain_loop_selects(scored: bool, compared: bool) -> None:
     made = collection(200, scored=scored, compared=compared, seed=4)
     html = page(made, title="Sliders")
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.DOTALL)

@@ -33,7 +33,7 @@ def press(browser: Any, key: str, value: object) -> None:
     browser.run(f"document.querySelector('[data-{key}=\"{value}\"]').click()")
 
 
-def test_it_shows_the_records(browser: Any) -> None:
+def test_the_page_shows_the_records(browser: Any) -> None:
     made = collection(50)
     browser.open(page(made, title="Fifty"))
     assert counts(browser) == (50, sum(len(one.spans) for one in made.records))
@@ -47,7 +47,7 @@ def test_it_shows_the_records(browser: Any) -> None:
 
 @pytest.mark.parametrize("scored", [False, True])
 @pytest.mark.parametrize("compared", [False, True])
-def test_filters_choose_what_a_plain_loop_chooses(
+def test_filters_select_what_a_plain_loop_selects(
     browser: Any, compared: bool, scored: bool
 ) -> None:
     made = collection(400, compared=compared, scored=scored, seed=3)
@@ -114,9 +114,7 @@ def test_filters_choose_what_a_plain_loop_chooses(
 
 
 @pytest.mark.parametrize("scored", [False, True])
-def test_scores_have_a_slider_or_the_page_says_that_there_are_none(
-    browser: Any, scored: bool
-) -> None:
+def test_scores_have_a_slider_or_a_note(browser: Any, scored: bool) -> None:
     browser.open(page(collection(20, scored=scored), title="Scores"))
     for name, shown in (("scores", scored), ("no-scores", not scored)):
         hidden = browser.run("return document.getElementById(arguments[0]).hidden", name)
@@ -130,8 +128,8 @@ def test_scores_have_a_slider_or_the_page_says_that_there_are_none(
     assert browser.complaints() == []
 
 
-def test_what_was_searched_for_is_marked(browser: Any) -> None:
-    """Across the edges of mentions too."""
+def test_search_hits_are_highlighted(browser: Any) -> None:
+    """Also across the edges of mentions."""
     made = collection(60, seed=2)
     browser.open(page(made, title="Hits"))
     browser.run(SET, "text", " Lesion IN ")
@@ -161,7 +159,7 @@ def test_counts_by_concept_and_group(browser: Any) -> None:
     assert anatomy == f"Anatomy{sum('ANAT' in found for found in groups)}"
 
 
-def test_hover_and_focus_say_what_a_mention_is(browser: Any) -> None:
+def test_hover_and_focus_show_the_tooltip(browser: Any) -> None:
     browser.open(page(collection(20), title="Hover"))
     browser.hover(".m")
     by_mouse = browser.texts("#tip:not([hidden])")
@@ -201,7 +199,7 @@ def test_keys(browser: Any) -> None:
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_scrolling_shows_every_record_once_and_holds_few(browser: Any, width: int) -> None:
+def test_scrolling_renders_each_record_once_and_few_at_a_time(browser: Any, width: int) -> None:
     browser.open(page(collection(300, compared=True), title="Scroll"), width=width)
     seen: set[int] = set()
     for _ in range(400):
@@ -251,8 +249,8 @@ def test_hostile_captions_are_text(browser: Any) -> None:
     assert [url for url in browser.requests() if url.startswith("http")] == []
 
 
-def test_nothing_leaves_the_page_even_if_something_ran(browser: Any) -> None:
-    """A script let in by the browser's driver asks in every way it can; nothing is sent."""
+def test_no_request_leaves_the_page_even_from_a_script(browser: Any) -> None:
+    """A script from the browser's driver tries all kinds of requests; none is sent."""
     browser.open(page(collection(5), title="Policy"))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
@@ -280,7 +278,7 @@ def test_nothing_leaves_the_page_even_if_something_ran(browser: Any) -> None:
 
 
 def _received(listener: socket.socket) -> list[bytes]:
-    """What was sent; Chromium connects ahead for frames and forms that the policy then refuses."""
+    """What was sent; Chromium preconnects for frames and forms that the policy then blocks."""
     sent = []
     while True:
         try:
@@ -295,7 +293,7 @@ def _received(listener: socket.socket) -> list[bytes]:
                 sent.append(b"")
 
 
-def test_images_beside_captions(browser: Any) -> None:
+def test_images_next_to_captions(browser: Any) -> None:
     pixel = "data:image/gif;base64,R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
     records = [
         RecordView("a lesion", "a.gif", [Span(2, 8, "C0000001", 1.0)]),
@@ -314,7 +312,7 @@ def test_images_beside_captions(browser: Any) -> None:
     assert browser.complaints() == []
 
 
-def test_places_are_counted_as_the_browser_counts(browser: Any) -> None:
+def test_offsets_are_utf16_units(browser: Any) -> None:
     caption = "🧠🧠 lesion 𝒳 of é́ brain 🧠"
     spans = [
         Span(caption.index(w), caption.index(w) + len(w), "C0000001", 1.0)
@@ -341,7 +339,7 @@ def test_everything_has_an_accessible_name(browser: Any) -> None:
 
 
 @pytest.mark.parametrize("dark", [False, True])
-def test_every_group_is_easy_to_read(browser: Any, dark: bool) -> None:
+def test_every_group_has_enough_contrast(browser: Any, dark: bool) -> None:
     """WCAG 2.2: 7 to 1 for text (level AAA), 3 to 1 for the edge that marks a mention."""
     cuis = [f"C{number:07}" for number in range(len(GROUP_NAMES) + 1)]
     spans = [Span(number, number + 1, cui, 1.0) for number, cui in enumerate(cuis)]
@@ -377,7 +375,7 @@ def contrast(one: list[int], other: list[int]) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-def test_twenty_thousand_records_are_fluent(browser: Any) -> None:
+def test_twenty_thousand_records_scroll_smoothly(browser: Any) -> None:
     browser.open(page(collection(20_000), title="Many", image_of=lambda one: f"./{one.image}"))
     browser.settle()
     painted, ready = browser.run(

@@ -19,7 +19,7 @@ ALLOWED = set("div style span a small i p table tr th td ul li".split())
 
 
 class Reader(HTMLParser):
-    """The text without what hovers or stands under a mention, and the elements."""
+    """Reads the elements, and the text without hover boxes and labels under mentions."""
 
     def __init__(self, html: str) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ def annotation(text: str, *words: str, **fields: Any) -> Annotation:
     return Annotation(text, tuple(mentions))
 
 
-def test_what_is_shown() -> None:
+def test_annotation_html() -> None:
     html = annotation("The left lung.", "lung")._repr_html_()
     read = Reader(html)
     assert read.text == "The left lung."
@@ -69,7 +69,7 @@ def test_what_is_shown() -> None:
     assert 'class="cl-m g g-ANAT' in html
 
 
-def test_nil_negated_and_long_forms_are_said() -> None:
+def test_nil_negated_and_long_forms_are_shown() -> None:
     mentions = (
         Mention(0, 2, "XY", long_form="xanthic yttrium", candidates=(OTHER,)),
         Mention(6, 10, "lung", negated=True, best=LUNG, candidates=(LUNG,)),
@@ -81,12 +81,12 @@ def test_nil_negated_and_long_forms_are_said() -> None:
 
 
 @given(st.text(), st.lists(st.tuples(st.integers(0, 20), st.integers(1, 9)), max_size=6))
-def test_the_text_is_whole_whatever_the_mentions(text: str, drawn: list[tuple[int, int]]) -> None:
-    """Overlapping mentions too, which `link_spans` may give."""
+def test_the_text_is_complete_for_any_mentions(text: str, drawn: list[tuple[int, int]]) -> None:
+    """Also overlapping mentions, which `link_spans` may return."""
     spans = [(start, min(start + length, len(text))) for start, length in drawn]
     mentions = tuple(Mention(a, b, text[a:b], best=LUNG) for a, b in spans if a < b)
     one = Annotation(text, mentions)
-    # A parser of HTML makes U+FFFD of NUL, and one line end of all.
+    # HTML parsers replace NUL by U+FFFD and normalise line ends.
     plain = text.replace("\0", "\ufffd").replace("\r\n", "\n").replace("\r", "\n")
     html = AnnotationTable([one])._repr_html_()
     shown = Reader(html).text.replace("\0", "\ufffd").replace("\r\n", "\n").replace("\r", "\n")
@@ -108,7 +108,7 @@ def test_hostile_text_stays_text(text: str) -> None:
             assert (attributes.get("href") or "https://").startswith("https://")
 
 
-def test_many_annotations_are_a_table_with_an_end() -> None:
+def test_a_table_of_annotations_has_a_limit() -> None:
     many = [annotation(f"Lung {n}: lung.", "lung") for n in range(7)]
     table = AnnotationTable(many, max_rows=5)
     assert repr(table) == "AnnotationTable(7 annotations)"

@@ -1,4 +1,4 @@
-"""The page of ``evaluate`` in a real browser: no legend runs under the chart beside it."""
+"""The page of ``evaluate`` in a real browser: no legend overlaps the next chart."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The server: this machine only, and nothing but the page and the records' images."""
+"""The server: only for this machine, and only the page and the images of its records."""
 
 from __future__ import annotations
 
@@ -70,16 +70,16 @@ def test_the_page_and_its_images(server: PageServer) -> None:
     "/images/unnamed.gif /images/../secret.gif /images/%2e%2e/secret.gif /images/ /images/%00 "
     "/images/missing.gif /images/text.gif /page.html //etc/passwd".split(),
 )
-def test_nothing_else(server: PageServer, path: str) -> None:
+def test_other_paths_are_not_found(server: PageServer, path: str) -> None:
     assert ask(server, path)[0].status == 404
 
 
 @pytest.mark.parametrize("host", ["example.org", "127.0.0.1", "evil.test:80", "127.0.0.1:1"])
-def test_a_foreign_name_is_refused(server: PageServer, host: str) -> None:
+def test_another_host_name_is_an_error(server: PageServer, host: str) -> None:
     assert ask(server, "/", host=host)[0].status == 421
 
 
-def test_nothing_can_be_sent(server: PageServer) -> None:
+def test_requests_that_send_data_are_errors(server: PageServer) -> None:
     assert ask(server, "/", method="POST")[0].status == 501
 
 
@@ -88,7 +88,7 @@ def connected(server: PageServer) -> socket.socket:
 
 
 def ended(client: socket.socket) -> bool:
-    """Whether the server has ended a connection, read to its end."""
+    """Whether the server has closed a connection, after reading all data."""
     try:
         while client.recv(1 << 20):
             pass
@@ -101,12 +101,12 @@ def ended(client: socket.socket) -> bool:
 
 @pytest.fixture
 def limited(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half a second instead of half a minute."""
+    """Sets a limit of half a second."""
     monkeypatch.setattr(PageServer, "max_seconds", 0.5)
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: 127", b"POST / "])
-def test_a_client_that_sends_nothing_more_is_left(
+def test_a_client_that_stops_sending_is_disconnected(
     server: PageServer, limited: None, sent: bytes
 ) -> None:
     with connected(server) as client:
@@ -115,7 +115,7 @@ def test_a_client_that_sends_nothing_more_is_left(
         assert ended(client)
 
 
-def test_a_client_that_trickles_is_left(server: PageServer, limited: None) -> None:
+def test_a_slow_client_is_disconnected(server: PageServer, limited: None) -> None:
     begun = monotonic()
 
     def trickle() -> None:
@@ -130,8 +130,8 @@ def test_a_client_that_trickles_is_left(server: PageServer, limited: None) -> No
     assert ask(server, "/")[0].status == 200
 
 
-def test_a_client_that_never_reads_is_left(server: PageServer, limited: None) -> None:
-    server.page = b"x" * 50_000_000  # more than a system keeps for a connection
+def test_a_client_that_never_reads_is_disconnected(server: PageServer, limited: None) -> None:
+    server.page = b"x" * 50_000_000  # more than the system buffers for a connection
     before = threading.active_count()
     clients = [connected(server) for _ in range(5)]
     for client in clients:
@@ -147,7 +147,7 @@ def test_a_client_that_never_reads_is_left(server: PageServer, limited: None) ->
     assert len(ask(server, "/")[1]) == len(server.page)
 
 
-def test_of_too_many_connections_the_oldest_ends(
+def test_too_many_connections_end_the_oldest(
     server: PageServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(PageServer, "max_connections", 8)
@@ -163,7 +163,7 @@ def test_of_too_many_connections_the_oldest_ends(
 @pytest.mark.parametrize(
     ("headers", "length", "status"), [(8, 500, 200), (60, 4000, 431), (99, 1500, 431)]
 )
-def test_a_request_has_a_greatest_size(
+def test_requests_have_a_maximum_size(
     server: PageServer, headers: int, length: int, status: int
 ) -> None:
     connection = HTTPConnection("127.0.0.1", server.server_port, timeout=5)
@@ -175,12 +175,12 @@ def test_a_request_has_a_greatest_size(
     connection.close()
 
 
-def test_a_request_line_without_end_is_refused(server: PageServer) -> None:
+def test_an_endless_request_line_is_an_error(server: PageServer) -> None:
     assert ask(server, "/" + "y" * 65_000)[0].status == 404
     assert ask(server, "/" + "y" * 70_000)[0].status == 414
 
 
-def test_clients_that_go_away_leave_no_trace(
+def test_clients_that_disconnect_print_nothing(
     server: PageServer, capfd: pytest.CaptureFixture[str]
 ) -> None:
     server.page = b"x" * 50_000_000
@@ -195,7 +195,7 @@ def test_clients_that_go_away_leave_no_trace(
 
 
 @pytest.mark.parametrize("address", ["http://[", "//[::1/", "http://[x]/"])
-def test_an_address_that_is_none_is_told_to_the_client_alone(
+def test_an_invalid_address_is_an_error_for_the_client_only(
     server: PageServer, address: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert ask(server, address)[0].status in (400, 404)

@@ -1,4 +1,4 @@
-"""Which files are meant, and what files are that were meant to hold records."""
+"""Finding files of records, and naming files in other formats."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ NO_SHARDS = [
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """The shards of a run among all that lies beside them."""
+    """The shards of a run among its other files."""
     root = tmp_path / "run"
     for name in SHARDS + NO_SHARDS:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -54,26 +54,26 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
-def test_a_folder_is_its_shards(folder: Path) -> None:
+def test_a_folder_means_its_shards(folder: Path) -> None:
     assert find_records(folder) == [folder / name for name in SHARDS]
     assert find_records(str(folder)) == find_records([folder])
 
 
-def test_a_pattern_is_what_fits_it(folder: Path) -> None:
+def test_a_pattern_means_the_matching_files(folder: Path) -> None:
     assert find_records(folder / "a/part-*") == [folder / name for name in SHARDS[:2]]
     found = find_records(folder / "**" / "*.jsonl*")
     assert found == [folder / name for name in (SHARDS[0], SHARDS[2], SHARDS[3])]
     assert find_records(folder / "[bx].jsonl") == [folder / "b.jsonl"]
 
 
-def test_the_same_rows_in_two_formats_are_not_read_twice(folder: Path) -> None:
+def test_the_same_rows_in_two_formats_are_an_error(folder: Path) -> None:
     (folder / "a/part-00000.parquet").touch()
     with pytest.raises(InputError, match=r"has both part-00000\.jsonl\.gz and part-00000\.parquet"):
         find_records(folder)
     assert len(find_records(folder / "a/*.parquet")) == 2
 
 
-def test_a_file_whose_name_looks_like_a_pattern_is_that_file(folder: Path) -> None:
+def test_a_file_named_like_a_pattern_is_that_file(folder: Path) -> None:
     odd = write(folder / "figures[1]*.json", [ROW])
     assert find_records(odd) == [odd]
 
@@ -89,7 +89,7 @@ def test_a_file_whose_name_looks_like_a_pattern_is_that_file(folder: Path) -> No
         ([], "no input is given"),
     ],
 )
-def test_what_is_not_there_is_one_line(
+def test_missing_input_is_a_one_line_error(
     folder: Path, monkeypatch: pytest.MonkeyPatch, given: list[str], message: str
 ) -> None:
     (folder / "empty").mkdir()
@@ -101,13 +101,13 @@ def test_what_is_not_there_is_one_line(
 
 
 @pytest.mark.skipif(os.name == "nt", reason="named pipes")
-def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+def test_a_pipe_is_an_error_without_waiting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "records.jsonl")
     with pytest.raises(InputError, match="expected a file or a folder"):
         find_records(tmp_path / "records.jsonl")
 
 
-def test_a_name_and_a_checksum_for_all(folder: Path) -> None:
+def test_common_name_and_checksum(folder: Path) -> None:
     shards = [folder / name for name in SHARDS]
     assert (common_name(shards[:1]), common_name(shards[:2]), common_name(shards)) == (
         shards[0].name,
@@ -125,7 +125,7 @@ def test_a_name_and_a_checksum_for_all(folder: Path) -> None:
     assert checksum(folder) != before
 
 
-def test_the_pattern_of_a_card_finds_the_files_again(tmp_path: Path) -> None:
+def test_the_pattern_of_a_card_matches_its_files(tmp_path: Path) -> None:
     for names in (
         ["a.jsonl", "b.jsonl"],
         ["x/a.parquet", "y/b.parquet"],
@@ -190,7 +190,7 @@ OTHERS: dict[str, tuple[Callable[[], bytes], str]] = {
 
 
 @pytest.mark.parametrize("kind", OTHERS)
-def test_another_container_is_one_line(tmp_path: Path, kind: str) -> None:
+def test_other_file_formats_are_named(tmp_path: Path, kind: str) -> None:
     make, told = OTHERS[kind]
     path = tmp_path / "records.jsonl"
     path.write_bytes(make())
@@ -210,7 +210,7 @@ def test_a_compressed_parquet_file_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.txt", "a.parquet", "a.xml", "a"])
-def test_packing_is_told_by_the_bytes_whatever_the_name(tmp_path: Path, name: str) -> None:
+def test_compression_is_detected_by_content(tmp_path: Path, name: str) -> None:
     sink = pa.BufferOutputStream()
     with pa.output_stream(sink, compression="zstd") as stream:
         stream.write(LINES)
@@ -226,7 +226,7 @@ broken = st.sampled_from([b"{", b"[", b"[1]", b"[]", b"", b"null", b"\xff", b'{"
 def test_a_bad_row_before_good_ones_is_a_bad_row(
     tmp_path_factory: pytest.TempPathFactory, bad: list[bytes]
 ) -> None:
-    """Whatever the first lines are, rows that can be read are read."""
+    """Bad first lines do not stop the reading."""
     lines = [*bad, *LINES.splitlines()]
     assert not_json_lines(b"\n".join(lines)) == ""
     path = tmp_path_factory.mktemp("rows") / "a.jsonl"

@@ -42,7 +42,7 @@ def annotations(draw: st.DrawFn, *, of_words: bool = False) -> Annotation:
 
 
 @given(annotations(), st.sampled_from(["caption", "medconcept23m"]), st.sampled_from([OURS, None]))
-def test_what_is_made_keeps_every_rule(
+def test_records_from_annotations_break_no_rule(
     annotation: Annotation, offsets: Any, tokenizer: WordPiece | None
 ) -> None:
     try:
@@ -65,7 +65,7 @@ def test_what_is_made_keeps_every_rule(
 
 
 @given(annotations(of_words=True))
-def test_repair_undoes_as_published(annotation: Annotation) -> None:
+def test_repair_reverses_the_published_profile(annotation: Annotation) -> None:
     exact: Any = to_record(annotation, image="a.jpg")
     published, lost = apply_profile(exact, PROFILES["medconcept23m"] | {"min_similarity": 0.0})
     assert lost == []
@@ -77,7 +77,7 @@ def test_repair_undoes_as_published(annotation: Annotation) -> None:
         assert len(set(map(visible, texts))) == 1
 
 
-def test_the_sample_again_from_its_mentions(
+def test_the_published_sample_is_reproduced_from_its_mentions(
     sample: list[dict[str, Any]], sample_lines: list[str], published: WordPiece
 ) -> None:
     """Annotations with the published concepts give the published lines, byte for byte."""
@@ -119,7 +119,7 @@ def test_which_mentions_become_spans() -> None:
     assert places(**PROFILES["medconcept23m"]) == [(0, 10 - 1), (12 - 1, 22 - 1)]
 
 
-def test_what_the_caption_says_is_absent_is_left_out_unless_it_shall_be_kept() -> None:
+def test_negated_mentions_are_dropped_or_kept() -> None:
     best = Candidate("C0000001", "", "", 1.0, 0.9)
     text = "No lesion of the pelvis."
     lesion, pelvis = Mention(3, 9, "lesion", negated=True, best=best), Mention(17, 23, "pelvis")
@@ -152,7 +152,7 @@ def test_a_mention_inside_a_word(wordpiece: WordPiece) -> None:
         ("lung", {"pmc": "PMC1"}, "pmc"),
     ],
 )
-def test_what_no_record_may_hold(text: str, options: dict[str, Any], expected: str) -> None:
+def test_values_that_no_record_may_hold(text: str, options: dict[str, Any], expected: str) -> None:
     with pytest.raises(InputError, match=expected):
         to_record(Annotation(text), **{"image": "a.jpg", **options})
 
@@ -162,7 +162,7 @@ def test_unknown_offsets() -> None:
         to_record(Annotation("lung"), image="a.jpg", offsets="bytes")  # type: ignore[arg-type]
 
 
-def test_how_it_was_made_is_told(wordpiece: WordPiece) -> None:
+def test_record_settings(wordpiece: WordPiece) -> None:
     assert record_settings()["tokens"] == "basic words"
     told = record_settings(tokenizer=wordpiece, **PROFILES["medconcept23m"])
     assert told["wordpiece_sha256"] == wordpiece.sha256

@@ -1,4 +1,4 @@
-"""Beside scispaCy, in one environment: numpy 1.26, its candidates and ours on the same base."""
+"""With scispaCy in one environment: numpy 1.26, and candidates on the same base."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from concept_linker.knowledge_base.readers import read_source
 
 pytestmark = [
     pytest.mark.scispacy,
-    # Theirs: an index pickled by an older scikit-learn, and pkg_resources in old packages.
+    # From scispaCy: an index pickled by an older scikit-learn, and pkg_resources.
     pytest.mark.filterwarnings("default"),
 ]
 scispacy = pytest.importorskip("scispacy", reason="needs the scispacy extra")
 
 
-def test_numpy_is_the_one_that_scispacy_forces(open_base: KnowledgeBase) -> None:
+def test_numpy_is_the_version_that_scispacy_forces(open_base: KnowledgeBase) -> None:
     assert np.__version__.startswith("1.")
     annotation = ConceptLinker.load(open_base).link("A lesion in the left hippocampus.")
     assert annotation.mentions[-1].best is not None
@@ -42,7 +42,7 @@ def recall(rows: list[list[str]], mentions: list[dict[str, Any]], at: int) -> fl
     return sum(hits) / len(hits)
 
 
-def test_at_least_as_much_is_found(
+def test_at_least_as_many_candidates_are_found(
     shared_data: Path, mentions: list[dict[str, Any]], tmp_path: Path
 ) -> None:
     from scispacy.candidate_generation import CandidateGenerator, LinkerPaths

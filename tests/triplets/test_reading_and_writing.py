@@ -1,4 +1,4 @@
-"""Files: every packing both ways, and what happens to damaged ones."""
+"""Reading and writing every file format, and reading damaged files."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def load(path: Path, **options: Any) -> list[Any]:
 
 
 def noisy(number: int) -> list[dict[str, Any]]:
-    """Rows that no packing makes small."""
+    """Rows that do not compress well."""
     noise = random.Random(1)
     return [row | {"fig_id": noise.randbytes(99).hex()} for row in many(number)]
 
@@ -60,7 +60,7 @@ def many(number: int) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("provenance", [False, True])
-def test_there_and_back(tmp_path: Path, ending: str, provenance: bool) -> None:
+def test_round_trip(tmp_path: Path, ending: str, provenance: bool) -> None:
     rows = many(3000)
     if provenance:
         rows = [row | {"provenance": ABOUT} for row in rows]
@@ -74,19 +74,19 @@ def test_there_and_back(tmp_path: Path, ending: str, provenance: bool) -> None:
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_minimised_there_and_back(tmp_path: Path, ending: str) -> None:
+def test_minimised_round_trip(tmp_path: Path, ending: str) -> None:
     rows = [
         {"caption": "µ", "image": "a.jpg", "umls_meta_info": [[0, 1]] * (n % 2)} for n in (0, 1)
     ]
     assert load(save(tmp_path / f"a{ending}", rows, form="minimised")) == rows
 
 
-def test_nothing_is_a_file_too(tmp_path: Path) -> None:
+def test_a_file_without_rows(tmp_path: Path) -> None:
     for ending in ENDINGS:
         assert load(save(tmp_path / f"a{ending}", [])) == []
 
 
-def test_bytes_are_those_of_json(tmp_path: Path, sample_lines: list[str]) -> None:
+def test_bytes_equal_those_of_json_dumps(tmp_path: Path, sample_lines: list[str]) -> None:
     path = save(tmp_path / "a.jsonl", [json.loads(line) for line in sample_lines])
     assert path.read_text(encoding="ascii").splitlines() == sample_lines
 
@@ -102,11 +102,11 @@ def test_row_groups_have_a_fixed_size(tmp_path: Path) -> None:
 
 @given(rows=st.lists(st.binary(max_size=300), max_size=8), size=st.integers(1, 40))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_lines_however_they_are_cut(
+def test_lines_do_not_depend_on_chunks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: list[bytes], size: int
 ) -> None:
-    """Whatever the chunks, lines are those of bytes.split; long ones keep head and length."""
-    assume(not b"\n".join(rows).startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd")))  # packed
+    """Lines equal those of bytes.split; of long ones, head and length."""
+    assume(not b"\n".join(rows).startswith((b"\x1f\x8b", b"\x28\xb5\x2f\xfd")))  # compressed
     with monkeypatch.context() as patched:
         patched.setattr(json_lines, "_CHUNK", size)
         patched.setattr(json_lines, "MAX_LINE", 100)
@@ -165,7 +165,7 @@ def test_corruptions_are_named_by_line(tmp_path: Path, records: list[dict[str, A
 
 
 @pytest.mark.parametrize("ending", [".jsonl.gz", ".jsonl.zst"])
-def test_a_cut_stream_gives_what_is_before_the_cut(tmp_path: Path, ending: str) -> None:
+def test_a_truncated_stream_gives_the_rows_before_the_cut(tmp_path: Path, ending: str) -> None:
     rows = noisy(2000)
     path = save(tmp_path / f"a{ending}", rows)
     whole = path.read_bytes()
@@ -233,14 +233,14 @@ def test_a_side_car_joins_by_row(tmp_path: Path) -> None:
         load(path)
 
 
-def test_a_side_car_does_not_outlive_its_file(tmp_path: Path) -> None:
+def test_an_old_side_car_is_removed(tmp_path: Path) -> None:
     path = save(tmp_path / "a.jsonl", [many(1)[0] | {"provenance": ABOUT}], provenance=True)
     assert load(save(path, many(1))) == many(1)
     assert not side_car(path).exists()
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_an_error_leaves_what_was_there(tmp_path: Path, ending: str) -> None:
+def test_an_error_keeps_the_old_file(tmp_path: Path, ending: str) -> None:
     path = save(tmp_path / f"a{ending}", many(3), provenance=False)
     before = path.read_bytes()
 
@@ -257,7 +257,7 @@ def test_an_error_leaves_what_was_there(tmp_path: Path, ending: str) -> None:
 
 KILLED = """
 import os, signal, sys
-from test_streams import noisy
+from test_reading_and_writing import noisy
 from concept_linker.triplets.writing import open_writer
 with open_writer(sys.argv[1]) as writer:
     for row in noisy(4000):
@@ -269,7 +269,7 @@ FULL = """
 import resource, sys
 from pathlib import Path
 resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
-from test_streams import noisy
+from test_reading_and_writing import noisy
 from concept_linker.triplets.writing import open_writer
 try:
     with open_writer(sys.argv[1]) as writer:
@@ -290,19 +290,19 @@ def run(code: str, *arguments: str) -> int:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="signals")
-def test_a_killed_run_leaves_what_was_there(tmp_path: Path) -> None:
+def test_a_killed_run_keeps_the_old_file(tmp_path: Path) -> None:
     path = save(tmp_path / "a.jsonl", many(3))
     before = path.read_bytes()
     assert run(KILLED, str(path), "kill") == -signal.SIGKILL
     assert path.read_bytes() == before
     assert len(list(tmp_path.iterdir())) == 2
-    save(path, many(2))  # the next run removes the dead one's part
+    save(path, many(2))  # the next run removes the unfinished file
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="resource limits")
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_a_full_disk_leaves_what_was_there(tmp_path: Path, ending: str) -> None:
+def test_a_full_disk_keeps_the_old_file(tmp_path: Path, ending: str) -> None:
     path = save(tmp_path / f"a{ending}", many(3))
     before = path.read_bytes()
     assert run(FULL, str(path)) == 7
@@ -310,7 +310,7 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, ending: str) -> None:
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
-def test_what_cannot_be_written_is_refused_and_the_rest_goes_on(tmp_path: Path) -> None:
+def test_a_row_that_cannot_be_written_costs_no_other(tmp_path: Path) -> None:
     good, bad = many(2)
     for ending in (".jsonl", ".parquet"):
         with open_writer(tmp_path / f"a{ending}") as writer:
@@ -332,7 +332,7 @@ def test_what_cannot_be_written_is_refused_and_the_rest_goes_on(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.csv", ".jsonl", "a"])
-def test_another_ending_is_refused(tmp_path: Path, name: str) -> None:
+def test_an_unknown_ending_is_an_error(tmp_path: Path, name: str) -> None:
     with pytest.raises(SettingsError, match="expected a name that ends in"):
         save(tmp_path / name, [])
 
@@ -345,7 +345,7 @@ def test_into_a_folder_or_images_into_json(tmp_path: Path) -> None:
         save(tmp_path / "b.jsonl", [], images=tmp_path)
 
 
-def test_progress_tells_every_byte(tmp_path: Path) -> None:
+def test_progress_counts_every_byte(tmp_path: Path) -> None:
     for ending in ENDINGS:
         path = save(tmp_path / f"a{ending}", many(3000))
         told: list[int] = []
@@ -353,7 +353,7 @@ def test_progress_tells_every_byte(tmp_path: Path) -> None:
         assert sum(told) == path.stat().st_size
 
 
-def test_a_line_feed_at_the_end_is_not_asked_for(tmp_path: Path) -> None:
+def test_the_last_line_needs_no_line_feed(tmp_path: Path) -> None:
     row = many(1)[0]
     path = tmp_path / "a.jsonl"
     path.write_text(json.dumps(row))
