@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-# Our own: every ASCII character and a few words, so that pieces and an unknown word occur.
+# Every ASCII character and a few words, so that pieces and an unknown word occur.
 WORDS = "the left right lung heart lesion arrow patient show ct of in a with no mass"
 ENTRIES = list(
     dict.fromkeys(

@@ -110,8 +110,8 @@ def test_a_broken_rule_is_named(
         return
     found = Checker().breaches(record)
     assert key in [breach.key for breach in found]
-    told = [breach.reason for breach in found if breach.key == key]
-    assert any(reason in one for one in told), told
+    reasons = [breach.reason for breach in found if breach.key == key]
+    assert any(reason in one for one in reasons), reasons
 
 
 def test_every_breach_is_named_at_once(records: list[dict[str, Any]]) -> None:

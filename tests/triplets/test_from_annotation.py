@@ -164,6 +164,6 @@ def test_unknown_offsets() -> None:
 
 def test_record_settings(wordpiece: WordPiece) -> None:
     assert record_settings()["tokens"] == "basic words"
-    told = record_settings(tokenizer=wordpiece, **PROFILES["medconcept23m"])
-    assert told["wordpiece_sha256"] == wordpiece.sha256
-    assert told["max_words"] == 75
+    settings = record_settings(tokenizer=wordpiece, **PROFILES["medconcept23m"])
+    assert settings["wordpiece_sha256"] == wordpiece.sha256
+    assert settings["max_words"] == 75

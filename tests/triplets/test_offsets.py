@@ -72,11 +72,11 @@ def test_the_alignment_maps_to_the_same_characters(caption: str) -> None:
 @given(TEXTS, st.data())
 def test_round_trip_from_the_caption(caption: str, data: Any) -> None:
     """A span of the caption without spaces at its ends maps back to itself."""
-    seen = visible_sources(caption)
-    if not seen:
+    visible_places = visible_sources(caption)
+    if not visible_places:
         return
-    start = data.draw(st.sampled_from(seen))
-    end = data.draw(st.sampled_from([place for place in seen if place >= start])) + 1
+    start = data.draw(st.sampled_from(visible_places))
+    end = data.draw(st.sampled_from([place for place in visible_places if place >= start])) + 1
     decoded = DecodedCaption(caption)
     there = decoded.from_caption(start, end)
     assert visible(decoded.text[slice(*there)]) == visible(caption[start:end])
@@ -91,11 +91,11 @@ def test_round_trip_from_the_caption(caption: str, data: Any) -> None:
 def test_round_trip_from_the_decoded_text(caption: str, data: Any) -> None:
     """A span of the decoded text maps back to itself, or to whole characters of the caption."""
     decoded = DecodedCaption(caption)
-    seen = [place for place, character in enumerate(decoded.text) if character != " "]
-    if not seen:
+    visible_places = [place for place, character in enumerate(decoded.text) if character != " "]
+    if not visible_places:
         return
-    start = data.draw(st.sampled_from(seen))
-    end = data.draw(st.sampled_from([place for place in seen if place >= start])) + 1
+    start = data.draw(st.sampled_from(visible_places))
+    end = data.draw(st.sampled_from([place for place in visible_places if place >= start])) + 1
     back = decoded.from_caption(*decoded.to_caption(start, end))
     if len(set(visible_sources(caption))) == len(visible_sources(caption)):
         assert back == (start, end)

@@ -144,7 +144,7 @@ def test_corruptions_are_named_by_line(tmp_path: Path, records: list[dict[str, A
     path.write_bytes(b"\n".join(rows.get(n, good.encode()) for n in range(1, 24)))
     found = load(path)
     assert {n for n, row in enumerate(found, 1) if isinstance(row, BadRow)} == set(rows)
-    told = {n: str(found[n - 1]) for n in rows}
+    messages = {n: str(found[n - 1]) for n in rows}
     for number, words in {
         1: "line: begins with a byte order mark",
         3: "line: ends with CRLF",
@@ -158,10 +158,10 @@ def test_corruptions_are_named_by_line(tmp_path: Path, records: list[dict[str, A
         19: "line: nested too deeply",
         23: "the file ends here without a line feed",
     }.items():
-        assert words in told[number], (number, told[number])
+        assert words in messages[number], (number, messages[number])
     assert len(found[10].text) < 2000
-    mended = load(path, lenient=True)
-    assert {n for n in rows if isinstance(mended[n - 1], BadRow)} == set(rows) - {1, 3}
+    repaired = load(path, lenient=True)
+    assert {n for n in rows if isinstance(repaired[n - 1], BadRow)} == set(rows) - {1, 3}
 
 
 @pytest.mark.parametrize("ending", [".jsonl.gz", ".jsonl.zst"])
@@ -348,9 +348,9 @@ def test_into_a_folder_or_images_into_json(tmp_path: Path) -> None:
 def test_progress_counts_every_byte(tmp_path: Path) -> None:
     for ending in ENDINGS:
         path = save(tmp_path / f"a{ending}", many(3000))
-        told: list[int] = []
-        list(read_records(path, progress=told.append))
-        assert sum(told) == path.stat().st_size
+        reported: list[int] = []
+        list(read_records(path, progress=reported.append))
+        assert sum(reported) == path.stat().st_size
 
 
 def test_the_last_line_needs_no_line_feed(tmp_path: Path) -> None:

@@ -176,7 +176,7 @@ OTHERS: dict[str, tuple[Callable[[], bytes], str]] = {
     "tabs": (lambda: b"image\tcaption\tyear\n", "a table separated by tabs"),
     "twice": (lambda: gzip.compress(gzip.compress(LINES)), "compressed twice"),
     "tar": (lambda: tar(LINES), "a tar archive"),
-    "packed tar": (lambda: gzip.compress(tar(LINES)), "a tar archive"),
+    "compressed tar": (lambda: gzip.compress(tar(LINES)), "a tar archive"),
     "zip": (lambda: zipped(LINES), "a zip archive"),
     "bzip2": (lambda: bz2.compress(LINES), "bzip2"),
     "xz": (lambda: lzma.compress(LINES), "xz"),
@@ -191,12 +191,12 @@ OTHERS: dict[str, tuple[Callable[[], bytes], str]] = {
 
 @pytest.mark.parametrize("kind", OTHERS)
 def test_other_file_formats_are_named(tmp_path: Path, kind: str) -> None:
-    make, told = OTHERS[kind]
+    make, problem = OTHERS[kind]
     path = tmp_path / "records.jsonl"
     path.write_bytes(make())
     with pytest.raises(SourceError) as caught:
         list(read_records(path))
-    assert told in str(caught.value)
+    assert problem in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
 
 

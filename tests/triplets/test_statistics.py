@@ -39,8 +39,8 @@ def file(records: list[dict[str, Any]], tmp_path: Path) -> Path:
 
 
 def test_counts(file: Path, open_base: KnowledgeBase) -> None:
-    told: list[int] = []
-    found = count(file, progress=told.append).to_dict()
+    reported: list[int] = []
+    found = count(file, progress=reported.append).to_dict()
     assert found == {
         "records": 3,
         "bad": 1,
@@ -62,7 +62,7 @@ def test_counts(file: Path, open_base: KnowledgeBase) -> None:
         "offsets": {"caption": 1, "medconcept23m": 1, "no spans": 1},
         "licences": {"CC BY": 1, "CC0": 1, "unknown": 1},
     }
-    assert sum(told) == file.stat().st_size
+    assert sum(reported) == file.stat().st_size
 
 
 def test_equal_similarities_are_those_up_to_two_float32_steps_below_one(

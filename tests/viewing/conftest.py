@@ -77,7 +77,7 @@ class Browser:
         return found
 
     def requests(self) -> list[str]:
-        """The address of everything asked for since the page was opened."""
+        """The addresses of all requests since the page was opened."""
         messages = (json.loads(entry["message"]) for entry in self.driver.get_log("performance"))
         events = (message["message"] for message in messages)
         return [

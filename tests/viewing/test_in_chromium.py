@@ -72,7 +72,7 @@ def test_filters_select_what_a_plain_loop_selects(
         for group in groups:
             press(browser, "group", data[0].index(group))
         for concept in concepts:
-            browser.run("toggle(wanted.concepts, arguments[0])", data[1].index(concept))
+            browser.run("toggle(selection.concepts, arguments[0])", data[1].index(concept))
         browser.settle()
 
         def fits(
@@ -201,7 +201,7 @@ def test_keys(browser: Any) -> None:
 @pytest.mark.parametrize("width", [1280, 390])
 def test_scrolling_renders_each_record_once_and_few_at_a_time(browser: Any, width: int) -> None:
     browser.open(page(collection(300, compared=True), title="Scroll"), width=width)
-    seen: set[int] = set()
+    shown_records: set[int] = set()
     for _ in range(400):
         places, gaps, held, end = browser.run("""
             const boxes = [...document.querySelectorAll(".record")].map(e =>
@@ -213,13 +213,13 @@ def test_scrolling_renders_each_record_once_and_few_at_a_time(browser: Any, widt
             scrollBy(0, innerHeight * .8);
             return [places, gaps, boxes.length, end];
         """)
-        seen.update(places)
+        shown_records.update(places)
         assert set(gaps) == {12}
         assert held < 40
         browser.settle()
         if end:
             break
-    assert seen == set(range(300))
+    assert shown_records == set(range(300))
     assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
 
 

@@ -20,11 +20,11 @@ const ranges = [
   { least: 0, most: 1000, of: SIMILARITY, ids: ["least", "most"] },
   { least: 0, most: 1000, of: SCORE, ids: ["score-least", "score-most"] },
 ];
-const wanted = { text: "", comparison: "all", groups: new Set(), concepts: new Set() };
+const selection = { text: "", comparison: "all", groups: new Set(), concepts: new Set() };
 const counts = {
   groups: new Int32Array(groups.length),
   concepts: new Int32Array(concepts.length),
-  seen: new Int32Array(concepts.length).fill(-1),
+  lastRecord: new Int32Array(concepts.length).fill(-1), // the last record counted for each concept
 };
 let lowered = null;
 let shown = new Int32Array(0);

@@ -7,24 +7,24 @@ function fits(spans, at) {
     const value = spans[at + range.of];
     if (limits(range) && (value < range.least || value > range.most)) return false;
   }
-  if (wanted.comparison === "all") return true;
+  if (selection.comparison === "all") return true;
   const comparison = spans[at + COMPARISON];
-  return wanted.comparison === "any" ? comparison !== SAME : comparison === wanted.comparison;
+  return selection.comparison === "any" ? comparison !== SAME : comparison === selection.comparison;
 }
 
 const groupOf = (spans, at) => concepts[spans[at + CONCEPT]][2];
-const inGroups = (spans, at) => !wanted.groups.size || wanted.groups.has(groupOf(spans, at));
-const bySpans = () => ranges.some(limits) || wanted.comparison !== "all";
+const inGroups = (spans, at) => !selection.groups.size || selection.groups.has(groupOf(spans, at));
+const bySpans = () => ranges.some(limits) || selection.comparison !== "all";
 
 function filter() {
-  const text = wanted.text.trim().toLowerCase();
+  const text = selection.text.trim().toLowerCase();
   if (text && !lowered) lowered = records.map((record) => record[CAPTION].toLowerCase());
   const places = new Int32Array(records.length);
   let count = 0, mentions = 0, groupBits = 0;
-  for (const group of wanted.groups) groupBits |= 1 << group;
+  for (const group of selection.groups) groupBits |= 1 << group;
   counts.groups.fill(0);
   counts.concepts.fill(0);
-  counts.seen.fill(-1);
+  counts.lastRecord.fill(-1);
   for (let i = 0; i < records.length; i++) {
     if (text && !lowered[i].includes(text)) continue;
     const record = records[i], found = new Set();
@@ -35,10 +35,10 @@ function filter() {
         if (!fits(spans, at)) continue;
         fitting++;
         bits |= 1 << groupOf(spans, at);
-        if (wanted.concepts.has(spans[at + CONCEPT])) found.add(spans[at + CONCEPT]);
+        if (selection.concepts.has(spans[at + CONCEPT])) found.add(spans[at + CONCEPT]);
       }
     }
-    if ((bySpans() && !fitting) || found.size < wanted.concepts.size) continue;
+    if ((bySpans() && !fitting) || found.size < selection.concepts.size) continue;
     for (let group = 0; bits >> group; group++) if (bits >> group & 1) counts.groups[group]++;
     if (groupBits && !(bits & groupBits)) continue;
     places[count++] = i;
@@ -48,8 +48,8 @@ function filter() {
         if (!fits(spans, at) || !inGroups(spans, at)) continue;
         mentions++;
         const concept = spans[at + CONCEPT];
-        if (counts.seen[concept] !== i) counts.concepts[concept]++;
-        counts.seen[concept] = i;
+        if (counts.lastRecord[concept] !== i) counts.concepts[concept]++;
+        counts.lastRecord[concept] = i;
       }
     }
   }
@@ -97,9 +97,9 @@ function showGroups() {
     chip.type = "button";
     chip.dataset.group = String(group);
     chip.classList.toggle("none", !counts.groups[group]);
-    chip.setAttribute("aria-pressed", String(wanted.groups.has(group)));
+    chip.setAttribute("aria-pressed", String(selection.groups.has(group)));
     chip.append(make("small", "", number(counts.groups[group])));
-    chip.addEventListener("click", () => toggle(wanted.groups, group));
+    chip.addEventListener("click", () => toggle(selection.groups, group));
     return [chip];
   }));
   if (focused) list.querySelector(`[data-group="${focused}"]`)?.focus();
@@ -111,13 +111,13 @@ function showConcepts() {
   const focused = document.activeElement?.dataset.concept;
   const order = [];
   for (let i = 0; i < concepts.length; i++) {
-    if (!wanted.concepts.has(i)) {
+    if (!selection.concepts.has(i)) {
       if (!counts.concepts[i]) continue;
       if (text && !`${concepts[i][0]} ${concepts[i][1]}`.toLowerCase().includes(text)) continue;
     }
     order.push(i);
   }
-  const pressed = (i) => Number(wanted.concepts.has(i));
+  const pressed = (i) => Number(selection.concepts.has(i));
   order.sort((a, b) => pressed(b) - pressed(a) || counts.concepts[b] - counts.concepts[a] || a - b);
   const most = Math.max(1, ...order.slice(0, SHOWN_CONCEPTS).map((i) => counts.concepts[i]));
   list.replaceChildren(...order.slice(0, SHOWN_CONCEPTS).map((i) => {
@@ -126,11 +126,11 @@ function showConcepts() {
     button.type = "button";
     button.dataset.concept = String(i);
     button.title = `${name} ${cui}`.trim();
-    button.setAttribute("aria-pressed", String(wanted.concepts.has(i)));
+    button.setAttribute("aria-pressed", String(selection.concepts.has(i)));
     const dot = make("span", `dot g g-${groups[group][0]}`);
     button.append(dot, make("span", "name", name || cui), make("span", "number", number(counts.concepts[i])));
     button.style.setProperty("--share", `${100 * counts.concepts[i] / most}%`);
-    button.addEventListener("click", () => toggle(wanted.concepts, i));
+    button.addEventListener("click", () => toggle(selection.concepts, i));
     return button;
   }));
   if (focused) list.querySelector(`[data-concept="${focused}"]`)?.focus();
@@ -156,10 +156,10 @@ function showComparisons() {
     const button = make("button", "");
     button.type = "button";
     button.dataset.comparison = String(value);
-    button.setAttribute("aria-pressed", String(wanted.comparison === value));
+    button.setAttribute("aria-pressed", String(selection.comparison === value));
     button.append(make("span", ""), make("span", "name", title), make("span", "number", total));
     button.addEventListener("click", () => {
-      wanted.comparison = value;
+      selection.comparison = value;
       for (const other of byId("comparison-list").children) {
         other.setAttribute("aria-pressed", String(other === button));
       }

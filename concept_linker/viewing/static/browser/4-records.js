@@ -72,7 +72,7 @@ function picture(index, record) {
 }
 
 const chosen = (spans, at) => fits(spans, at) && inGroups(spans, at)
-  && (!wanted.concepts.size || wanted.concepts.has(spans[at + CONCEPT]));
+  && (!selection.concepts.size || selection.concepts.has(spans[at + CONCEPT]));
 
 function caption(record, spans, which) {
   const text = record[CAPTION], paragraph = make("p", "caption");
@@ -95,14 +95,14 @@ function caption(record, spans, which) {
 // Highlights the search text; as ranges, because a mention may begin within it.
 function showHits() {
   if (!CSS.highlights) return; // an older browser
-  const wantedText = wanted.text.trim().toLowerCase(), hits = [];
-  for (const paragraph of wantedText ? list.querySelectorAll(".caption") : []) {
+  const searchText = selection.text.trim().toLowerCase(), hits = [];
+  for (const paragraph of searchText ? list.querySelectorAll(".caption") : []) {
     const text = paragraph.textContent.toLowerCase();
     if (text.length !== paragraph.textContent.length) continue; // lower-casing İ shifts all places
-    for (let at = text.indexOf(wantedText); at >= 0; at = text.indexOf(wantedText, at + wantedText.length)) {
+    for (let at = text.indexOf(searchText); at >= 0; at = text.indexOf(searchText, at + searchText.length)) {
       const range = new Range();
       range.setStart(...textAt(paragraph, at, false));
-      range.setEnd(...textAt(paragraph, at + wantedText.length, true));
+      range.setEnd(...textAt(paragraph, at + searchText.length, true));
       hits.push(range);
     }
   }
@@ -120,19 +120,19 @@ function textAt(element, place, isEnd) { // the text node of a place, and the pl
 }
 
 function chips(record) {
-  const row = make("div", "chips"), seen = new Set();
+  const row = make("div", "chips"), known = new Set();
   for (let at = 0; at < record[1].length; at += WIDTH) {
     const concept = record[1][at + CONCEPT];
-    if (seen.has(concept)) continue;
-    seen.add(concept);
+    if (known.has(concept)) continue;
+    known.add(concept);
     const [cui, name, group] = concepts[concept];
     const chip = make("button", `chip g g-${groups[group][0]}`);
     chip.type = "button";
     chip.title = "Show the records with this concept";
-    chip.setAttribute("aria-pressed", String(wanted.concepts.has(concept)));
+    chip.setAttribute("aria-pressed", String(selection.concepts.has(concept)));
     if (name) chip.append(make("span", "name", name));
     chip.append(make("code", "", cui));
-    chip.addEventListener("click", () => toggle(wanted.concepts, concept));
+    chip.addEventListener("click", () => toggle(selection.concepts, concept));
     row.append(chip);
   }
   return row;

@@ -43,9 +43,9 @@ document.addEventListener("keydown", (event) => {
 });
 
 function reset() {
-  Object.assign(wanted, { text: "", comparison: "all" });
-  wanted.groups.clear();
-  wanted.concepts.clear();
+  Object.assign(selection, { text: "", comparison: "all" });
+  selection.groups.clear();
+  selection.concepts.clear();
   for (const id of ["text", "concept-text"]) byId(id).value = "";
   for (const range of ranges) {
     Object.assign(range, { least: 0, most: 1000 });
@@ -62,7 +62,7 @@ const used = groups.map(() => false);
 for (const [, , group] of concepts) used[group] = true;
 byId("key").replaceChildren(...groups.flatMap(([name, title], group) =>
   used[group] ? [make("span", `chip g g-${name}`, title)] : []));
-byId("text").addEventListener("input", (event) => { wanted.text = event.target.value; applySoon(); });
+byId("text").addEventListener("input", (event) => { selection.text = event.target.value; applySoon(); });
 byId("concept-text").addEventListener("input", showConcepts);
 for (const range of ranges) {
   range.ids.forEach((id, end) => byId(id).addEventListener("input", (event) => {
