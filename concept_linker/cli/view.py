@@ -83,8 +83,9 @@ def view(
         concept-linker view annotated --serve
     """
     from concept_linker.images.files import check_folder
+    from concept_linker.triplets.reading import has_images
     from concept_linker.triplets.record_files import common_name
-    from concept_linker.viewing.collection import has_images, read_collection
+    from concept_linker.viewing.collection import read_collection
     from concept_linker.viewing.images import Embedder, relative_to_page, url_path
     from concept_linker.viewing.page import page
 

@@ -166,12 +166,6 @@ class DecodedCaption:
                 del self._source_list[begin:end]
         return self._source_list
 
-    @property
-    def alignment(self) -> list[int]:
-        """For each character of ``text``, its place in the caption; -1 for a space."""
-        sources = iter(self._sources)
-        return [-1 if character == " " else next(sources) for character in self.text]
-
     def to_caption(self, start: int, end: int) -> tuple[int, int]:
         """Returns the span of the caption for a span of ``text``.
 

@@ -21,13 +21,12 @@ __all__ = [
     "IMAGE_BYTES",
     "ParquetWriter",
     "batch_rows",
-    "has_images",
-    "has_provenance",
     "open_parquet",
     "other_columns",
     "read_batches",
     "read_metadata",
     "read_rows",
+    "read_schema",
 ]
 
 _ROW_GROUP: Final = 10_000
@@ -107,30 +106,21 @@ class ParquetWriter:
         self._writer.close()
 
 
+def read_schema(path: Path) -> pa.Schema:
+    """Returns the schema of a Parquet file; raises as :func:`open_parquet`."""
+    with open_parquet(path) as file:
+        return file.schema_arrow
+
+
 def other_columns(path: Path) -> pa.Schema:
     """The columns of a Parquet file besides the record, its provenance and its span details."""
-    with open_parquet(path) as file:
-        known = {*RECORD_KEYS, PROVENANCE, SPAN_DETAILS}
-        return pa.schema([field for field in file.schema_arrow if field.name not in known])
-
-
-def has_images(path: Path) -> bool:
-    """Whether a Parquet file holds the bytes of its images."""
-    with open_parquet(path) as file:
-        schema = file.schema_arrow
-        return "image" in schema.names and bool(schema.field("image").type == IMAGE_TYPE)
-
-
-def has_provenance(path: Path) -> bool:
-    """Whether a Parquet file has the column ``provenance``."""
-    with open_parquet(path) as file:
-        return PROVENANCE in file.schema_arrow.names
+    known = {*RECORD_KEYS, PROVENANCE, SPAN_DETAILS}
+    return pa.schema([field for field in read_schema(path) if field.name not in known])
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
     """Returns how the records of a Parquet file were made; empty if the file does not say."""
-    with open_parquet(path) as file:
-        about = (file.schema_arrow.metadata or {}).get(METADATA, b"{}")
+    about = (read_schema(path).metadata or {}).get(METADATA, b"{}")
     try:
         made = json.loads(about)
     except ValueError:

@@ -49,18 +49,20 @@ def has_images(path: Path) -> bool:
     """
     if not is_parquet(path):
         return False
-    from concept_linker.triplets import parquet_files
+    from concept_linker.triplets.parquet_files import read_schema
+    from concept_linker.triplets.parquet_schema import IMAGE_TYPE
 
-    return parquet_files.has_images(path)
+    schema = read_schema(path)
+    return "image" in schema.names and bool(schema.field("image").type == IMAGE_TYPE)
 
 
 def has_provenance(path: Path) -> bool:
     """Whether a file of records has provenance, in a column or a side-car."""
     if not is_parquet(path):
         return side_car(path).is_file()
-    from concept_linker.triplets import parquet_files
+    from concept_linker.triplets.parquet_files import read_schema
 
-    return parquet_files.has_provenance(path)
+    return PROVENANCE in read_schema(path).names
 
 
 def read_records(

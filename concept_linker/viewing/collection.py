@@ -16,7 +16,7 @@ from concept_linker.triplets.breach import BadRow
 from concept_linker.triplets.checking import Checker, Rules
 from concept_linker.triplets.conversion import repair
 from concept_linker.triplets.json_lines import Progress
-from concept_linker.triplets.reading import has_images, read_all
+from concept_linker.triplets.reading import read_all
 from concept_linker.triplets.record import (
     EQUAL_SIMILARITY,
     PROVENANCE,
@@ -32,7 +32,6 @@ __all__ = [
     "RecordView",
     "Span",
     "compare",
-    "has_images",
     "read_collection",
 ]
 

@@ -10,10 +10,10 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2] / "pyproject.toml"
 
-#: The first version without them, and what was mended last.
+#: The first version without known vulnerabilities, and the last that was fixed.
 SAFE = {
-    "filelock": ((3, 20, 3), "CVE-2025-68146, CVE-2026-22701: a link in the lock's place"),
-    "pillow": ((12, 3), "CVE-2026-54058, 55379, 59204 and others: what decodes images"),
+    "filelock": ((3, 20, 3), "CVE-2025-68146, CVE-2026-22701: a symbolic link instead of the lock"),
+    "pillow": ((12, 3), "CVE-2026-54058, 55379, 59204 and others: decoders of images"),
 }
 
 

@@ -55,18 +55,16 @@ def test_words_equal_those_of_tokenizers(text: str) -> None:
 
 
 @given(TEXTS)
-def test_the_alignment_maps_to_the_same_characters(caption: str) -> None:
+def test_each_visible_character_maps_to_its_source(caption: str) -> None:
     decoded = DecodedCaption(caption)
     assert decoded.text == decode(basic_words(caption))
     assert visible(caption) == decoded.text.replace(" ", "")
-    alignment = decoded.alignment
-    assert len(alignment) == len(decoded.text)
-    places = [place for place in alignment if place >= 0]
-    assert places == sorted(places) == visible_sources(caption)
-    for character, place in zip(decoded.text, alignment, strict=True):
-        assert (character == " ") == (place < 0)
-        if place >= 0:
-            assert character in visible(caption[place])
+    sources = visible_sources(caption)
+    assert sources == sorted(sources)
+    places = [place for place, character in enumerate(decoded.text) if character != " "]
+    for place, source in zip(places, sources, strict=True):
+        assert decoded.to_caption(place, place + 1)[0] == source
+        assert decoded.text[place] in visible(caption[source])
 
 
 @given(TEXTS, st.data())
@@ -125,7 +123,9 @@ def test_an_unknown_word_is_not_in_the_decoded_text(wordpiece: WordPiece) -> Non
     assert decoded.text == "left lung."
     assert decoded.to_caption(5, 9) == (8, 12)
     assert decoded.from_caption(8, 12) == (5, 9)
-    assert [caption[place] for place in decoded.alignment if place >= 0] == list("leftlung.")
+    places = [place for place, character in enumerate(decoded.text) if character != " "]
+    found = [caption[decoded.to_caption(place, place + 1)[0]] for place in places]
+    assert found == list("leftlung.")
     with pytest.raises(InputError):
         decoded.from_caption(5, 7)
 

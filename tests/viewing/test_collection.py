@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 
 from concept_linker import Annotation, Candidate, Mention, SettingsError, SourceError
 from concept_linker.triplets.mention_columns import SPAN_DETAIL
+from concept_linker.triplets.reading import has_images as holds_images
 from concept_linker.triplets.record import SPAN_DETAILS
 from concept_linker.triplets.writing import open_writer
 from concept_linker.viewing.assets import asset
 from concept_linker.viewing.collection import Comparison, RecordView, Span, compare, read_collection
-from concept_linker.viewing.collection import has_images as holds_images
 from concept_linker.viewing.images import Embedder, image_file, image_type, relative_to_page
 from concept_linker.viewing.page import page
 
