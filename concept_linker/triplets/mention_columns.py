@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Final, get_type_hints
 
 from concept_linker.annotation import MENTION_FIELDS, Candidate, Mention
-from concept_linker.triplets.arrow_types import struct_of
+from concept_linker.triplets.parquet_schema import struct_of
 
 __all__ = ["MENTION", "MENTIONS", "SPAN_DETAIL", "span_details"]
 

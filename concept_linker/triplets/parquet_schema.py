@@ -9,7 +9,6 @@ from typing import Any, Final, get_type_hints
 import pyarrow as pa
 
 from concept_linker.errors import InputError
-from concept_linker.triplets.arrow_types import struct_of
 from concept_linker.triplets.provenance import Provenance
 from concept_linker.triplets.record import (
     MINIMISED_KEYS,
@@ -27,6 +26,7 @@ __all__ = [
     "inferred_columns",
     "merge_columns",
     "record_schema",
+    "struct_of",
 ]
 
 #: The key under which a row carries its image's bytes.
@@ -37,6 +37,27 @@ IMAGE_TYPE: Final = pa.struct([("bytes", pa.binary()), ("path", pa.string())])
 METADATA: Final = b"concept_linker"
 
 _TEXTS = pa.list_(pa.string())
+_ARROW: dict[Any, pa.DataType] = {
+    int: pa.int32(),
+    int | None: pa.int32(),
+    float: pa.float32(),
+    bool: pa.bool_(),
+    str: pa.string(),
+    str | None: pa.string(),
+    list[str]: _TEXTS,
+    tuple[str, ...]: _TEXTS,
+}
+
+
+def struct_of(types: Mapping[str, Any]) -> pa.StructType:
+    """The Arrow struct of named Python types, so that a class declares each field once.
+
+    >>> struct_of({"start": int, "long_form": str | None})
+    StructType(struct<start: int32, long_form: string>)
+    """
+    return pa.struct([(name, _ARROW[kind]) for name, kind in types.items()])
+
+
 _SPAN = struct_of(get_type_hints(ConceptSpan))
 _PROVENANCE = struct_of(get_type_hints(Provenance))
 _VALUES = {"float": "float32", "double": "float64", "halffloat": "float16"}
