@@ -90,7 +90,7 @@ def test_what_captions_say_is_absent_is_counted(run: Run, base: Path, tmp_path: 
 def test_a_pipe_is_no_input(run: Run, captions: Path, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.jsonl"
     os.mkfifo(pipe)
-    told = f"concept-linker: {pipe}: is a pipe or a device, wanted a file"
+    told = f"concept-linker: {pipe}: is a pipe or a device, expected a file"
     done = run("annotate", pipe, "-o", tmp_path / "out")
     assert done.error.startswith(told)
     assert done.error.endswith("'-' reads standard input")
