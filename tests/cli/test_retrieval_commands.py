@@ -184,7 +184,10 @@ def test_folders_without_images(run: Run, triplets: Path, tmp_path: Path) -> Non
     for arguments, message in (
         (("images", "hash", "nowhere"), "nowhere is no folder"),
         (("images", "hash", tmp_path / "empty"), "has no images"),
-        (("images", "hash", "nowhere", "--triplets", triplets), "FOLDER nowhere: expected a folder"),
+        (
+            ("images", "hash", "nowhere", "--triplets", triplets),
+            "FOLDER nowhere: expected a folder",
+        ),
         (("images", "hash", tmp_path, "--triplets", triplets), "has none of the"),
     ):
         done = run(*arguments, "-o", tmp_path / "out.csv", "-q")
