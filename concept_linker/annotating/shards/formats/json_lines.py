@@ -1,0 +1,84 @@
+"""JSON Lines, plain or compressed, with side-cars for provenance and details of spans."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from concept_linker.annotating.shards.formats.format import Batch, Layout
+from concept_linker.triplets.checking import PROVENANCE
+from concept_linker.triplets.record import SPAN_DETAILS, SPANS, dump, minimise
+from concept_linker.triplets.streams import RecordWriter, open_writer
+
+__all__ = ["JsonLinesFormat"]
+
+
+class JsonLinesFormat:
+    """The formats ``jsonl``, ``jsonl.gz`` and ``jsonl.zst``.
+
+    If negated mentions are kept, a side-car says which spans they are.
+    """
+
+    json_types = True
+
+    def __init__(self, name: str, layout: Layout) -> None:
+        self._name = name
+        self._layout = layout
+
+    def file_names(self, shard: str) -> list[str]:
+        """Returns the names of one shard's files."""
+        names = [f"{shard}.{self._name}"]
+        if self._layout.columns.provenance:
+            names.append(f"{shard}.{PROVENANCE}.{self._name}")
+        if self._layout.keep_negated:
+            names.append(f"{shard}.{SPAN_DETAILS}.{self._name}")
+        return names
+
+    @contextmanager
+    def open(self, folder: Path, shard: str) -> Iterator[_JsonLinesWriter]:
+        """Opens one shard's files; they are complete when the block ends without an error."""
+        layout, details = self._layout, None
+        with ExitStack() as stack:
+            records = stack.enter_context(
+                open_writer(
+                    folder / f"{shard}.{self._name}",
+                    form=layout.form,
+                    provenance=layout.columns.provenance,
+                )
+            )
+            if layout.keep_negated:
+                path = folder / f"{shard}.{SPAN_DETAILS}.{self._name}"
+                details = stack.enter_context(open_writer(path))
+            yield _JsonLinesWriter(layout, records, details)
+
+
+class _JsonLinesWriter:
+    def __init__(self, layout: Layout, records: RecordWriter, details: RecordWriter | None) -> None:
+        self._layout = layout
+        self._records = records
+        self._details = details
+
+    def convert(self, batch: Batch, problems: dict[int, str]) -> None:
+        """Finds other columns that JSON cannot hold, such as NaN."""
+        for number, row in enumerate(batch.rows):
+            if row.others and number not in problems:
+                try:
+                    dump(row.others)
+                except (ValueError, TypeError) as error:
+                    problems[number] = f"the row cannot be written as JSON: {error}"
+
+    def write(self, batch: Batch, problems: Mapping[int, str]) -> None:
+        """Writes the rows that have no problem."""
+        spans = batch.spans.to_pylist()
+        details = batch.details.to_pylist() if self._details is not None else []
+        for number, (row, extra) in enumerate(zip(batch.rows, batch.extra, strict=True)):
+            if number in problems:
+                continue
+            record: Any = {**row.record, SPANS: spans[number]}
+            if self._layout.form == "minimised":
+                record, _ = minimise(record)
+            self._records.write({**record, **row.others, **extra})
+            if self._details is not None:
+                self._details.write({SPAN_DETAILS: details[number]})

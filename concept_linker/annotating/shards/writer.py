@@ -1,0 +1,123 @@
+"""Writes the files of a shard in all formats; a row is in all of them or in none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+
+from concept_linker.annotating.job import Job
+from concept_linker.annotating.shards.formats import FORMATS
+from concept_linker.annotating.shards.formats.format import Batch, BatchWriter, Layout, ShardFormat
+from concept_linker.annotating.shards.rows import Row
+from concept_linker.annotation import Annotation
+from concept_linker.triplets.checking import PROVENANCE
+from concept_linker.triplets.lines import MAX_LINE
+from concept_linker.triplets.making import how_made
+from concept_linker.triplets.mentions import MENTIONS
+from concept_linker.triplets.provenance import Provenance
+from concept_linker.triplets.record import SPANS, dump
+from concept_linker.triplets.wordpiece import WordPiece
+
+__all__ = ["QUARANTINE", "ShardFiles", "ShardWriter"]
+
+#: The folder of bad rows inside the output.
+QUARANTINE: Final = "quarantine"
+#: Captions from this length on may make a record that is longer than the maximum.
+_LONG: Final = 20_000
+
+
+class ShardFiles:
+    """Opens the files of shards.
+
+    Args:
+        job: how to annotate.
+        tokenizer: the job's tokenizer, for the files' metadata.
+    """
+
+    def __init__(self, job: Job, tokenizer: WordPiece | None) -> None:
+        self._job = job
+        layout = Layout(
+            form=job.form,
+            columns=job.columns,
+            mentions=job.mentions,
+            keep_negated=job.profile["negated"] == "keep",
+            metadata=how_made(**job.profile, tokenizer=tokenizer),
+        )
+        self._formats: list[ShardFormat] = [
+            FORMATS[name].load()(name, layout) for name in job.formats
+        ]
+
+    @contextmanager
+    def open(self, folder: Path, shard: str) -> Iterator[ShardWriter]:
+        """Opens the files of one shard; they are complete when the block ends without an error.
+
+        Raises:
+            OSError: a file cannot be written.
+        """
+        with ExitStack() as stack:
+            writers = [stack.enter_context(one.open(folder, shard)) for one in self._formats]
+            yield ShardWriter(self._job, writers)
+
+    def names(self, shard: str) -> list[str]:
+        """Returns the names of one shard's files."""
+        return [name for one in self._formats for name in one.file_names(shard)]
+
+
+class ShardWriter:
+    """Writes linked rows; made by :meth:`ShardFiles.open`."""
+
+    def __init__(self, job: Job, writers: Sequence[BatchWriter]) -> None:
+        self._job = job
+        self._writers = writers
+        linked_by = Provenance().linked(**job.linked_by).to_dict()
+        self._linked_by = {name: value for name, value in linked_by.items() if value}
+
+    def write(
+        self,
+        rows: Sequence[Row],
+        annotations: Sequence[Annotation],
+        spans: pa.ListArray,
+        details: pa.ListArray,
+        problems: dict[int, str],
+    ) -> None:
+        """Writes rows with their mentions and spans.
+
+        Args:
+            rows: the rows.
+            annotations: the annotation of each.
+            spans: the spans of each record.
+            details: the details of each record's spans.
+            problems: index in ``rows`` → why the row is not written; problems found here are
+                added.
+        """
+        extra = [self._extra(*one) for one in zip(rows, annotations, strict=True)]
+        batch = Batch(rows, extra, spans, details)
+        for writer in self._writers:
+            writer.convert(batch, problems)
+        _check_lengths(batch, problems)
+        for writer in self._writers:
+            writer.write(batch, problems)
+
+    def _extra(self, row: Row, annotation: Annotation) -> dict[str, object]:
+        """Returns the columns that follow the record and the input's other columns."""
+        extra: dict[str, object] = {}
+        if self._job.mentions:
+            extra[MENTIONS] = [mention.to_row() for mention in annotation]
+        if self._job.columns.provenance:
+            extra[PROVENANCE] = {**row.provenance.to_dict(), **self._linked_by}
+        return extra
+
+
+def _check_lengths(batch: Batch, problems: dict[int, str]) -> None:
+    """Adds the rows whose record is too long for a line; no format holds what another cannot."""
+    for number, row in enumerate(batch.rows):
+        if len(row.caption) > _LONG and number not in problems:
+            record = {**row.record, SPANS: batch.spans[number].as_py()}
+            if (length := len(dump(record))) > MAX_LINE:
+                problems[number] = (
+                    f"caption: makes a record of {length:,} bytes, expected at most {MAX_LINE:,}"
+                )
