@@ -99,3 +99,8 @@ class Job:
     linked_by: Mapping[str, Any]
     timeout: float | None = None
     max_characters: int = MAX_CHARACTERS
+
+    @property
+    def keeps_negated(self) -> bool:
+        """Whether negated mentions are spans."""
+        return self.profile["negated"] == "keep"

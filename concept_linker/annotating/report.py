@@ -7,16 +7,15 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["ShardReport", "Summary", "Totals"]
+__all__ = ["Counts", "ShardReport", "Summary", "Totals"]
 
 
-@dataclass(slots=True)
-class ShardReport:
-    """The outcome of one shard.
+@dataclass(slots=True, kw_only=True)
+class Counts:
+    """What is counted of a shard, and summed over shards.
 
     Args:
-        number: the shard's number, from 0.
-        rows: the number of its rows.
+        rows: the number of rows.
         annotated: the number of rows in the output.
         bad: the number of rows in quarantine.
         mentions: the number of mentions in the annotated rows.
@@ -24,14 +23,11 @@ class ShardReport:
         spans: the number of spans in the records.
         negated: the number of negated mentions with a CUI; they are counted in ``spans`` only
             if negated mentions are kept.
-        read: the number of input bytes read for the shard.
-        seconds: the time for the whole shard.
+        read: the number of input bytes read.
+        seconds: the time spent on shards.
         linking: the part of it spent in the linker.
-        files: name → size in bytes and SHA-256 of each file written.
-        input_sha256: the checksum of the input rows.
     """
 
-    number: int
     rows: int = 0
     annotated: int = 0
     bad: int = 0
@@ -42,6 +38,19 @@ class ShardReport:
     read: int = 0
     seconds: float = 0.0
     linking: float = 0.0
+
+
+@dataclass(slots=True, kw_only=True)
+class ShardReport(Counts):
+    """The outcome of one shard: its counts, its files and its checksum.
+
+    Args:
+        number: the shard's number, from 0.
+        files: name → size in bytes and SHA-256 of each file written.
+        input_sha256: the checksum of the input rows.
+    """
+
+    number: int
     files: dict[str, tuple[int, str]] = field(default_factory=dict)
     input_sha256: str = ""
 
@@ -56,26 +65,16 @@ class ShardReport:
         return cls(**{**values, "files": files})
 
 
-@dataclass(slots=True)
-class Totals:
-    """Sums over shards; the fields are those of :class:`ShardReport`."""
+@dataclass(slots=True, kw_only=True)
+class Totals(Counts):
+    """Sums over shards, and their number."""
 
     shards: int = 0
-    rows: int = 0
-    annotated: int = 0
-    bad: int = 0
-    mentions: int = 0
-    linked: int = 0
-    spans: int = 0
-    negated: int = 0
-    read: int = 0
-    seconds: float = 0.0
-    linking: float = 0.0
 
     def add(self, report: ShardReport) -> None:
         """Adds a shard."""
         self.shards += 1
-        for name in Totals.__slots__[1:]:
+        for name in Counts.__slots__:
             setattr(self, name, getattr(self, name) + getattr(report, name))
 
     @classmethod

@@ -115,7 +115,7 @@ def test_another_input_or_setting_is_refused_by_name(
         with pytest.raises(BatchError, match=message):
             annotate(many, out, **options)
     changed = write_lines(many, [*captions(299), {"caption": "other", "image": "x"}])
-    with pytest.raises(BatchError, match=r"inputs\[0\].*sha256 was .* or --no-resume"):
+    with pytest.raises(BatchError, match=r"inputs\[0\].*sha256 was .* again with --no-resume"):
         annotate(changed, out)
     assert shards_in(out) == whole
     annotate(changed, out, workers=1, shard_size=200, formats="jsonl", resume=False)

@@ -64,4 +64,5 @@ class Engine(Protocol):
             BatchError: the run cannot continue.
             ConceptLinkerError: a worker cannot load its linker.
             OSError: an input cannot be read or an output cannot be written.
+            SettingsError: the engine's package is not installed.
         """

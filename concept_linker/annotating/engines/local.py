@@ -22,7 +22,7 @@ from concept_linker.annotating.engines.worker import BatchStarted, Failed, Ready
 from concept_linker.annotating.job import Job
 from concept_linker.annotating.shards.source import Shard
 from concept_linker.annotating.shards.time_limit import TIMED_OUT
-from concept_linker.errors import BatchError, SettingsError
+from concept_linker.errors import BatchError
 
 __all__ = ["RETRIES", "run_locally"]
 
@@ -143,24 +143,8 @@ def run_locally(
     """Annotates shards in processes; see :class:`~concept_linker.annotating.engines.Engine`.
 
     Workers write into the output folder themselves.  Shards are read only a little ahead of them,
-    so that memory is bounded.
-
-    Args:
-        job: how to annotate.
-        folder: the output folder.
-        source: the shards.
-        observer: what progress is reported to.
-        workers: the number of processes; ``None`` means one.
-        address: not supported.
-
-    Raises:
-        BatchError: workers die before they are ready.
-        ConceptLinkerError: a worker cannot load its linker.
-        OSError: an output cannot be written or an input cannot be read.
-        SettingsError: an address is given.
+    so that memory is bounded.  An address is ignored.
     """
-    if address is not None:
-        raise SettingsError(f"address is {address!r}, but the local engine has none; use 'ray'")
     pool = _Pool(job, folder, workers or 1, observer)
     try:
         pool.run(iter(source))

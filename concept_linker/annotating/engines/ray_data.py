@@ -117,20 +117,7 @@ def run_on_ray(
     """Annotates shards with Ray Data; see :class:`~concept_linker.annotating.engines.Engine`.
 
     Only this process writes into the output folder.  Actors do not report the progress within a
-    shard.
-
-    Args:
-        job: how to annotate.
-        folder: the output folder.
-        source: the shards.
-        observer: what progress is reported to.
-        workers: the maximum number of actors; ``None`` means as many as the cluster has room for.
-        address: the address of a cluster; by default a Ray is started on this machine for the run.
-
-    Raises:
-        BatchError: the actors cannot work.
-        SettingsError: Ray is not installed.
-        OSError: a file cannot be written or read.
+    shard.  Without an address, a Ray is started on this machine for the run.
     """
     finished = set(source.finished)
     count: int | None = None

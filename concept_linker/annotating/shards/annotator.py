@@ -119,7 +119,7 @@ class ShardAnnotator:
         """
         start = time.perf_counter()
         name = shard_name(shard.number)
-        report = ShardReport(shard.number, rows=shard.rows, read=shard.read)
+        report = ShardReport(number=shard.number, rows=shard.rows, read=shard.read)
         report.input_sha256 = shard.sha256()
         bad: list[BadInput] = []
         with self._files.open(folder, name) as writer:

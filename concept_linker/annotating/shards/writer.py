@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from concept_linker.annotating.job import Job
 from concept_linker.annotating.shards.formats import FORMATS
-from concept_linker.annotating.shards.formats.format import Batch, BatchWriter, Layout, ShardFormat
+from concept_linker.annotating.shards.formats.format import Batch, BatchWriter, ShardFormat
 from concept_linker.annotating.shards.rows import Row
 from concept_linker.annotation import Annotation
 from concept_linker.triplets.checking import PROVENANCE
@@ -40,15 +40,9 @@ class ShardFiles:
 
     def __init__(self, job: Job, tokenizer: WordPiece | None) -> None:
         self._job = job
-        layout = Layout(
-            form=job.form,
-            columns=job.columns,
-            mentions=job.mentions,
-            keep_negated=job.profile["negated"] == "keep",
-            metadata=how_made(**job.profile, tokenizer=tokenizer),
-        )
+        metadata = how_made(**job.profile, tokenizer=tokenizer)
         self._formats: list[ShardFormat] = [
-            FORMATS[name].load()(name, layout) for name in job.formats
+            FORMATS[name].load()(name, job, metadata) for name in job.formats
         ]
 
     @contextmanager

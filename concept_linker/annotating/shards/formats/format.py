@@ -4,36 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import pyarrow as pa
 
-from concept_linker.annotating.inputs.columns import Columns
+from concept_linker.annotating.job import Job
 from concept_linker.annotating.shards.rows import Row
-from concept_linker.triplets.record import Form
 
-__all__ = ["Batch", "BatchWriter", "Layout", "ShardFormat"]
-
-
-@dataclass(frozen=True, slots=True)
-class Layout:
-    """What the files of a run contain.
-
-    Args:
-        form: full or minimised records.
-        columns: the roles of the input's columns.
-        mentions: whether there is a column with all mentions.
-        keep_negated: whether negated mentions are spans.
-        metadata: how the records were made.
-    """
-
-    form: Form
-    columns: Columns
-    mentions: bool
-    keep_negated: bool
-    metadata: Mapping[str, Any]
+__all__ = ["Batch", "BatchWriter", "ShardFormat"]
 
 
 class Batch(NamedTuple):
@@ -41,7 +20,7 @@ class Batch(NamedTuple):
 
     Args:
         rows: the rows.
-        extra: mentions and provenance of each row, as far as the layout has them.
+        extra: mentions and provenance of each row, as far as the job asks for them.
         spans: the spans of each row's full record.
         details: the details of each row's spans.
     """
@@ -80,13 +59,14 @@ class ShardFormat(Protocol):
 
     Args:
         name: its name in the registry, which is the ending of its files.
-        layout: what the files contain.
+        job: how to annotate.
+        metadata: how the records were made.
     """
 
     #: Whether the format holds the types of JSON only, and not all of Arrow's.
     json_types: ClassVar[bool]
 
-    def __init__(self, name: str, layout: Layout) -> None: ...
+    def __init__(self, name: str, job: Job, metadata: Mapping[str, Any]) -> None: ...
 
     def file_names(self, shard: str) -> list[str]:
         """Returns the names of one shard's files."""

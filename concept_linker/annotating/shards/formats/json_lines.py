@@ -7,9 +7,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from concept_linker.annotating.shards.formats.format import Batch, Layout
+from concept_linker.annotating.job import Job
+from concept_linker.annotating.shards.formats.format import Batch
 from concept_linker.triplets.checking import PROVENANCE
-from concept_linker.triplets.record import SPAN_DETAILS, SPANS, dump, minimise
+from concept_linker.triplets.record import SPAN_DETAILS, SPANS, Form, dump, minimise
 from concept_linker.triplets.streams import RecordWriter, open_writer
 
 __all__ = ["JsonLinesFormat"]
@@ -23,40 +24,40 @@ class JsonLinesFormat:
 
     json_types = True
 
-    def __init__(self, name: str, layout: Layout) -> None:
+    def __init__(self, name: str, job: Job, metadata: Mapping[str, Any]) -> None:
         self._name = name
-        self._layout = layout
+        self._job = job
 
     def file_names(self, shard: str) -> list[str]:
         """Returns the names of one shard's files."""
         names = [f"{shard}.{self._name}"]
-        if self._layout.columns.provenance:
+        if self._job.columns.provenance:
             names.append(f"{shard}.{PROVENANCE}.{self._name}")
-        if self._layout.keep_negated:
+        if self._job.keeps_negated:
             names.append(f"{shard}.{SPAN_DETAILS}.{self._name}")
         return names
 
     @contextmanager
     def open(self, folder: Path, shard: str) -> Iterator[_JsonLinesWriter]:
         """Opens one shard's files; they are complete when the block ends without an error."""
-        layout, details = self._layout, None
+        job, details = self._job, None
         with ExitStack() as stack:
             records = stack.enter_context(
                 open_writer(
                     folder / f"{shard}.{self._name}",
-                    form=layout.form,
-                    provenance=layout.columns.provenance,
+                    form=job.form,
+                    provenance=job.columns.provenance,
                 )
             )
-            if layout.keep_negated:
+            if job.keeps_negated:
                 path = folder / f"{shard}.{SPAN_DETAILS}.{self._name}"
                 details = stack.enter_context(open_writer(path))
-            yield _JsonLinesWriter(layout, records, details)
+            yield _JsonLinesWriter(job.form, records, details)
 
 
 class _JsonLinesWriter:
-    def __init__(self, layout: Layout, records: RecordWriter, details: RecordWriter | None) -> None:
-        self._layout = layout
+    def __init__(self, form: Form, records: RecordWriter, details: RecordWriter | None) -> None:
+        self._form = form
         self._records = records
         self._details = details
 
@@ -77,7 +78,7 @@ class _JsonLinesWriter:
             if number in problems:
                 continue
             record: Any = {**row.record, SPANS: spans[number]}
-            if self._layout.form == "minimised":
+            if self._form == "minimised":
                 record, _ = minimise(record)
             self._records.write({**record, **row.others, **extra})
             if self._details is not None:

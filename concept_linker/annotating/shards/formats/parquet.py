@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from concept_linker.annotating.inputs.columns import Columns
-from concept_linker.annotating.shards.formats.format import Batch, Layout
+from concept_linker.annotating.job import Job
+from concept_linker.annotating.shards.formats.format import Batch
 from concept_linker.annotating.shards.rows import without_times
 from concept_linker.annotating.shards.spans import DETAILS_TYPE, minimise_spans
 from concept_linker.files import write_whole
@@ -32,19 +33,19 @@ class ParquetFormat:
 
     json_types = False
 
-    def __init__(self, name: str, layout: Layout) -> None:
+    def __init__(self, name: str, job: Job, metadata: Mapping[str, Any]) -> None:
         self._name = name
-        self._layout = layout
-        columns = [pa.field(SPAN_DETAILS, DETAILS_TYPE), *layout.columns.others]
-        if layout.columns.other_keys:
+        self._job = job
+        columns = [pa.field(SPAN_DETAILS, DETAILS_TYPE), *job.columns.others]
+        if job.columns.other_keys:
             columns.append(pa.field(OTHER_KEYS, pa.string()))
-        if layout.mentions:
+        if job.mentions:
             columns.append(pa.field(MENTIONS, pa.list_(MENTION)))
         self._schema = schema(
-            layout.form,
-            provenance=layout.columns.provenance,
+            job.form,
+            provenance=job.columns.provenance,
             columns=pa.schema(columns),
-            metadata=layout.metadata,
+            metadata=metadata,
         )
 
     def file_names(self, shard: str) -> list[str]:
@@ -58,14 +59,14 @@ class ParquetFormat:
             write_whole(folder / f"{shard}.{self._name}") as part,
             pq.ParquetWriter(part, self._schema, compression="zstd") as file,
         ):
-            writer = _ParquetWriter(self._layout, self._schema, file)
+            writer = _ParquetWriter(self._job, self._schema, file)
             yield writer
             writer.flush()
 
 
 class _ParquetWriter:
-    def __init__(self, layout: Layout, made: pa.Schema, file: pq.ParquetWriter) -> None:
-        self._layout = layout
+    def __init__(self, job: Job, made: pa.Schema, file: pq.ParquetWriter) -> None:
+        self._job = job
         self._schema = made
         self._file = file
         self._converted: list[pa.Array] = []
@@ -79,8 +80,8 @@ class _ParquetWriter:
         values_by_row = map(itemgetter(*names), (row.record for row in rows))
         values_by_name = map(list, zip(*values_by_row, strict=True))
         values: dict[str, list[Any]] = dict(zip(names, values_by_name, strict=True))
-        others = fit_columns([row.others for row in rows], self._layout.columns)
-        full = self._layout.form == "full"
+        others = fit_columns([row.others for row in rows], self._job.columns)
+        full = self._job.form == "full"
         self._converted = []
         for field in self._schema:
             name = field.name
