@@ -13,7 +13,7 @@ from typing import Any
 
 import psutil
 import pytest
-from deadly import DeadlySpec, LostSpec
+from fake_linker import FakeLinkerSpec, LocalOnlySpec
 from runs import captions, quarantined, records_in, shards_in, write_lines
 
 import concept_linker
@@ -65,8 +65,8 @@ def kill_actors(count: int, out: Path, stop: threading.Event, killed: list[int])
     """Kills this number of actors, each after two more shards."""
     chance = random.Random(3)
     for _ in range(count):
-        wanted = len(list(out.glob("part-*.jsonl"))) + 2
-        while len(list(out.glob("part-*.jsonl"))) < wanted and not stop.is_set():
+        target = len(list(out.glob("part-*.jsonl"))) + 2
+        while len(list(out.glob("part-*.jsonl"))) < target and not stop.is_set():
             time.sleep(0.02)
         actors = [
             process
@@ -82,7 +82,7 @@ def kill_actors(count: int, out: Path, stop: threading.Event, killed: list[int])
 def test_killed_actors_lose_no_row(
     cluster: None, annotate: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(annotate_module, "LinkerSpec", partial(DeadlySpec, seconds=2e-3))
+    monkeypatch.setattr(annotate_module, "LinkerSpec", partial(FakeLinkerSpec, seconds=2e-3))
     path = write_lines(tmp_path / "a.jsonl", captions(1500))
     annotate(path, tmp_path / "whole", workers=1)
     stop = threading.Event()
@@ -102,7 +102,7 @@ def test_killed_actors_lose_no_row(
 def test_a_row_that_kills_actors_is_found(
     cluster: None, annotate: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    monkeypatch.setattr(annotate_module, "LinkerSpec", DeadlySpec)
+    monkeypatch.setattr(annotate_module, "LinkerSpec", FakeLinkerSpec)
     rows = captions(200)
     rows[120]["caption"] = text
     path = write_lines(tmp_path / "a.jsonl", rows)
@@ -114,6 +114,6 @@ def test_a_row_that_kills_actors_is_found(
 def test_a_knowledge_base_that_actors_lack_ends_the_run(
     cluster: None, annotate: Any, many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(annotate_module, "LinkerSpec", LostSpec)
+    monkeypatch.setattr(annotate_module, "LinkerSpec", LocalOnlySpec)
     with pytest.raises(BatchError, match="an actor failed: FileNotFoundError: no such base"):
         annotate(many, tmp_path / "out", engine="ray", workers=2)

@@ -79,7 +79,7 @@ def test_shards_are_cut_by_place_alone(
     tmp_path_factory: pytest.TempPathFactory, counts: list[int], size: int, kinds: list[bool]
 ) -> None:
     folder = tmp_path_factory.mktemp("files")
-    files, wanted = [], []
+    files, expected = [], []
     for number, (count, parquet) in enumerate(zip(counts, kinds, strict=False)):
         rows = captions(count)
         path = folder / f"{number}{'.parquet' if parquet else '.jsonl'}"
@@ -96,11 +96,11 @@ def test_shards_are_cut_by_place_alone(
         else:
             write_lines(path, rows)
         files.append(identify(path))
-        wanted += [(path.name, n, row["caption"]) for n, row in enumerate(rows, 1)]
+        expected += [(path.name, n, row["caption"]) for n, row in enumerate(rows, 1)]
     shards = list(cut_shards(files, size))
     assert [shard.rows for shard in shards[:-1]] == [size] * (len(shards) - 1)
     assert [shard.number for shard in shards] == list(range(len(shards)))
-    assert [place_and_text(row) for row in every_row(files, size)] == wanted
+    assert [place_and_text(row) for row in every_row(files, size)] == expected
 
 
 def test_long_rows_make_short_shards(tmp_path: Path) -> None:
@@ -235,17 +235,17 @@ def test_a_folder_gives_its_files_in_order_without_side_cars(tmp_path: Path) -> 
 def test_a_side_car_joins_by_row_and_must_be_as_long(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "a.jsonl", captions(3))
     about = [{"pmcid": f"PMC{n}"} for n in range(3)]
-    beside = write_lines(tmp_path / "a.provenance.jsonl", about)
+    side_car = write_lines(tmp_path / "a.provenance.jsonl", about)
     found = every_row([identify(path)], 2)
     assert [row.provenance.pmcid for row in found if isinstance(row, Row)] == [
         "PMC0",
         "PMC1",
         "PMC2",
     ]
-    write_lines(beside, [about[0], b"nonsense", {"other": 1}])
+    write_lines(side_car, [about[0], b"nonsense", {"other": 1}])
     assert [isinstance(row, Row) for row in every_row([identify(path)], 2)] == [True, False, False]
     for count, message in ((2, "ends before row 3"), (4, "more rows than the 3")):
-        write_lines(beside, about[:1] * count)
+        write_lines(side_car, about[:1] * count)
         with pytest.raises(SourceError, match=message):
             list(read_raw_rows(identify(path)))
 

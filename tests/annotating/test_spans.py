@@ -69,19 +69,21 @@ def test_they_equal_those_of_single_records(
 ) -> None:
     how: Any = {**PROFILES[profile], "negated": negated}
     found, details, problems = build_spans(given_, how, None)
-    wanted = [twin(one, **how) for one in given_]
-    assert problems == {n: one for n, one in enumerate(wanted) if isinstance(one, str)}
-    good = [[] if isinstance(one, str) else one for one in wanted]
+    expected = [twin(one, **how) for one in given_]
+    assert problems == {n: one for n, one in enumerate(expected) if isinstance(one, str)}
+    good = [[] if isinstance(one, str) else one for one in expected]
     assert found.to_pylist() == good
     small = [minimise({"caption": "", "image": "", SPANS: one})[0][SPANS] for one in good]  # type: ignore[typeddict-item]
     assert minimise_spans(found).to_pylist() == small
-    wanted_by = [how[name] for name in ("min_similarity", "max_words", "negated")]
-    for annotation, made, told in zip(given_, found.to_pylist(), details.to_pylist(), strict=True):
-        mentions = [one for one, _ in chosen(annotation, *wanted_by)] if made else []
-        assert [(one["label"], one["negated"]) for one in told] == [
+    rules = [how[name] for name in ("min_similarity", "max_words", "negated")]
+    for annotation, made, found_details in zip(
+        given_, found.to_pylist(), details.to_pylist(), strict=True
+    ):
+        mentions = [one for one, _ in chosen(annotation, *rules)] if made else []
+        assert [(one["label"], one["negated"]) for one in found_details] == [
             (one.label, one.negated) for one in mentions
         ]
-        assert len(told) == len(made)
+        assert len(found_details) == len(made)
 
 
 def test_ordinary_captions_are_built_together(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -92,13 +94,13 @@ def test_ordinary_captions_are_built_together(monkeypatch: pytest.MonkeyPatch) -
         place = text.find("heart")
         mention = Mention(place, place + 5, "heart", best=heart)
         given_.append(Annotation(text, (mention,) if place > 0 else ()))
-    wanted = [twin(one) for one in given_]
+    expected = [twin(one) for one in given_]
     monkeypatch.delattr(spans, "_build_one_by_one")
     found, details, problems = build_spans(given_, PROFILES["exact"], None)
     assert details.to_pylist()[0] == [
         {"probability": 1.0, "score": pytest.approx(0.9), "label": "", "negated": False}
     ]
-    assert (found.to_pylist(), problems) == (wanted, {})
+    assert (found.to_pylist(), problems) == (expected, {})
 
 
 def test_every_character_is_folded_as_basic_words_does() -> None:

@@ -81,15 +81,14 @@ class ShardAnnotator:
 
     Args:
         job: how to annotate.
-        linker: the linker; by default the job's is loaded.
 
     Raises:
         ConceptLinkerError: the linker or the tokenizer cannot be loaded.
     """
 
-    def __init__(self, job: Job, linker: ConceptLinker | None = None) -> None:
-        self.job = job
-        self._linker = linker or job.linker.load()
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._linker = job.linker.load()
         self._tokenizer = WordPiece.load(job.tokenizer) if job.tokenizer else None
         self._files = ShardFiles(job, self._tokenizer)
         self._time_limit = TimeLimit(job.timeout)
@@ -140,7 +139,7 @@ class ShardAnnotator:
         """Yields the good rows in batches; adds the others to ``bad``."""
         batch: list[Row] = []
         characters = 0
-        for row in parse_rows(shard, self.job.columns, self.job.max_characters):
+        for row in parse_rows(shard, self._job.columns, self._job.max_characters):
             if isinstance(row, BadInput):
                 bad.append(row)
                 continue
@@ -174,7 +173,9 @@ class ShardAnnotator:
             Annotation(row.caption) if isinstance(one, Exception) else one
             for row, one in zip(rows, results, strict=True)
         ]
-        spans, details, without_record = build_spans(annotations, self.job.profile, self._tokenizer)
+        spans, details, without_record = build_spans(
+            annotations, self._job.profile, self._tokenizer
+        )
         problems = {**without_record, **failed}
         writer.write(rows, annotations, spans, details, problems)
         counts = spans.value_lengths().to_pylist()

@@ -22,12 +22,12 @@ from typing import Any
 
 import psutil
 import pytest
-from deadly import DeadlySpec, StillbornSpec
+from fake_linker import DyingSpec, FakeLinkerSpec
 from runs import captions, quarantined, records_in, shards_in, write_lines
 
 import concept_linker
 from concept_linker.annotating import annotate as annotate_module
-from concept_linker.annotating.engines import local
+from concept_linker.annotating.engines import ENGINES, local
 from concept_linker.annotating.engines.local import run_locally
 from concept_linker.annotating.inputs.files import identify
 from concept_linker.annotating.job import Job
@@ -57,7 +57,7 @@ def linked(small_base: Path) -> Callable[..., Any]:
 @pytest.fixture
 def annotate(linked: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """The same with the fake linker."""
-    monkeypatch.setattr(annotate_module, "LinkerSpec", DeadlySpec)
+    monkeypatch.setattr(annotate_module, "LinkerSpec", FakeLinkerSpec)
     return linked
 
 
@@ -68,6 +68,11 @@ def locally(job: Job, folder: Path, path: Path, workers: int = 1, size: int = 50
     run_locally(job, folder, source, monitor, workers=workers)
     totals = monitor.totals
     return {"annotated": totals.annotated, "bad": totals.bad, "died": monitor.died}
+
+
+@pytest.mark.parametrize("name", ENGINES)
+def test_every_engine_can_be_loaded(name: str) -> None:
+    assert callable(ENGINES[name].load())
 
 
 def test_any_number_of_workers_gives_the_same_bytes(
@@ -191,7 +196,7 @@ def test_the_row_that_kills_workers_is_found_and_no_other_is_blamed(
     rows[70]["caption"] = "POISON"
     rows[130]["caption"] = "UNLUCKY lesion"
     path = write_lines(tmp_path / "a.jsonl", rows)
-    choice = DeadlySpec(str(small_base), "dictionary", scratch=tmp_path)
+    choice = FakeLinkerSpec(str(small_base), "dictionary", scratch=tmp_path)
     sums = locally(job_for(path, linker=choice), tmp_path / "out", path, workers=2)
     # Three times in a batch, twice row by row; and once by chance.
     assert sums == {"annotated": 149, "bad": 1, "died": 6}
@@ -223,7 +228,7 @@ def test_a_caption_that_never_ends_costs_only_itself(annotate: Any, tmp_path: Pa
 
 def test_a_batch_over_the_time_limit_is_linked_row_by_row(annotate: Any, tmp_path: Path) -> None:
     path = write_lines(tmp_path / "a.jsonl", captions(400))
-    slow = partial(DeadlySpec, seconds=4e-3)  # 256 of them take a second
+    slow = partial(FakeLinkerSpec, seconds=4e-3)  # 256 of them take a second
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(annotate_module, "LinkerSpec", slow)
         summary = annotate(path, tmp_path / "out", workers=1, shard_size=400, timeout=0.5)
@@ -233,7 +238,7 @@ def test_a_batch_over_the_time_limit_is_linked_row_by_row(annotate: Any, tmp_pat
 def test_compiling_does_not_count_against_the_time_limit(
     annotate: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(annotate_module, "LinkerSpec", partial(DeadlySpec, compiling=1.5))
+    monkeypatch.setattr(annotate_module, "LinkerSpec", partial(FakeLinkerSpec, compiling=1.5))
     path = write_lines(tmp_path / "a.jsonl", captions(10))
     summary = annotate(path, tmp_path / "out", workers=1, timeout=1)
     assert (summary.captions, summary.died) == (10, 0)
@@ -430,7 +435,7 @@ def test_workers_that_die_before_they_are_ready_end_the_run(
     job_for: MakeJob, many: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(BatchError, match=r"3 workers died before they were ready.*signal 9"):
-        locally(job_for(many, linker=StillbornSpec()), tmp_path / "out", many)
+        locally(job_for(many, linker=DyingSpec()), tmp_path / "out", many)
 
 
 def test_a_changed_knowledge_base_ends_the_run(
@@ -449,7 +454,7 @@ def command(base: Path, source: Path | str, out: Path) -> list[str]:
     rest = ["--format", "parquet,jsonl", "--quiet", "--kb", str(base)]
     return [
         sys.executable,
-        str(HERE / "deadly.py"),
+        str(HERE / "fake_linker.py"),
         "annotate",
         str(source),
         "-o",
@@ -510,9 +515,9 @@ def test_a_signal_stops_it_cleanly_and_ends_the_workers(
         time.sleep(0.01)
     workers = psutil.Process(process.pid).children()
     process.send_signal(sent)
-    _, told = process.communicate(timeout=20)
+    _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert told.decode().splitlines() == [
+    assert errors.decode().splitlines() == [
         "concept-linker: stopped; the same command goes on from there"
     ]
     assert not psutil.wait_procs(workers, timeout=10)[1]
@@ -561,8 +566,8 @@ def test_a_full_disk_ends_the_run_and_keeps_finished_shards(
             BatchError, match=r"No space left on device; [1-9]\d* shards are finished"
         ):
             annotate(many, out, workers=1)
-        told = [json.loads(line) for line in (out / "progress.jsonl").read_text().splitlines()]
-        for report in told:
+        reports = [json.loads(line) for line in (out / "progress.jsonl").read_text().splitlines()]
+        for report in reports:
             for name in report["files"]:
                 assert (out / name).read_bytes() == whole[name]
         assert not list(out.glob(".*.part"))

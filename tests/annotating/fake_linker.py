@@ -3,7 +3,7 @@
 Tests that start processes use it, because loading the real linker takes each two seconds.
 As a program, ``concept-linker`` with this linker:
 
-    python deadly.py annotate …
+    python fake_linker.py annotate …
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from concept_linker.annotation import Annotation, Candidate, Mention
 LESION = Candidate("C0221198", "Lesion", "lesion", 0.875, 0.75, ("T033",))
 
 
-class Deadly:
+class FakeLinker:
     """Finds lesions.  Kills its process at POISON, at UNLUCKY once; raises at WRONG.
 
     Never returns from ENDLESS: in a regular expression, in compiled code that nothing
     interrupts, or asleep.  A lesion after "no" is negated.
     """
 
-    def __init__(self, choice: DeadlySpec) -> None:
+    def __init__(self, choice: FakeLinkerSpec) -> None:
         self.kb = SimpleNamespace(path=Path(choice.kb))
         self._choice = choice
         self._compiling = choice.compiling
@@ -84,19 +84,19 @@ class Deadly:
 
 
 @dataclass(frozen=True, slots=True)
-class DeadlySpec(LinkerSpec):
-    """Loads a :class:`Deadly` linker."""
+class FakeLinkerSpec(LinkerSpec):
+    """Loads a :class:`FakeLinker` linker."""
 
     scratch: Path = Path()
     seconds: float = 5e-4
     compiling: float = 0.0
 
     def load(self, *, quiet: bool = True) -> Any:
-        return Deadly(self)
+        return FakeLinker(self)
 
 
 @dataclass(frozen=True, slots=True)
-class StillbornSpec(LinkerSpec):
+class DyingSpec(LinkerSpec):
     """Kills the worker before it is ready."""
 
     def load(self, *, quiet: bool = True) -> Any:
@@ -104,7 +104,7 @@ class StillbornSpec(LinkerSpec):
 
 
 @dataclass(frozen=True, slots=True)
-class LostSpec(DeadlySpec):
+class LocalOnlySpec(FakeLinkerSpec):
     """Loads a linker in the process of the tests, and raises in all others."""
 
     home: int = field(default_factory=os.getpid)
@@ -112,13 +112,13 @@ class LostSpec(DeadlySpec):
     def load(self, *, quiet: bool = True) -> Any:
         if os.getpid() != self.home:
             raise FileNotFoundError("no such base")
-        return Deadly(self)
+        return FakeLinker(self)
 
 
 if __name__ == "__main__":
-    import deadly  # by the name under which workers import it
+    import fake_linker  # by the name under which workers import it
 
     from concept_linker.cli import main
 
-    annotate_module.LinkerSpec = deadly.DeadlySpec  # type: ignore[misc]
+    annotate_module.LinkerSpec = fake_linker.FakeLinkerSpec  # type: ignore[misc]
     main()

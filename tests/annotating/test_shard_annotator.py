@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deadly import DeadlySpec
+from fake_linker import FakeLinkerSpec
 from runs import captions, quarantined, records_in, write_lines
 
 from concept_linker import ConceptLinker
@@ -20,6 +20,7 @@ from concept_linker.annotating.inputs.files import identify
 from concept_linker.annotating.job import Job
 from concept_linker.annotating.report import ShardReport
 from concept_linker.annotating.shards.annotator import ShardAnnotator
+from concept_linker.annotating.shards.formats import FORMATS
 from concept_linker.annotating.shards.source import cut_shards
 from concept_linker.errors import BatchError
 from concept_linker.triplets.checking import Checker, Rules
@@ -49,8 +50,8 @@ def test_records_are_those_of_the_linker_and_keep_the_other_columns(
         spans = [(s["umls_cui"], s["start_char"], s["end_char"]) for s in row["umls_meta_info"]]
         assert spans == [(m.best.concept_id, m.start, m.end) for m in mentions]
     tables = records_in(out, ".parquet")
-    beside = ("other_keys", "span_details")
-    assert [{k: v for k, v in row.items() if k not in beside} for row in tables] == found
+    added = ("other_keys", "span_details")
+    assert [{k: v for k, v in row.items() if k not in added} for row in tables] == found
     assert sum(r.annotated for r in reports) == 300
     assert sum(r.mentions for r in reports) == sum(r.linked for r in reports)
     assert sum(r.spans for r in reports) == sum(len(r["umls_meta_info"]) for r in found)
@@ -58,7 +59,7 @@ def test_records_are_those_of_the_linker_and_keep_the_other_columns(
 
 
 @pytest.mark.parametrize("form", ["full", "minimised"])
-@pytest.mark.parametrize("ending", ["parquet", "jsonl", "jsonl.gz", "jsonl.zst"])
+@pytest.mark.parametrize("ending", FORMATS)
 def test_shards_are_valid_records(
     job_for: MakeJob, many: Path, tmp_path: Path, form: Any, ending: str
 ) -> None:
@@ -149,7 +150,7 @@ def test_an_exception_of_the_linker_costs_only_its_row(
     rows = captions(10)
     rows[4]["caption"] = "WRONG"
     path = write_lines(tmp_path / "a.jsonl", rows)
-    choice = DeadlySpec(str(small_base), "dictionary", scratch=tmp_path)
+    choice = FakeLinkerSpec(str(small_base), "dictionary", scratch=tmp_path)
     [report] = run(job_for(path, linker=choice), tmp_path / "out", path)
     assert (report.annotated, report.bad) == (9, 1)
     [bad] = quarantined(tmp_path / "out")
@@ -162,7 +163,7 @@ def test_a_linker_that_fails_for_every_caption_ends_the_run(
     job_for: MakeJob, small_base: Path, tmp_path: Path
 ) -> None:
     path = write_lines(tmp_path / "a.jsonl", [{"caption": "WRONG", "image": "a"}] * 20)
-    choice = DeadlySpec(str(small_base), "dictionary", scratch=tmp_path)
+    choice = FakeLinkerSpec(str(small_base), "dictionary", scratch=tmp_path)
     with pytest.raises(BatchError, match="fails for every caption: ZeroDivisionError: of a linker"):
         run(job_for(path, linker=choice), tmp_path / "out", path)
     assert not list((tmp_path / "out").glob("*part-*"))
