@@ -32,7 +32,7 @@ _INTERVAL = 5.0
 
 
 class Monitor:
-    """Follows a run; engines report to it (:class:`~concept_linker.annotating.engines.Observer`).
+    """Follows a run; engines report to it.
 
     Args:
         earlier: the totals of earlier runs into the same folder.

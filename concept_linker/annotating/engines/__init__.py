@@ -12,29 +12,16 @@ from concept_linker.runtime.registry import Entry
 
 if TYPE_CHECKING:
     from concept_linker.annotating.job import Job
-    from concept_linker.annotating.report import ShardReport
-    from concept_linker.annotating.shards.source import Shard, ShardSource
+    from concept_linker.annotating.monitor import Monitor
+    from concept_linker.annotating.shards.source import ShardSource
 
-__all__ = ["ENGINES", "Engine", "Observer"]
+__all__ = ["ENGINES", "Engine"]
 
 #: Name → engine.
 ENGINES: Final = {
     "local": Entry(f"{__name__}.local:run_locally", "processes on this machine"),
     "ray": Entry(f"{__name__}.ray_data:run_on_ray", "Ray Data, on a cluster (extra 'ray')"),
 }
-
-
-class Observer(Protocol):
-    """What an engine reports to."""
-
-    def shard_finished(self, report: ShardReport) -> None:
-        """A shard is finished and its files are in the output folder."""
-
-    def shard_progressed(self, shard: Shard, rows: int) -> None:
-        """The given number of rows of a shard have been processed."""
-
-    def worker_died(self) -> None:
-        """A worker died; its shard will be tried again."""
 
 
 class Engine(Protocol):
@@ -45,7 +32,7 @@ class Engine(Protocol):
         job: Job,
         folder: Path,
         source: ShardSource,
-        observer: Observer,
+        monitor: Monitor,
         *,
         workers: int | None,
         address: str | None = None,
@@ -56,7 +43,7 @@ class Engine(Protocol):
             job: how to annotate.
             folder: the output folder.
             source: the shards that are not finished.
-            observer: what progress is reported to.
+            monitor: what the engine reports finished shards, progress and dead workers to.
             workers: the maximum number of workers; ``None`` leaves it to the cluster.
             address: the address of a cluster, for engines that can use one.
 

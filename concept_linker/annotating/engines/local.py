@@ -17,9 +17,9 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
-from concept_linker.annotating.engines import Observer
 from concept_linker.annotating.engines.worker import BatchStarted, Failed, Ready, Task, work
 from concept_linker.annotating.job import Job
+from concept_linker.annotating.monitor import Monitor
 from concept_linker.annotating.shards.source import Shard
 from concept_linker.annotating.shards.time_limit import TIMED_OUT
 from concept_linker.errors import BatchError
@@ -135,7 +135,7 @@ def run_locally(
     job: Job,
     folder: Path,
     source: Iterable[Shard],
-    observer: Observer,
+    monitor: Monitor,
     *,
     workers: int | None,
     address: str | None = None,
@@ -145,7 +145,7 @@ def run_locally(
     Workers write into the output folder themselves.  Shards are read only a little ahead of them,
     so that memory is bounded.  An address is ignored.
     """
-    pool = _Pool(job, folder, workers or 1, observer)
+    pool = _Pool(job, folder, workers or 1, monitor)
     try:
         pool.run(iter(source))
     finally:
@@ -153,9 +153,9 @@ def run_locally(
 
 
 class _Pool:
-    def __init__(self, job: Job, folder: Path, size: int, observer: Observer) -> None:
+    def __init__(self, job: Job, folder: Path, size: int, monitor: Monitor) -> None:
         self._job, self._folder, self._size = job, folder, size
-        self._observer = observer
+        self._monitor = monitor
         self._workers: list[_Worker] = []
         self._retries: deque[_Attempt] = deque()
         self._failed_starts = 0
@@ -204,19 +204,19 @@ class _Pool:
             if isinstance(message, BatchStarted):
                 worker.row, worker.since = message.row, message.at
                 if worker.attempt is not None:
-                    self._observer.shard_progressed(worker.attempt.shard, message.row)
+                    self._monitor.shard_progressed(worker.attempt.shard, message.row)
             elif isinstance(message, Ready):
                 worker.ready, self._failed_starts = True, 0
             else:
                 worker.attempt = None
-                self._observer.shard_finished(message)
+                self._monitor.shard_finished(message)
 
     def _handle_death(self, worker: _Worker) -> None:
         worker.process.join()
         code = worker.process.exitcode
         self._workers.remove(worker)
         worker.end()
-        self._observer.worker_died()
+        self._monitor.worker_died()
         how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
         if worker.attempt is not None:
             attempt, limit = worker.attempt, self._job.timeout

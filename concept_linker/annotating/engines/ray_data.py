@@ -21,9 +21,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from concept_linker.annotating.engines import Observer
 from concept_linker.annotating.engines.local import RETRIES, run_locally
 from concept_linker.annotating.job import Job
+from concept_linker.annotating.monitor import Monitor
 from concept_linker.annotating.report import ShardReport
 from concept_linker.annotating.shards.annotator import ShardAnnotator, collect_between_shards
 from concept_linker.annotating.shards.source import Shard, ShardSource
@@ -109,7 +109,7 @@ def run_on_ray(
     job: Job,
     folder: Path,
     source: ShardSource,
-    observer: Observer,
+    monitor: Monitor,
     *,
     workers: int | None,
     address: str | None = None,
@@ -127,7 +127,7 @@ def run_on_ray(
                 if row["error"]:
                     raise BatchError(f"an actor failed: {row['error']}")
                 if not row["report"]:
-                    observer.worker_died()
+                    monitor.worker_died()
                     continue
                 value = json.loads(row["report"])
                 if isinstance(value, int):
@@ -137,12 +137,12 @@ def run_on_ray(
                 for name, data in zip(row["names"], row["files"], strict=True):
                     with write_whole(folder / name) as part:
                         part.write_bytes(data)
-                observer.shard_finished(report)
+                monitor.shard_finished(report)
                 finished.add(report.number)
         except ray.exceptions.RayError as error:
             raise BatchError(f"Ray: {_first_line(error)}") from error
     if count is None or not finished.issuperset(range(count)):
-        run_locally(job, folder, source.without(finished), observer, workers=1)
+        run_locally(job, folder, source.without(finished), monitor, workers=1)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from concept_linker.annotating.shards.rows import BadInput, Row, parse_rows
 from concept_linker.annotating.shards.source import Shard
 from concept_linker.annotating.shards.spans import build_spans
 from concept_linker.annotating.shards.time_limit import TimeLimit
-from concept_linker.annotating.shards.writer import QUARANTINE, ShardFiles, ShardWriter
+from concept_linker.annotating.shards.writer import QUARANTINE, ShardWriter
 from concept_linker.annotation import Annotation
 from concept_linker.errors import BatchError
 from concept_linker.files import write_whole
@@ -90,7 +90,7 @@ class ShardAnnotator:
         self._job = job
         self._linker = job.linker.load()
         self._tokenizer = WordPiece.load(job.tokenizer) if job.tokenizer else None
-        self._files = ShardFiles(job, self._tokenizer)
+        self._writer = ShardWriter(job, self._tokenizer)
         self._time_limit = TimeLimit(job.timeout)
         _link(self._linker, _WARM_UP)
 
@@ -121,14 +121,14 @@ class ShardAnnotator:
         report = ShardReport(number=shard.number, rows=shard.rows, read=shard.read)
         report.input_sha256 = shard.sha256()
         bad: list[BadInput] = []
-        with self._files.open(folder, name) as writer:
+        with self._writer.open(folder, name):
             size = 1 if one_by_one else _BATCH_SIZE
             for rows in self._batches(shard, size, skip or {}, bad):
                 if on_batch:
                     on_batch(rows[0].place)
-                self._annotate_batch(rows, writer, report, bad)
+                self._annotate_batch(rows, report, bad)
         report.bad = len(bad)
-        names = self._files.names(name) + _write_quarantine(folder, name, bad)
+        names = self._writer.file_names(name) + _write_quarantine(folder, name, bad)
         report.files = {one: _sync_and_hash(folder / one) for one in names}
         report.seconds = time.perf_counter() - start
         return report
@@ -154,9 +154,7 @@ class ShardAnnotator:
         if batch:
             yield batch
 
-    def _annotate_batch(
-        self, rows: list[Row], writer: ShardWriter, report: ShardReport, bad: list[BadInput]
-    ) -> None:
+    def _annotate_batch(self, rows: list[Row], report: ShardReport, bad: list[BadInput]) -> None:
         start = time.perf_counter()
         with self._time_limit.enforced():
             results = _link(self._linker, [row.caption for row in rows])
@@ -177,7 +175,7 @@ class ShardAnnotator:
             annotations, self._job.profile, self._tokenizer
         )
         problems = {**without_record, **failed}
-        writer.write(rows, annotations, spans, details, problems)
+        self._writer.write(rows, annotations, spans, details, problems)
         counts = spans.value_lengths().to_pylist()
         if problems:
             bad += [rows[number].bad(problem) for number, problem in problems.items()]

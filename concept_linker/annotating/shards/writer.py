@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from concept_linker.annotating.job import Job
 from concept_linker.annotating.shards.formats import FORMATS
-from concept_linker.annotating.shards.formats.format import Batch, BatchWriter, ShardFormat
+from concept_linker.annotating.shards.formats.format import Batch, ShardFormat
 from concept_linker.annotating.shards.rows import Row
 from concept_linker.annotation import Annotation
 from concept_linker.triplets.checking import PROVENANCE
@@ -22,7 +22,7 @@ from concept_linker.triplets.provenance import Provenance
 from concept_linker.triplets.record import SPANS, dump
 from concept_linker.triplets.wordpiece import WordPiece
 
-__all__ = ["QUARANTINE", "ShardFiles", "ShardWriter"]
+__all__ = ["QUARANTINE", "ShardWriter"]
 
 #: The folder of bad rows inside the output.
 QUARANTINE: Final = "quarantine"
@@ -30,8 +30,8 @@ QUARANTINE: Final = "quarantine"
 _LONG: Final = 20_000
 
 
-class ShardFiles:
-    """Opens the files of shards.
+class ShardWriter:
+    """Writes shards, one after the other.
 
     Args:
         job: how to annotate.
@@ -44,31 +44,24 @@ class ShardFiles:
         self._formats: list[ShardFormat] = [
             FORMATS[name].load()(name, job, metadata) for name in job.formats
         ]
+        linked_by = Provenance().linked(**job.linked_by).to_dict()
+        self._linked_by = {name: value for name, value in linked_by.items() if value}
 
     @contextmanager
-    def open(self, folder: Path, shard: str) -> Iterator[ShardWriter]:
+    def open(self, folder: Path, shard: str) -> Iterator[None]:
         """Opens the files of one shard; they are complete when the block ends without an error.
 
         Raises:
             OSError: a file cannot be written.
         """
         with ExitStack() as stack:
-            writers = [stack.enter_context(one.open(folder, shard)) for one in self._formats]
-            yield ShardWriter(self._job, writers)
+            for one in self._formats:
+                stack.enter_context(one.open(folder, shard))
+            yield
 
-    def names(self, shard: str) -> list[str]:
+    def file_names(self, shard: str) -> list[str]:
         """Returns the names of one shard's files."""
         return [name for one in self._formats for name in one.file_names(shard)]
-
-
-class ShardWriter:
-    """Writes linked rows; made by :meth:`ShardFiles.open`."""
-
-    def __init__(self, job: Job, writers: Sequence[BatchWriter]) -> None:
-        self._job = job
-        self._writers = writers
-        linked_by = Provenance().linked(**job.linked_by).to_dict()
-        self._linked_by = {name: value for name, value in linked_by.items() if value}
 
     def write(
         self,
@@ -78,7 +71,7 @@ class ShardWriter:
         details: pa.ListArray,
         problems: dict[int, str],
     ) -> None:
-        """Writes rows with their mentions and spans.
+        """Writes rows with their mentions and spans into the open files.
 
         Args:
             rows: the rows.
@@ -90,11 +83,11 @@ class ShardWriter:
         """
         extra = [self._extra(*one) for one in zip(rows, annotations, strict=True)]
         batch = Batch(rows, extra, spans, details)
-        for writer in self._writers:
-            writer.convert(batch, problems)
+        for one in self._formats:
+            one.convert(batch, problems)
         _check_lengths(batch, problems)
-        for writer in self._writers:
-            writer.write(batch, problems)
+        for one in self._formats:
+            one.write(batch, problems)
 
     def _extra(self, row: Row, annotation: Annotation) -> dict[str, object]:
         """Returns the columns that follow the record and the input's other columns."""

@@ -12,7 +12,7 @@ import pyarrow as pa
 from concept_linker.annotating.job import Job
 from concept_linker.annotating.shards.rows import Row
 
-__all__ = ["Batch", "BatchWriter", "ShardFormat"]
+__all__ = ["Batch", "ShardFormat"]
 
 
 class Batch(NamedTuple):
@@ -31,34 +31,14 @@ class Batch(NamedTuple):
     details: pa.ListArray
 
 
-class BatchWriter(Protocol):
-    """Writes the batches of one shard.
+class ShardFormat(Protocol):
+    """Writes shards, one after the other, in one format.
 
     Every batch is converted by all formats before any of them writes it, so that a row that one
     format cannot hold is in none.
-    """
-
-    def convert(self, batch: Batch, problems: dict[int, str]) -> None:
-        """Finds the rows that the format cannot hold and adds them to the problems.
-
-        Args:
-            batch: the rows.
-            problems: index in the batch → why the row is not written.
-        """
-
-    def write(self, batch: Batch, problems: Mapping[int, str]) -> None:
-        """Writes the rows that have no problem.
-
-        Raises:
-            OSError: they cannot be written.
-        """
-
-
-class ShardFormat(Protocol):
-    """An output format.
 
     Args:
-        name: its name in the registry, which is the ending of its files.
+        name: the format's name in the registry, which is the ending of its files.
         job: how to annotate.
         metadata: how the records were made.
     """
@@ -71,5 +51,20 @@ class ShardFormat(Protocol):
     def file_names(self, shard: str) -> list[str]:
         """Returns the names of one shard's files."""
 
-    def open(self, folder: Path, shard: str) -> AbstractContextManager[BatchWriter]:
+    def open(self, folder: Path, shard: str) -> AbstractContextManager[None]:
         """Opens one shard's files; they are complete when the block ends without an error."""
+
+    def convert(self, batch: Batch, problems: dict[int, str]) -> None:
+        """Converts a batch and adds the rows that the format cannot hold to the problems.
+
+        Args:
+            batch: the rows.
+            problems: index in the batch → why the row is not written.
+        """
+
+    def write(self, batch: Batch, problems: Mapping[int, str]) -> None:
+        """Writes the rows of the converted batch that have no problem.
+
+        Raises:
+            OSError: they cannot be written.
+        """

@@ -10,7 +10,7 @@ from typing import Any
 from concept_linker.annotating.job import Job
 from concept_linker.annotating.shards.formats.format import Batch
 from concept_linker.triplets.checking import PROVENANCE
-from concept_linker.triplets.record import SPAN_DETAILS, SPANS, Form, dump, minimise
+from concept_linker.triplets.record import SPAN_DETAILS, SPANS, dump, minimise
 from concept_linker.triplets.streams import RecordWriter, open_writer
 
 __all__ = ["JsonLinesFormat"]
@@ -27,6 +27,8 @@ class JsonLinesFormat:
     def __init__(self, name: str, job: Job, metadata: Mapping[str, Any]) -> None:
         self._name = name
         self._job = job
+        self._records: RecordWriter
+        self._details: RecordWriter | None = None
 
     def file_names(self, shard: str) -> list[str]:
         """Returns the names of one shard's files."""
@@ -38,28 +40,17 @@ class JsonLinesFormat:
         return names
 
     @contextmanager
-    def open(self, folder: Path, shard: str) -> Iterator[_JsonLinesWriter]:
+    def open(self, folder: Path, shard: str) -> Iterator[None]:
         """Opens one shard's files; they are complete when the block ends without an error."""
-        job, details = self._job, None
+        path = folder / f"{shard}.{self._name}"
+        provenance = self._job.columns.provenance
         with ExitStack() as stack:
-            records = stack.enter_context(
-                open_writer(
-                    folder / f"{shard}.{self._name}",
-                    form=job.form,
-                    provenance=job.columns.provenance,
-                )
-            )
-            if job.keeps_negated:
-                path = folder / f"{shard}.{SPAN_DETAILS}.{self._name}"
-                details = stack.enter_context(open_writer(path))
-            yield _JsonLinesWriter(job.form, records, details)
-
-
-class _JsonLinesWriter:
-    def __init__(self, form: Form, records: RecordWriter, details: RecordWriter | None) -> None:
-        self._form = form
-        self._records = records
-        self._details = details
+            records = open_writer(path, form=self._job.form, provenance=provenance)
+            self._records = stack.enter_context(records)
+            if self._job.keeps_negated:
+                details = open_writer(folder / f"{shard}.{SPAN_DETAILS}.{self._name}")
+                self._details = stack.enter_context(details)
+            yield
 
     def convert(self, batch: Batch, problems: dict[int, str]) -> None:
         """Finds other columns that JSON cannot hold, such as NaN."""
@@ -78,7 +69,7 @@ class _JsonLinesWriter:
             if number in problems:
                 continue
             record: Any = {**row.record, SPANS: spans[number]}
-            if self._form == "minimised":
+            if self._job.form == "minimised":
                 record, _ = minimise(record)
             self._records.write({**record, **row.others, **extra})
             if self._details is not None:

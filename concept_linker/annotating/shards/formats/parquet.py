@@ -47,31 +47,25 @@ class ParquetFormat:
             columns=pa.schema(columns),
             metadata=metadata,
         )
+        self._file: pq.ParquetWriter
+        self._converted: list[pa.Array] = []
+        self._pending: list[pa.RecordBatch] = []
+        self._pending_rows = 0
 
     def file_names(self, shard: str) -> list[str]:
         """Returns the name of one shard's file."""
         return [f"{shard}.{self._name}"]
 
     @contextmanager
-    def open(self, folder: Path, shard: str) -> Iterator[_ParquetWriter]:
+    def open(self, folder: Path, shard: str) -> Iterator[None]:
         """Opens one shard's file; it is complete when the block ends without an error."""
         with (
             write_whole(folder / f"{shard}.{self._name}") as part,
-            pq.ParquetWriter(part, self._schema, compression="zstd") as file,
+            pq.ParquetWriter(part, self._schema, compression="zstd") as self._file,
         ):
-            writer = _ParquetWriter(self._job, self._schema, file)
-            yield writer
-            writer.flush()
-
-
-class _ParquetWriter:
-    def __init__(self, job: Job, made: pa.Schema, file: pq.ParquetWriter) -> None:
-        self._job = job
-        self._schema = made
-        self._file = file
-        self._converted: list[pa.Array] = []
-        self._pending: list[pa.RecordBatch] = []
-        self._pending_rows = 0
+            self._pending, self._pending_rows = [], 0
+            yield
+            self._flush()
 
     def convert(self, batch: Batch, problems: dict[int, str]) -> None:
         """Converts a batch to arrays; finds values that do not fit their column's type."""
@@ -104,9 +98,9 @@ class _ParquetWriter:
         self._pending.append(made)
         self._pending_rows += len(made)
         if self._pending_rows >= _ROW_GROUP:
-            self.flush()
+            self._flush()
 
-    def flush(self) -> None:
+    def _flush(self) -> None:
         """Writes the pending rows as one row group, so that the bytes depend on the rows alone."""
         if self._pending_rows:
             table = pa.Table.from_batches(self._pending).combine_chunks()
