@@ -107,7 +107,7 @@ def annotate(
         resume: continue the run in the folder; otherwise start from scratch.
         metrics: a file for counters in Prometheus' text format.
         quiet: show no progress bar.
-        settings: settings of the linker, see :class:`~concept_linker.settings.LinkerSettings`.
+        settings: settings of the linker, see :class:`~concept_linker.LinkerSettings`.
 
     Returns:
         Counts and times.
