@@ -294,6 +294,6 @@ def _interrupted(error: OSError, folder: OutputFolder) -> BatchError:
     place = error.filename or folder.path
     reason = os.strerror(error.errno) if error.errno else str(error)
     return BatchError(
-        f"{place}: {reason}; {len(folder.finished):,} shards are finished; the same command "
-        "continues from there"
+        f"{place}: {reason}; finished shards: {len(folder.finished):,}; run the same command again "
+        "to continue"
     )
