@@ -55,8 +55,8 @@ class ShardReport(Counts):
     input_sha256: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns plain JSON values."""
-        return asdict(self)
+        """Returns plain JSON values, the number first."""
+        return {"number": self.number, **asdict(self)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ShardReport:

@@ -19,8 +19,13 @@ __all__ = ["ENGINES", "Engine"]
 
 #: Name → engine.
 ENGINES: Final = {
-    "local": Entry(f"{__name__}.local:run_locally", "processes on this machine"),
-    "ray": Entry(f"{__name__}.ray_data:run_on_ray", "Ray Data, on a cluster (extra 'ray')"),
+    "local": Entry(
+        "concept_linker.annotating.engines.local:run_locally", "processes on this machine"
+    ),
+    "ray": Entry(
+        "concept_linker.annotating.engines.ray_data:run_on_ray",
+        "Ray Data, on a cluster (extra 'ray')",
+    ),
 }
 
 

@@ -13,12 +13,13 @@ from concept_linker.runtime.registry import Entry, find_entry, list_names
 
 __all__ = ["FORMATS", "parse_formats"]
 
-_JSON_LINES: Final = f"{__name__}.json_lines:JsonLinesFormat"
+_PARQUET: Final = "concept_linker.annotating.shards.formats.parquet:ParquetFormat"
+_JSON_LINES: Final = "concept_linker.annotating.shards.formats.json_lines:JsonLinesFormat"
 
 #: Name → format.  The name is also the ending of the files; what precedes its first dot identifies
 #: the content, so ``jsonl`` and ``jsonl.gz`` cannot be written together.
 FORMATS: Final = {
-    "parquet": Entry(f"{__name__}.parquet:ParquetFormat", "Parquet with typed columns"),
+    "parquet": Entry(_PARQUET, "Parquet with typed columns"),
     "jsonl": Entry(_JSON_LINES, "JSON Lines"),
     "jsonl.gz": Entry(_JSON_LINES, "JSON Lines, gzip"),
     "jsonl.zst": Entry(_JSON_LINES, "JSON Lines, zstd"),
