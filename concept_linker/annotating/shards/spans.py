@@ -121,7 +121,7 @@ class _Mentions(NamedTuple):
 def _collect_mentions(
     annotations: Sequence[Annotation], min_similarity: float, negated: Negated
 ) -> _Mentions | None:
-    """Returns ``None`` if mentions of a caption overlap or are not in order."""
+    """Returns the mentions that become spans; ``None`` if mentions overlap or are not in order."""
     found = _Mentions([], [], [], [], [0], [], [], [], [])
     starts, ends, ids, similarities, offsets, probabilities, scores, labels, negations = found
     for annotation in annotations:
