@@ -1,10 +1,10 @@
-"""``concept-linker annotate``: rates, scaling, memory, and scispaCy's linker beside it.
+"""Rates, scaling and memory of ``concept-linker annotate``, compared with scispaCy's linker.
 
     python benchmarks/annotate.py scaling [CAPTIONS] [DETECTOR]
     python benchmarks/annotate.py scispacy PYTHON [CAPTIONS]
 
-CAPTIONS (200,000, and 2,000 for scispaCy) are those of ROCO, repeated with other numbers, sides
-and misspellings, so that a cache of mentions does not know them all.
+CAPTIONS is their number (default 200,000, and 2,000 for scispaCy).  They are those of ROCO,
+repeated with other numbers, sides and misspellings, so that they are not all in a cache.
 
 ``scaling`` runs one worker, then two, and samples their private memory.  ``scispacy`` runs its
 linker over ``nlp.pipe``, with one process and with two, on the mentions that our dictionary finds
@@ -34,14 +34,14 @@ import psutil
 from machine import data_folder, save
 
 ROOT = Path(__file__).resolve().parents[1]
-LEAST_SCALING = 1.8
-MOST_OVERHEAD = 0.10
-MOST_MEGABYTES = 600
+MIN_SCALING = 1.8
+MAX_OVERHEAD = 0.10
+MAX_MEGABYTES = 600
 SIDES = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
 
 
 def varied(count: int) -> Iterator[dict[str, Any]]:
-    """So many captions, no two alike."""
+    """Yields this number of captions, all different."""
     chance = random.Random(7)
     with gzip.open(data_folder() / "captions/roco_cc_by.jsonl.gz", "rt", encoding="utf-8") as file:
         rows = [json.loads(line) for line in file]
@@ -63,7 +63,7 @@ def varied(count: int) -> Iterator[dict[str, Any]]:
 
 
 def write(path: Path, rows: Iterator[Any]) -> None:
-    """As JSON Lines; bytes as they are."""
+    """Writes JSON Lines; bytes are written as they are."""
     with path.open("wb") as file:
         for row in rows:
             file.write((row if isinstance(row, bytes) else json.dumps(row).encode()) + b"\n")
@@ -72,7 +72,7 @@ def write(path: Path, rows: Iterator[Any]) -> None:
 def start(
     path: Path, out: Path, workers: int, detector: str, *more: str, **options: Any
 ) -> subprocess.Popen[str]:
-    """The real command in a process of its own."""
+    """Starts the command in a new process."""
     given = ["--workers", str(workers), "--json", "--quiet", "--detector", detector, *more]
     return subprocess.Popen(
         [sys.executable, "-m", "concept_linker", "annotate", str(path), "-o", str(out), *given],
@@ -84,7 +84,7 @@ def start(
 
 
 def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """The workers of a run."""
+    """Returns the workers of a run."""
     try:
         children = psutil.Process(process.pid).children()
         return [child for child in children if "spawn_main" in " ".join(child.cmdline())]
@@ -93,7 +93,7 @@ def workers_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
 
 
 class Memory(threading.Thread):
-    """Samples the private megabytes of each worker."""
+    """Samples the private memory of each worker, in megabytes."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         super().__init__(daemon=True)
@@ -101,7 +101,7 @@ class Memory(threading.Thread):
         self.samples: list[tuple[float, float]] = []
 
     def run(self) -> None:
-        """Until the run ends."""
+        """Samples until the run ends."""
         while self._process.poll() is None:
             for worker in workers_of(self._process):
                 try:
@@ -112,7 +112,7 @@ class Memory(threading.Thread):
             time.sleep(1)
 
     def figures(self) -> dict[str, float]:
-        """The peak, and medians of the second and the last quarter of the run."""
+        """Returns the peak, and medians of the second and the last quarter of the run."""
         begun = self.samples[0][0]
         whole = self.samples[-1][0] - begun
         parts: dict[int, list[float]] = {}
@@ -128,22 +128,22 @@ class Memory(threading.Thread):
 
 
 def scaling(path: Path, place: Path, count: int, detector: str) -> tuple[dict[str, Any], bool]:
-    """One worker, then two."""
-    # The first run of all compiles what numba has not kept.
+    """Measures one worker, then two."""
+    # The first run compiles what is not in numba's cache.
     small = place / "small.jsonl"
     write(small, varied(1000))
     start(small, place / "warm", 1, detector).communicate()
     print(f"{'workers':>8}{'captions/s':>12}{'linking':>10}{'overhead':>10}{'private MB':>12}")
     figures: dict[str, Any] = {}
     for workers in (1, 2):
-        # As many shards a worker as with 200,000 captions and the size by default.
+        # As many shards per worker as 200,000 captions have by default.
         size = ["--shard-size", str(count // 40)]
         process = start(path, place / f"out{workers}", workers, detector, *size)
         memory = Memory(process)
         memory.start()
-        told, _ = process.communicate()
+        output, _ = process.communicate()
         memory.join()
-        summary = json.loads(told)
+        summary = json.loads(output)
         overhead = summary["working"] / summary["linking"] - 1
         rate = count / summary["seconds"]
         figures[f"{workers} workers"] = {
@@ -161,23 +161,23 @@ def scaling(path: Path, place: Path, count: int, detector: str) -> tuple[dict[st
     one, two = figures["1 workers"], figures["2 workers"]
     ratio = two["captions_a_second"] / one["captions_a_second"]
     same = shards(place / "out1") == shards(place / "out2")
-    print(f"two workers are {ratio:.2f} x one; the same bytes: {same}")
-    print("private MB in the second and the last quarter:", *memory_ends(figures))
+    print(f"two workers are {ratio:.2f} times as fast as one; same bytes: {same}")
+    print("private MB, second and last quarter:", *memory_trends(figures))
     figures |= {"two_to_one": round(ratio, 3), "same_bytes": same}
     good = (
-        ratio >= LEAST_SCALING
+        ratio >= MIN_SCALING
         and same
         and all(
-            run["overhead_of_reading_and_writing"] <= MOST_OVERHEAD
-            and run["peak_private_megabytes"] <= MOST_MEGABYTES
+            run["overhead_of_reading_and_writing"] <= MAX_OVERHEAD
+            and run["peak_private_megabytes"] <= MAX_MEGABYTES
             for run in (one, two)
         )
     )
     return figures, good
 
 
-def memory_ends(figures: dict[str, Any]) -> list[str]:
-    """How memory went."""
+def memory_trends(figures: dict[str, Any]) -> list[str]:
+    """Returns the change of memory from the second to the last quarter of each run."""
     return [
         f"{run['second_quarter']} → {run['last_quarter']}"
         for run in figures.values()
@@ -186,13 +186,13 @@ def memory_ends(figures: dict[str, Any]) -> list[str]:
 
 
 def shards(folder: Path) -> dict[str, str]:
-    """Name → checksum of what a run is for."""
+    """Returns name → checksum of shards and quarantine."""
     files = [*folder.glob("part-*"), *folder.glob("quarantine/*")]
     return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def scispacy(python: str, place: Path, count: int) -> tuple[dict[str, Any], bool]:
-    """Its linker as a component, with one process and with two."""
+    """Measures its linker as a pipeline component, with one process and with two."""
     from concept_linker import ConceptLinker
 
     source = data_folder() / "kb100k"
@@ -218,12 +218,12 @@ def scispacy(python: str, place: Path, count: int) -> tuple[dict[str, Any], bool
     figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     for name, one in figures.items():
         rate, private = one["captions_a_second"], one["peak_private_megabytes"]
-        print(f"{name:12} {rate:>8,.1f} captions/s, at most {private:,} MB private")
+        print(f"{name:12} {rate:>8,.1f} captions/s, peak {private:,} MB private")
     return figures, True
 
 
 def main() -> None:
-    """Runs one of them; exit status 1 where something misses its mark."""
+    """Runs one benchmark; the exit status is 1 if a target is missed."""
     what, *given = sys.argv[1:] or [""]
     with tempfile.TemporaryDirectory(dir=os.environ.get("CONCEPT_LINKER_SCRATCH")) as scratch:
         place = Path(scratch)
@@ -240,7 +240,7 @@ def main() -> None:
             figures, good = scispacy(given[0], place, count)
         else:
             sys.exit(__doc__)
-    print("as wanted" if good else "MISSED")
+    print("targets met" if good else "TARGETS MISSED")
     save(
         f"annotate_{name}",
         f"python benchmarks/annotate.py {command}",

@@ -1,14 +1,14 @@
-"""What a bad day leaves of the linker.
+"""The linker under threads and forks.
 
     python benchmarks/attack.py threads [CAPTIONS] [ROUNDS]
     python benchmarks/attack.py forks [FORKS]
 
-``threads``: eight threads link real captions (5,000) with a fresh linker, each of three detectors;
-what they get is compared with one thread's, and what the linker says afterwards too; twenty rounds,
-each in another order.  ``forks`` forks a process again and again while four of its threads link,
-and asks the child for some captions (100).
+``threads``: eight threads link CAPTIONS captions (5,000) with a new linker, for each of three
+detectors.  Their results, and those of the linker afterwards, are compared with the results of one
+thread, in ROUNDS rounds (20) of different order.  ``forks`` forks a process FORKS times (100) while
+four of its threads link, and lets the child link some captions.
 
-Captions are those of ``CONCEPT_LINKER_DATA``.
+The captions are in ``CONCEPT_LINKER_DATA``.
 """
 
 from __future__ import annotations
@@ -32,24 +32,24 @@ from concept_linker import ConceptLinker, KnowledgeBase
 
 DETECTORS = ("hybrid", "ner", "dictionary")
 THREADS = 8
-#: How many captions are asked for in one call: a service asks for one, a loop for more.
-AT_ONCE = (1, 7, 64)
-#: How many captions are asked for again, when all threads are through.
+#: The number of captions per call: a service links one at a time, a loop more.
+BATCH_SIZES = (1, 7, 64)
+#: The number of captions that are linked again after all threads have finished.
 AFTERWARDS = 500
-#: A child that takes longer hangs.
-SECONDS = 60
+#: A child that takes longer than this (seconds) counts as hanging.
+TIMEOUT = 60
 
 
 def captions(count: int) -> list[str]:
-    """Real ones."""
+    """Returns real captions."""
     path = data_folder() / "captions/roco_cc_by.jsonl.gz"
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         return [json.loads(line)["caption"] for line in lines][:count]
 
 
 @contextmanager
-def restless() -> Iterator[None]:
-    """Threads take turns as often as the interpreter lets them."""
+def fast_switching() -> Iterator[None]:
+    """Makes the interpreter switch threads as often as possible."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     try:
@@ -58,13 +58,13 @@ def restless() -> Iterator[None]:
         sys.setswitchinterval(before)
 
 
-def differing(linker: ConceptLinker, texts: list[str], alone: list[Any], seed: int) -> int:
-    """How many captions threads get otherwise than one thread, now or afterwards."""
+def count_different(linker: ConceptLinker, texts: list[str], expected: list[Any], seed: int) -> int:
+    """Returns the number of captions whose result differs from that of one thread."""
     chance = random.Random(seed)
     order = chance.sample(range(len(texts)), len(texts))
     parts, at = [], 0
     while at < len(order):
-        size = chance.choice(AT_ONCE)
+        size = chance.choice(BATCH_SIZES)
         parts.append(order[at : at + size])
         at += size
 
@@ -74,38 +74,40 @@ def differing(linker: ConceptLinker, texts: list[str], alone: list[Any], seed: i
         except Exception as error:
             return [(i, error) for i in part]
 
-    with restless(), ThreadPoolExecutor(THREADS) as pool:
+    with fast_switching(), ThreadPoolExecutor(THREADS) as pool:
         found = dict(one for some in pool.map(link, parts) for one in some)
-    wrong = {i for i, one in enumerate(alone) if found[i] != one}
+    wrong = {i for i, one in enumerate(expected) if found[i] != one}
     again = order[:AFTERWARDS]
     later = zip(again, linker.link_many([texts[i] for i in again]), strict=True)
-    return len(wrong | {i for i, one in later if alone[i] != one})
+    return len(wrong | {i for i, one in later if expected[i] != one})
 
 
 def threads(count: int = 5000, rounds: int = 20) -> tuple[dict[str, Any], bool]:
-    """Eight of them."""
+    """Compares eight threads with one."""
     kb, texts = KnowledgeBase.open("default", quiet=True), captions(count)
     figures: dict[str, Any] = {"captions": len(texts), "threads": THREADS, "rounds": rounds}
     for detector in DETECTORS:
-        alone = list(ConceptLinker.load(kb, detector=detector).link_many(texts))
+        expected = list(ConceptLinker.load(kb, detector=detector).link_many(texts))
         wrong = []
         for seed in range(rounds):
-            wrong.append(differing(ConceptLinker.load(kb, detector=detector), texts, alone, seed))
+            wrong.append(
+                count_different(ConceptLinker.load(kb, detector=detector), texts, expected, seed)
+            )
             print(f"{detector} {seed}: {wrong[-1]} of {len(texts):,} differ", flush=True)
         figures[detector] = {"rounds_that_differ": sum(map(bool, wrong)), "captions": sum(wrong)}
     return figures, not any(figures[detector]["captions"] for detector in DETECTORS)
 
 
-def child(linker: ConceptLinker, texts: list[str], alone: list[Any]) -> int | None:
-    """What a forked child ends with; ``None`` if it hangs."""
+def fork_and_link(linker: ConceptLinker, texts: list[str], expected: list[Any]) -> int | None:
+    """Returns the exit status of a forked child; ``None`` if it hangs."""
     process = os.fork()
     if process == 0:
         good = False
         try:
-            good = list(linker.link_many(texts)) == alone
+            good = list(linker.link_many(texts)) == expected
         finally:
             os._exit(not good)
-    end = time.monotonic() + SECONDS
+    end = time.monotonic() + TIMEOUT
     while time.monotonic() < end:
         ended, status = os.waitpid(process, os.WNOHANG)
         if ended:
@@ -117,53 +119,53 @@ def child(linker: ConceptLinker, texts: list[str], alone: list[Any]) -> int | No
 
 
 def endless(linker: ConceptLinker, texts: list[str]) -> tuple[Callable[[int], None], Event]:
-    """What a thread does until enough is set."""
-    enough = Event()
+    """Returns a function that links until an event is set, and the event."""
+    stop = Event()
 
     def keep_linking(seed: int) -> None:
         chance = random.Random(seed)
-        while not enough.is_set():
+        while not stop.is_set():
             list(linker.link_many(chance.sample(texts, 20)))
 
-    return keep_linking, enough
+    return keep_linking, stop
 
 
 def forks(count: int = 100) -> tuple[dict[str, Any], bool]:
-    """While four threads link."""
+    """Forks while four threads link."""
     kb, texts = KnowledgeBase.open("default", quiet=True), captions(5000)
     figures: dict[str, Any] = {"forks": count}
     for detector in DETECTORS:
-        alone = list(ConceptLinker.load(kb, detector=detector).link_many(texts[:20]))
+        expected = list(ConceptLinker.load(kb, detector=detector).link_many(texts[:20]))
         linker = ConceptLinker.load(kb, detector=detector)
-        keep_linking, enough = endless(linker, texts)
+        keep_linking, stop = endless(linker, texts)
         chance = random.Random(3)
         with ThreadPoolExecutor(4) as pool:
             for seed in range(4):
                 pool.submit(keep_linking, seed)
-            ends = []
+            statuses = []
             for _ in range(count):
                 time.sleep(chance.uniform(0, 0.1))
-                ends.append(child(linker, texts[:20], alone))
-            enough.set()
+                statuses.append(fork_and_link(linker, texts[:20], expected))
+            stop.set()
         figures[detector] = {
-            "right": ends.count(0),
-            "hang": ends.count(None),
-            "wrong": len(ends) - ends.count(0) - ends.count(None),
+            "right": statuses.count(0),
+            "hang": statuses.count(None),
+            "wrong": len(statuses) - statuses.count(0) - statuses.count(None),
         }
         print(detector, figures[detector], flush=True)
     return figures, all(figures[detector]["right"] == count for detector in DETECTORS)
 
 
-ATTACKS: dict[str, Any] = {"threads": threads, "forks": forks}
+TESTS: dict[str, Any] = {"threads": threads, "forks": forks}
 
 
 def main() -> None:
-    """Runs one of them; exit status 1 where something misses its mark."""
+    """Runs one of the tests; the exit status is 1 if it fails."""
     what = sys.argv[1] if len(sys.argv) > 1 else ""
-    if what not in ATTACKS:
+    if what not in TESTS:
         sys.exit(__doc__)
-    figures, good = ATTACKS[what](*map(int, sys.argv[2:]))
-    print("as wanted" if good else "MISSED")
+    figures, good = TESTS[what](*map(int, sys.argv[2:]))
+    print("passed" if good else "FAILED")
     save(f"attack_{what}", f"python benchmarks/attack.py {' '.join(sys.argv[1:])}", figures)
     sys.exit(0 if good else 1)
 

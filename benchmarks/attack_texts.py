@@ -1,11 +1,11 @@
-"""How time and memory grow with a text, whatever it is.
+"""How time and memory grow with the length of a text, for texts of many shapes.
 
     python benchmarks/attack_texts.py [--largest 1000000] [--rules 10000000]
 
-Each shape is repeated until the text has 1,000, 10,000 … characters.  ``rules`` is the work of the
-rules of text alone (reading, abbreviations, negation, noise), up to ten million characters;
-``link`` is all of ``ConceptLinker.link``, up to a million, each text in a process of its own, whose
-memory is what it takes in all.  Microseconds a character must not grow with the text.
+Each shape is repeated until the text has 1,000, 10,000 … characters.  ``rules`` is the time of the
+text rules alone (passages, abbreviations, negation, noise), up to ten million characters; ``link``
+is the time of ``ConceptLinker.link``, up to one million, with each text in a new process; memory is
+the peak of that process.  Microseconds per character must not grow with the length.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import Any
 
 from machine import save
 
-#: What hung before, and others.
+#: Texts that once took quadratic time, and others.
 SHAPES = {
     "a list that an or closes": "no a, ",
     "an unclosed legend": "computed ",
@@ -51,7 +51,7 @@ _BEGINNINGS = {
 
 
 def text_of(shape: str, size: int) -> str:
-    """A text of about so many characters."""
+    """Returns a text of about this number of characters."""
     if shape == "unknown words":
         chance = random.Random(1)
         letters = "abcdefghijklmnoprstuv"
@@ -61,7 +61,7 @@ def text_of(shape: str, size: int) -> str:
 
 
 def rules(text: str) -> float:
-    """Seconds that the rules take."""
+    """Returns the seconds that the rules take."""
     from concept_linker.detection.detector import Span
     from concept_linker.detection.negation import negated
     from concept_linker.detection.noise import without_noise
@@ -75,17 +75,17 @@ def rules(text: str) -> float:
 
 
 def link(shape: str, size: int) -> dict[str, Any]:
-    """Seconds, mentions and memory of one text, in a process of its own."""
+    """Returns seconds, mentions and memory of one text, measured in a new process."""
     command = [sys.executable, __file__, "--one", shape, str(size)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise SystemExit(f"{shape}, {size}: status {done.returncode}\n{done.stderr[-2000:]}")
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return answer
+    result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return result
 
 
 def one(shape: str, size: int) -> None:
-    """Links one text and prints what it took."""
+    """Links one text and prints seconds, mentions and memory."""
     from concept_linker import ConceptLinker
 
     linker = ConceptLinker.load()
@@ -109,7 +109,7 @@ def main() -> None:
         one(arguments.one[0], int(arguments.one[1]))
         return
     figures = {}
-    print(f"{'':28}{'rules, µs a character':>32}{'link, µs a character':>28}{'MiB':>7}")
+    print(f"{'':28}{'rules, µs per character':>32}{'link, µs per character':>28}{'MiB':>7}")
     for shape in SHAPES:
         sizes = [10**n for n in range(3, 8) if 10**n <= arguments.rules]
         by_rules = {size: round(rules(text_of(shape, size)) / size * 1e6, 2) for size in sizes}

@@ -25,7 +25,7 @@ from concept_linker.errors import (
 )
 
 if TYPE_CHECKING:
-    from concept_linker.annotating.running import annotate
+    from concept_linker.annotating.annotate import annotate
     from concept_linker.corpora import read_corpus
     from concept_linker.evaluation.report import evaluate
     from concept_linker.knowledge_base.base import Concept, KnowledgeBase
@@ -40,7 +40,7 @@ _HOMES = {
     "ConceptLinker": "linker",
     "KnowledgeBase": "knowledge_base.base",
     "LinkerSettings": "settings",
-    "annotate": "annotating.running",
+    "annotate": "annotating.annotate",
     "build_knowledge_base": "knowledge_base.build",
     "evaluate": "evaluation.report",
     "link": "linker",

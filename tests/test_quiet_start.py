@@ -53,7 +53,7 @@ STARTS = {
     "import concept_linker; concept_linker.link('a lesion')": "spacy pyarrow pandas tokenizers",
     "import concept_linker.viewing; import concept_linker.linker": "spacy pyarrow pandas",
     "import concept_linker.triplets.reading": "spacy pyarrow numpy numba",
-    "import concept_linker.annotating.running; import concept_linker.pmc.extraction": "spacy",
+    "import concept_linker.annotating.annotate; import concept_linker.pmc.extraction": "spacy",
 }
 
 

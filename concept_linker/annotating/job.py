@@ -1,79 +1,69 @@
-"""What a run is asked to do, in values that travel to any process or machine."""
+"""What a run does, as values that can be sent to any process or machine."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from concept_linker.errors import BatchError, SettingsError
+from concept_linker.errors import BatchError
 
 if TYPE_CHECKING:
-    from concept_linker.annotating.columns import Columns
+    from concept_linker.annotating.inputs.columns import Columns
     from concept_linker.linker import ConceptLinker
     from concept_linker.triplets.record import Form, Profile
 
-__all__ = ["FORMATS", "MAX_CHARACTERS", "TIMEOUT", "Job", "LinkerChoice"]
+__all__ = ["MAX_CHARACTERS", "TIMEOUT", "Job", "LinkerSpec", "kb_checksum"]
 
-#: Names of output formats, which are also the endings of their files.
-FORMATS: Final = ("parquet", "jsonl", "jsonl.gz", "jsonl.zst")
-
-#: A caption that takes more seconds, or has more characters, is set aside.  A usual one takes two
-#: milliseconds and has 150.
+#: Captions that take longer (seconds) or have more characters go into quarantine.  A typical
+#: caption takes two milliseconds and has 150 characters.
 TIMEOUT: Final = 60.0
 MAX_CHARACTERS: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
-class LinkerChoice:
-    """Which linker; every worker loads its own.
+class LinkerSpec:
+    """How to load the linker; every worker loads its own.
 
     Args:
-        kb: ``"default"``, or the absolute path of a base.
-        detector: what finds mentions; the linker's default if none is given.
-        settings: the rest of what :meth:`ConceptLinker.load` takes.
-        kb_sha256: the checksum that the base must have, empty where any will do.
+        kb: ``"default"``, or the absolute path of a knowledge base.
+        detector: the name of the detector.
+        settings: further arguments of :meth:`ConceptLinker.load`.
+        kb_sha256: the checksum that the knowledge base must have; ``""`` accepts any.
     """
 
     kb: str = "default"
-    detector: str | None = None
+    detector: str = "hybrid"
     settings: Mapping[str, Any] = field(default_factory=dict)
     kb_sha256: str = ""
 
     def load(self, *, quiet: bool = True) -> ConceptLinker:
-        """The linker.
+        """Loads the linker.
 
         Raises:
-            BatchError: the base is another one than it shall be.
+            BatchError: the knowledge base has another checksum.
             KnowledgeBaseError: it cannot be opened.
-            SettingsError: a setting or detector that does not exist.
+            SettingsError: a setting or the detector does not exist.
         """
         from concept_linker.linker import ConceptLinker
 
-        options = dict(self.settings)
-        if self.detector is not None:
-            options["detector"] = self.detector
-        linker = ConceptLinker.load(self.kb, quiet=quiet, **options)
-        found = base_checksum(linker)
+        linker = ConceptLinker.load(self.kb, detector=self.detector, quiet=quiet, **self.settings)
+        found = kb_checksum(linker)
         if self.kb_sha256 and found != self.kb_sha256:
             raise BatchError(
-                f"{linker.kb.path}: is another knowledge base than the run began with "
-                f"(checksum {found[:12]}, wanted {self.kb_sha256[:12]})"
+                f"{linker.kb.path}: the knowledge base has the checksum {found[:12]}, expected "
+                f"{self.kb_sha256[:12]} as at the start of the run; restore it, or start again "
+                "with --no-resume"
             )
         return linker
 
-    def detector_name(self) -> str:
-        """The detector, the default by its name."""
-        from concept_linker.linker import ConceptLinker
 
-        default = inspect.signature(ConceptLinker.load).parameters["detector"].default
-        return str(self.detector or default)
+def kb_checksum(linker: ConceptLinker) -> str:
+    """Returns the checksum of a linker's knowledge base.
 
-
-def base_checksum(linker: ConceptLinker) -> str:
-    """The checksum of a linker's base; its manifest has those of its arrays."""
+    It is that of the manifest, which in turn contains the checksums of all arrays.
+    """
     from concept_linker.knowledge_base.checksum import sha256_of
     from concept_linker.knowledge_base.store import MANIFEST
 
@@ -82,23 +72,24 @@ def base_checksum(linker: ConceptLinker) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is done to a shard.
+    """How every shard is annotated.
 
     Args:
-        linker: which linker.
-        columns: what the input's columns are.
-        formats: of the output, of :data:`FORMATS`.
+        linker: how to load the linker.
+        columns: the roles of the input's columns.
+        formats: the output formats, names of
+            :data:`~concept_linker.annotating.shards.formats.FORMATS`.
         form: full or minimised records.
-        profile: which mentions become spans, and what their offsets count in.
-        tokenizer: a WordPiece vocabulary, or none.
-        mentions: whether all mentions go along, in a column of their own.
-        linked_by: what the provenance says of the linker: ``version``, ``kb``, ``kb_sha256`` and
+        profile: which mentions become spans, and what their offsets index.
+        tokenizer: a WordPiece vocabulary, or ``None``.
+        mentions: whether the output has a column with all mentions.
+        linked_by: what provenance says about the linker: ``version``, ``kb``, ``kb_sha256`` and
             ``settings``.
-        timeout: how many seconds a caption may take; no limit if not given.
-        max_characters: how many a caption may have.
+        timeout: the time limit of a caption in seconds; ``None`` means no limit.
+        max_characters: the maximum length of a caption.
     """
 
-    linker: LinkerChoice
+    linker: LinkerSpec
     columns: Columns
     formats: tuple[str, ...]
     form: Form
@@ -109,19 +100,7 @@ class Job:
     timeout: float | None = None
     max_characters: int = MAX_CHARACTERS
 
-
-def check_formats(given: str | Sequence[str]) -> tuple[str, ...]:
-    """The formats that are meant by ``"parquet,jsonl"`` or a list of them.
-
-    Raises:
-        SettingsError: one does not exist, or two would have the same name of file.
-    """
-    names = tuple(given.split(",") if isinstance(given, str) else given)
-    for name in names:
-        if name not in FORMATS:
-            raise SettingsError(f"format is {name!r}, wanted {', '.join(FORMATS)}, or several")
-    if not names or len({name.split(".")[0] for name in names}) < len(names):
-        raise SettingsError(
-            f"formats are {','.join(names)!r}, wanted parquet, one of jsonl, or both"
-        )
-    return names
+    @property
+    def keeps_negated(self) -> bool:
+        """Whether negated mentions are spans."""
+        return self.profile["negated"] == "keep"

@@ -1,100 +1,72 @@
-"""What a run has done so far: sums, a bar, and counters that Prometheus reads."""
+"""The progress of a run: sums, a progress bar, and counters for Prometheus."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from concept_linker.annotating.annotating import ShardReport
-from concept_linker.annotating.reading import Shard
+from concept_linker.annotating.report import ShardReport, Summary, Totals
+from concept_linker.annotating.shards.source import Shard
 from concept_linker.files import write_whole
 
-__all__ = ["Monitor", "Totals"]
+__all__ = ["Monitor"]
 
-#: The counters: name, what it counts, and the field of :class:`Totals`.
+#: The counters: name, help text, and the field of :class:`Totals`.
 _COUNTERS = (
     ("captions", "Captions annotated.", "annotated"),
-    ("bad_rows", "Rows set aside.", "bad"),
+    ("bad_rows", "Rows in quarantine.", "bad"),
     ("mentions", "Mentions found.", "mentions"),
     ("linked_mentions", "Mentions with a concept.", "linked"),
-    ("spans", "Concepts in records.", "spans"),
-    ("negated_mentions", "Mentions with a CUI that captions say are absent.", "negated"),
+    ("spans", "Spans in records.", "spans"),
+    ("negated_mentions", "Negated mentions with a CUI.", "negated"),
     ("shards", "Shards finished.", "shards"),
-    ("input_bytes", "Bytes of input that are done.", "read"),
-    ("linking_seconds", "Seconds that linkers worked, all workers together.", "linking"),
-    ("worker_seconds", "Seconds that workers had a shard, all together.", "seconds"),
+    ("input_bytes", "Bytes of input processed.", "read"),
+    ("linking_seconds", "Seconds spent in linkers, summed over workers.", "linking"),
+    ("worker_seconds", "Seconds spent on shards, summed over workers.", "seconds"),
 )
-_EVERY = 5.0
-
-
-@dataclass(slots=True)
-class Totals:
-    """Sums over shards; the fields are those of :class:`ShardReport`."""
-
-    shards: int = 0
-    rows: int = 0
-    annotated: int = 0
-    bad: int = 0
-    mentions: int = 0
-    linked: int = 0
-    spans: int = 0
-    negated: int = 0
-    read: int = 0
-    seconds: float = 0.0
-    linking: float = 0.0
-
-    def add(self, report: ShardReport) -> None:
-        """Adds a shard."""
-        self.shards += 1
-        for name in Totals.__slots__[1:]:
-            setattr(self, name, getattr(self, name) + getattr(report, name))
-
-    @classmethod
-    def of(cls, reports: Iterable[ShardReport]) -> Totals:
-        """The sums of some."""
-        totals = cls()
-        for report in reports:
-            totals.add(report)
-        return totals
+#: Seconds between two writes of the counters.
+_INTERVAL = 5.0
 
 
 class Monitor:
-    """Follows a run.
+    """Follows a run; engines report to it.
 
     Args:
-        earlier: what runs before this one have finished.
-        size: the bytes of the whole input.
-        metrics: the file for Prometheus, or none.
+        earlier: the totals of earlier runs into the same folder.
+        size: the size of the input in bytes.
+        metrics: the file for Prometheus, or ``None``.
+        checkpoint: called with each finished shard before it is counted.
 
     Attributes:
-        totals: of all runs together.
-        here: of this one.
-        died: how many workers have died.
+        totals: the totals of all runs.
+        here: the totals of this run.
+        died: the number of workers that died.
     """
 
-    def __init__(self, earlier: Totals, size: int, metrics: Path | None) -> None:
+    def __init__(
+        self,
+        earlier: Totals,
+        size: int,
+        metrics: Path | None,
+        checkpoint: Callable[[ShardReport], None],
+    ) -> None:
         self.totals = earlier
         self.here = Totals()
         self.died = 0
-        self.began = time.monotonic()
+        self._start = time.monotonic()
         self._size = size
         self._metrics = metrics
+        self._checkpoint = checkpoint
         self._written = 0.0
         self._bar: Any = None
-        self._begun: dict[int, tuple[int, int]] = {}  # shard → rows and bytes that are done
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the run began."""
-        return time.monotonic() - self.began
+        self._partial: dict[int, tuple[int, int]] = {}  # shard → rows and bytes processed so far
 
     @contextmanager
     def shown(self, *, quiet: bool) -> Iterator[None]:
-        """A bar on standard error, and the counters written, first and last."""
+        """Shows a bar on standard error unless quiet; writes the counters at start and end."""
         self._write_metrics()
         try:
             if quiet:
@@ -111,33 +83,56 @@ class Monitor:
             self._bar = None
             self._write_metrics()
 
-    def add(self, report: ShardReport) -> None:
-        """A shard is finished."""
+    def shard_finished(self, report: ShardReport) -> None:
+        """Records a finished shard and counts it."""
+        self._checkpoint(report)
         self.totals.add(report)
         self.here.add(report)
-        self._begun.pop(report.number, None)
-        self._show()
-        if time.monotonic() - self._written > _EVERY:
+        self._partial.pop(report.number, None)
+        self._update_bar()
+        if time.monotonic() - self._written > _INTERVAL:
             self._write_metrics()
 
-    def moved(self, shard: Shard, rows: int) -> None:
-        """So many rows of a shard are done."""
-        self._begun[shard.number] = rows, shard.read * rows // shard.rows
-        self._show()
-
-    def _show(self) -> None:
-        if self._bar is not None:
-            self._bar.set_postfix_str(self._postfix(), refresh=False)
-            done = self.totals.read + sum(size for _, size in self._begun.values())
-            self._bar.update(done - self._bar.n)
+    def shard_progressed(self, shard: Shard, rows: int) -> None:
+        """Notes how many rows of a shard have been processed."""
+        self._partial[shard.number] = rows, shard.read * rows // shard.rows
+        self._update_bar()
 
     def worker_died(self) -> None:
-        """A worker has died."""
+        """Counts a worker that died."""
         self.died += 1
 
+    def summary(self, output: Path, workers: int | None) -> Summary:
+        """Returns the summary of the run so far."""
+        return Summary(
+            output=output,
+            captions=self.totals.annotated,
+            bad=self.totals.bad,
+            mentions=self.totals.mentions,
+            linked=self.totals.linked,
+            spans=self.totals.spans,
+            negated=self.totals.negated,
+            shards=self.totals.shards,
+            here=self.here.annotated,
+            seconds=self._elapsed(),
+            linking=self.here.linking,
+            working=self.here.seconds,
+            died=self.died,
+            workers=workers,
+        )
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._start
+
+    def _update_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.set_postfix_str(self._postfix(), refresh=False)
+            processed = self.totals.read + sum(size for _, size in self._partial.values())
+            self._bar.update(processed - self._bar.n)
+
     def _postfix(self) -> str:
-        done = self.here.annotated + sum(rows for rows, _ in self._begun.values())
-        rate = done / max(self.elapsed, 1e-9)
+        captions = self.here.annotated + sum(rows for rows, _ in self._partial.values())
+        rate = captions / max(self._elapsed(), 1e-9)
         mentions, linked = self.totals.mentions, ""
         if mentions:
             linked = f"{self.totals.linked / mentions:.0%} linked, "
@@ -147,12 +142,12 @@ class Monitor:
         if self._metrics is None:
             return
         self._written = time.monotonic()
-        values = [(name, what, getattr(self.totals, field)) for name, what, field in _COUNTERS]
+        values = [(name, text, getattr(self.totals, field)) for name, text, field in _COUNTERS]
         values.append(("worker_deaths", "Workers that died.", self.died))
         lines = []
-        for name, what, value in values:
+        for name, text, value in values:
             full = f"concept_linker_{name}_total"
             shown = f"{value:.3f}" if isinstance(value, float) else value
-            lines += [f"# HELP {full} {what}", f"# TYPE {full} counter", f"{full} {shown}"]
+            lines += [f"# HELP {full} {text}", f"# TYPE {full} counter", f"{full} {shown}"]
         with write_whole(self._metrics) as part:
             part.write_text("\n".join(lines) + "\n", encoding="utf-8")

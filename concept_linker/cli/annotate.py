@@ -14,7 +14,7 @@ from concept_linker.cli.options import KB, NegatedOption, ProfileOption, one_of
 from concept_linker.errors import SettingsError
 
 if TYPE_CHECKING:
-    from concept_linker.annotating.summary import Summary
+    from concept_linker.annotating.report import Summary
 
 __all__ = ["register"]
 
@@ -42,14 +42,14 @@ def annotate(
     ],
     kb: KB = "default",
     detector: Annotated[
-        str | None,
+        str,
         typer.Option(
             metavar="NAME",
             autocompletion=one_of("hybrid", "dictionary", "ner"),
             help="What finds mentions: 'hybrid', 'dictionary' (six times as fast), 'ner', or a "
-            "spaCy model (default as `link`).",
+            "spaCy model.",
         ),
-    ] = None,
+    ] = "hybrid",
     setting: Annotated[
         list[str] | None,
         typer.Option(metavar="NAME=VALUE", help="A setting of the linker, such as min_score=0.3."),
@@ -158,7 +158,7 @@ def annotate(
         concept-linker annotate reports.csv -o annotated --caption text --no-images
         concept-linker annotate captions/ -o annotated --engine ray --ray-address auto
     """
-    from concept_linker.annotating.running import annotate as run
+    from concept_linker.annotating.annotate import annotate as run
     from concept_linker.triplets.record import PROFILES
 
     # What ends jobs on clusters asks as politely as Ctrl-C does.
@@ -170,7 +170,7 @@ def annotate(
             kb=kb,
             detector=detector,
             workers=workers,
-            engine=engine,  # type: ignore[arg-type]
+            engine=engine,
             ray_address=ray_address,
             formats=formats,
             form=form,  # type: ignore[arg-type]

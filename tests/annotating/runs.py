@@ -1,4 +1,4 @@
-"""A small base, files of captions, and runs over them."""
+"""A small knowledge base, files of captions, and the output of runs."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from concept_linker.annotating.columns import survey
-from concept_linker.annotating.inputs import identify
-from concept_linker.annotating.job import Job, LinkerChoice
+from concept_linker.annotating.inputs.columns import infer_columns
+from concept_linker.annotating.inputs.files import identify
+from concept_linker.annotating.job import Job, LinkerSpec
 from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.source import SourceInfo, SourceTables
 from concept_linker.triplets.record import PROFILES
@@ -32,7 +32,7 @@ def small_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def captions(count: int) -> list[dict[str, Any]]:
-    """Captions that differ, with a column besides."""
+    """Distinct captions, with two other columns."""
     return [
         {
             "caption": f"Figure {n}: {NAMES[n % 6]} and {NAMES[n * n % 6]}, β {n}.",
@@ -45,7 +45,7 @@ def captions(count: int) -> list[dict[str, Any]]:
 
 
 def write_lines(path: Path, rows: Iterable[Any]) -> Path:
-    """JSON Lines; bytes stay as they are."""
+    """Writes JSON Lines; bytes are written as they are."""
     with path.open("wb") as file:
         for row in rows:
             file.write((row if isinstance(row, bytes) else json.dumps(row).encode()) + b"\n")
@@ -60,12 +60,12 @@ def many(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def job_for(small_base: Path) -> Callable[..., Job]:
-    """The job of annotating files as they are."""
+    """Makes the job for annotating files."""
 
     def job(*paths: Path, **changes: Any) -> Job:
         values: dict[str, Any] = {
-            "linker": LinkerChoice(str(small_base), "dictionary"),
-            "columns": survey([identify(path) for path in paths]),
+            "linker": LinkerSpec(str(small_base), "dictionary"),
+            "columns": infer_columns([identify(path) for path in paths]),
             "formats": ("parquet", "jsonl"),
             "form": "full",
             "profile": PROFILES["exact"],
@@ -79,13 +79,13 @@ def job_for(small_base: Path) -> Callable[..., Job]:
 
 
 def shards_in(folder: Path) -> dict[str, bytes]:
-    """Name → bytes of what a run is for."""
+    """Name → bytes of shards and quarantine."""
     names = [*folder.glob("part-*"), *folder.glob("quarantine/*")]
     return {str(path.relative_to(folder)): path.read_bytes() for path in names}
 
 
-def set_aside(folder: Path) -> list[dict[str, Any]]:
-    """The quarantine, in order."""
+def quarantined(folder: Path) -> list[dict[str, Any]]:
+    """The bad rows of all shards, in order."""
     files = sorted((folder / "quarantine").glob("part-*.jsonl"))
     return [json.loads(line) for path in files for line in path.read_text().splitlines()]
 

@@ -1,4 +1,4 @@
-"""The engine on Ray: the same bytes as the local one, and nothing lost with an actor."""
+"""The engine on Ray: the same bytes as the local engine, and no row lost with an actor."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Any
 
 import psutil
 import pytest
-from deadly import DeadlyChoice, LostChoice
-from runs import captions, records_in, set_aside, shards_in, write_lines
+from fake_linker import FakeLinkerSpec, LocalOnlySpec
+from runs import captions, quarantined, records_in, shards_in, write_lines
 
 import concept_linker
-from concept_linker.annotating import running
+from concept_linker.annotating import annotate as annotate_module
 from concept_linker.errors import BatchError
 
 pytestmark = [pytest.mark.ray, pytest.mark.filterwarnings("ignore")]
@@ -46,11 +46,11 @@ def annotate(small_base: Path) -> Callable[..., Any]:
     return annotate
 
 
-def test_it_gives_what_the_local_engine_gives(
+def test_it_gives_the_same_bytes_as_the_local_engine(
     cluster: None, annotate: Any, many: Path, tmp_path: Path
 ) -> None:
     with many.open("ab") as file:
-        file.write(b"no JSON\n")
+        file.write(b"not JSON\n")
     local = annotate(many, tmp_path / "local", workers=2)
     onray = annotate(many, tmp_path / "ray", engine="ray", workers=2)
     assert shards_in(tmp_path / "ray") == shards_in(tmp_path / "local")
@@ -62,11 +62,11 @@ def test_it_gives_what_the_local_engine_gives(
 
 
 def kill_actors(count: int, out: Path, stop: threading.Event, killed: list[int]) -> None:
-    """Kills so many, each after some shards more."""
+    """Kills this number of actors, each after two more shards."""
     chance = random.Random(3)
     for _ in range(count):
-        wanted = len(list(out.glob("part-*.jsonl"))) + 2
-        while len(list(out.glob("part-*.jsonl"))) < wanted and not stop.is_set():
+        target = len(list(out.glob("part-*.jsonl"))) + 2
+        while len(list(out.glob("part-*.jsonl"))) < target and not stop.is_set():
             time.sleep(0.02)
         actors = [
             process
@@ -79,10 +79,10 @@ def kill_actors(count: int, out: Path, stop: threading.Event, killed: list[int])
             killed.append(victim.pid)
 
 
-def test_actors_that_are_killed_lose_nothing(
+def test_killed_actors_lose_no_row(
     cluster: None, annotate: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "LinkerChoice", partial(DeadlyChoice, seconds=2e-3))
+    monkeypatch.setattr(annotate_module, "LinkerSpec", partial(FakeLinkerSpec, seconds=2e-3))
     path = write_lines(tmp_path / "a.jsonl", captions(1500))
     annotate(path, tmp_path / "whole", workers=1)
     stop = threading.Event()
@@ -102,18 +102,18 @@ def test_actors_that_are_killed_lose_nothing(
 def test_a_row_that_kills_actors_is_found(
     cluster: None, annotate: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
-    monkeypatch.setattr(running, "LinkerChoice", DeadlyChoice)
+    monkeypatch.setattr(annotate_module, "LinkerSpec", FakeLinkerSpec)
     rows = captions(200)
     rows[120]["caption"] = text
     path = write_lines(tmp_path / "a.jsonl", rows)
     summary = annotate(path, tmp_path / "out", engine="ray", workers=2, timeout=1)
     assert (summary.captions, summary.bad) == (199, 1)
-    assert [row["line"] for row in set_aside(tmp_path / "out")] == [121]
+    assert [row["line"] for row in quarantined(tmp_path / "out")] == [121]
 
 
-def test_a_base_that_actors_do_not_have_ends_the_run(
+def test_a_knowledge_base_that_actors_lack_ends_the_run(
     cluster: None, annotate: Any, many: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "LinkerChoice", LostChoice)
-    with pytest.raises(BatchError, match="an actor cannot work: FileNotFoundError: no such base"):
+    monkeypatch.setattr(annotate_module, "LinkerSpec", LocalOnlySpec)
+    with pytest.raises(BatchError, match="an actor failed: FileNotFoundError: no such base"):
         annotate(many, tmp_path / "out", engine="ray", workers=2)

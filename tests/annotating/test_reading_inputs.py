@@ -1,4 +1,4 @@
-"""Rows out of files, and shards by place."""
+"""Reading rows from files, and cutting them into shards by place."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from runs import captions, write_lines
 
-from concept_linker.annotating.columns import Columns, survey
-from concept_linker.annotating.inputs import InputFile, find_inputs, identify
-from concept_linker.annotating.raw import raw_rows
-from concept_linker.annotating.reading import MOST_BYTES, cut
-from concept_linker.annotating.rows import BadInput, Row, fit, rows_of
+from concept_linker.annotating.inputs.columns import Columns, infer_columns
+from concept_linker.annotating.inputs.files import InputFile, find_inputs, identify
+from concept_linker.annotating.inputs.raw_rows import read_raw_rows
+from concept_linker.annotating.shards.formats.parquet import fit_columns
+from concept_linker.annotating.shards.rows import BadInput, Row, parse_rows
+from concept_linker.annotating.shards.source import MAX_SHARD_BYTES, cut_shards
 from concept_linker.errors import BatchError, InputError, SourceError
 from concept_linker.triplets.json_lines import MAX_LINE
 
 
 def every_row(files: list[InputFile], size: int) -> list[Row | BadInput]:
-    columns = survey(files)
-    return [row for shard in cut(files, size) for row in rows_of(shard, columns)]
+    columns = infer_columns(files)
+    return [row for shard in cut_shards(files, size) for row in parse_rows(shard, columns)]
 
 
 def place_and_text(row: Row | BadInput) -> tuple[str, int, str]:
@@ -78,7 +79,7 @@ def test_shards_are_cut_by_place_alone(
     tmp_path_factory: pytest.TempPathFactory, counts: list[int], size: int, kinds: list[bool]
 ) -> None:
     folder = tmp_path_factory.mktemp("files")
-    files, wanted = [], []
+    files, expected = [], []
     for number, (count, parquet) in enumerate(zip(counts, kinds, strict=False)):
         rows = captions(count)
         path = folder / f"{number}{'.parquet' if parquet else '.jsonl'}"
@@ -95,22 +96,22 @@ def test_shards_are_cut_by_place_alone(
         else:
             write_lines(path, rows)
         files.append(identify(path))
-        wanted += [(path.name, n, row["caption"]) for n, row in enumerate(rows, 1)]
-    shards = list(cut(files, size))
+        expected += [(path.name, n, row["caption"]) for n, row in enumerate(rows, 1)]
+    shards = list(cut_shards(files, size))
     assert [shard.rows for shard in shards[:-1]] == [size] * (len(shards) - 1)
     assert [shard.number for shard in shards] == list(range(len(shards)))
-    assert [place_and_text(row) for row in every_row(files, size)] == wanted
+    assert [place_and_text(row) for row in every_row(files, size)] == expected
 
 
 def test_long_rows_make_short_shards(tmp_path: Path) -> None:
     long = "x" * (MAX_LINE - 100)
     path = write_lines(tmp_path / "a.jsonl", [{"caption": long, "image": "a"}] * 130)
-    shards = list(cut([identify(path)], 1000))
+    shards = list(cut_shards([identify(path)], 1000))
     assert [shard.rows for shard in shards] == [65, 65]
-    assert sum(map(len, shards[0].pieces)) < 1.1 * MOST_BYTES
+    assert sum(map(len, shards[0].pieces)) < 1.1 * MAX_SHARD_BYTES
 
 
-def test_csv_with_everything_that_goes_wrong(tmp_path: Path) -> None:
+def test_csv_with_every_kind_of_damage(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(
         b"\xef\xbb\xbfcaption,image\r\n"
@@ -126,16 +127,16 @@ def test_csv_with_everything_that_goes_wrong(tmp_path: Path) -> None:
     )
     found = [place_and_text(row)[1:] for row in every_row([identify(path)], 100)]
     assert found[0] == (2, "two\nlines, one row")
-    assert found[1] == (4, "line: has 3 columns, wanted 2")
+    assert found[1] == (4, "line: has 3 columns, expected 2")
     assert found[2][0] == 6
-    assert found[2][1].startswith("line: not UTF-8; if the file is Latin-1 or Windows-1252: iconv")
-    assert found[3] == (7, "line: has 5,000,008 bytes, wanted 1,048,576 at most")
+    assert found[2][1].startswith("line: not UTF-8; convert Latin-1 or Windows-1252 with: iconv")
+    assert found[3] == (7, "line: has 5,000,008 bytes, expected at most 1,048,576")
     assert found[4] == (8, "β")
-    assert found[5] == (9, "line: a quote is not closed; reading goes on at the next line")
+    assert found[5] == (9, "line: a quote is not closed; reading continues at the next line")
     assert len(found) == 6
 
 
-def test_a_cut_stream_gives_what_comes_before_the_cut(tmp_path: Path) -> None:
+def test_a_truncated_stream_gives_the_rows_before_the_cut(tmp_path: Path) -> None:
     rows = captions(2000)
     for ending in (".jsonl.gz", ".csv.gz"):
         path = tmp_path / f"a{ending}"
@@ -160,28 +161,26 @@ def test_a_cut_stream_gives_what_comes_before_the_cut(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        (b"no JSON", "line: not JSON"),
+        (b"not JSON", "line: not JSON"),
         (b"", "line: is empty"),
-        (b"5", "record: is int, wanted an object"),
-        (b"null", "record: is null, wanted an object"),
+        (b"5", "record: is int, expected an object"),
+        (b"null", "record: is null, expected an object"),
         ({"image": "a"}, "caption: is missing"),
-        ({"caption": None, "image": "a"}, "caption: is null, wanted str"),
-        ({"caption": 5, "image": "a"}, "caption: is int, wanted str"),
+        ({"caption": None, "image": "a"}, "caption: is null, expected str"),
+        ({"caption": 5, "image": "a"}, "caption: is int, expected str"),
         ({"caption": "", "image": "a"}, "caption: is empty"),
         ({"caption": "x" * 5_000_000, "image": "a"}, "line: has 5,0"),
         (b'{"caption": "\xff", "image": "a"}', "line: not UTF-8 at byte 13"),
         (b'{"caption": "a\\ud800", "image": "a"}', "caption: has half of a surrogate pair"),
         (b'{"caption": "a", "image": "a", "x": "\\udfff"}', "x: has half of a surrogate"),
         ({"caption": "a"}, "image: is missing"),
-        ({"caption": "a", "image": 3}, "image: is int, wanted str"),
+        ({"caption": "a", "image": 3}, "image: is int, expected str"),
         (b'{"caption": "a", "caption": "b", "image": "a"}', "caption: occurs twice"),
-        ({"caption": "a", "image": "a", "other_keys": 1}, "other_keys: the output has"),
+        ({"caption": "a", "image": "a", "other_keys": 1}, "other_keys: the output has a column"),
         (b"[" * 100_000, "line: nested too deeply"),
     ],
 )
-def test_a_bad_row_is_told_with_its_place_and_reason(
-    tmp_path: Path, line: Any, problem: str
-) -> None:
+def test_a_bad_row_has_its_place_and_reason(tmp_path: Path, line: Any, problem: str) -> None:
     rows = captions(3)
     path = write_lines(tmp_path / "a.jsonl", [*rows[:2], line, rows[2]])
     found = every_row([identify(path)], 10)
@@ -196,7 +195,7 @@ def test_a_bad_row_is_told_with_its_place_and_reason(
     assert (bad.file, bad.number) == (str(path), 3)
 
 
-def test_parquet_with_text_that_is_no_utf8(tmp_path: Path) -> None:
+def test_parquet_with_text_that_is_not_utf8(tmp_path: Path) -> None:
     broken = pa.array([b"good", b"bad \xff", b"good too"], pa.binary()).view(pa.string())
     table = pa.table({"caption": broken, "image": ["1", "2", "3"]})
     pq.write_table(table, tmp_path / "a.parquet")
@@ -208,7 +207,7 @@ def test_parquet_with_text_that_is_no_utf8(tmp_path: Path) -> None:
     ]
 
 
-def test_a_folder_gives_its_files_in_order_without_what_lies_beside(tmp_path: Path) -> None:
+def test_a_folder_gives_its_files_in_order_without_side_cars(tmp_path: Path) -> None:
     for name in (
         "b.jsonl",
         "a/c.csv.gz",
@@ -236,35 +235,35 @@ def test_a_folder_gives_its_files_in_order_without_what_lies_beside(tmp_path: Pa
 def test_a_side_car_joins_by_row_and_must_be_as_long(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "a.jsonl", captions(3))
     about = [{"pmcid": f"PMC{n}"} for n in range(3)]
-    beside = write_lines(tmp_path / "a.provenance.jsonl", about)
+    side_car = write_lines(tmp_path / "a.provenance.jsonl", about)
     found = every_row([identify(path)], 2)
     assert [row.provenance.pmcid for row in found if isinstance(row, Row)] == [
         "PMC0",
         "PMC1",
         "PMC2",
     ]
-    write_lines(beside, [about[0], b"nonsense", {"other": 1}])
+    write_lines(side_car, [about[0], b"nonsense", {"other": 1}])
     assert [isinstance(row, Row) for row in every_row([identify(path)], 2)] == [True, False, False]
     for count, message in ((2, "ends before row 3"), (4, "more rows than the 3")):
-        write_lines(beside, about[:1] * count)
+        write_lines(side_car, about[:1] * count)
         with pytest.raises(SourceError, match=message):
-            list(raw_rows(identify(path)))
+            list(read_raw_rows(identify(path)))
 
 
-def test_an_input_that_changes_or_vanishes_stops_the_run(tmp_path: Path) -> None:
+def test_an_input_that_changes_or_is_removed_stops_the_run(tmp_path: Path) -> None:
     path = write_lines(tmp_path / "a.jsonl", captions(3))
     file = identify(path)
     write_lines(path, captions(4))
-    with pytest.raises(BatchError, match="changed since"):
-        list(cut([file], 2))
+    with pytest.raises(BatchError, match="was changed during"):
+        list(cut_shards([file], 2))
     path.unlink()
-    with pytest.raises(BatchError, match="gone since"):
-        list(cut([file], 2))
+    with pytest.raises(BatchError, match="was removed during"):
+        list(cut_shards([file], 2))
 
 
 def columns_of(tmp_path: Path, *rows: list[Any], **options: Any) -> Columns:
     files = [write_lines(tmp_path / f"{n}.jsonl", some) for n, some in enumerate(rows)]
-    return survey([identify(path) for path in files], **options)
+    return infer_columns([identify(path) for path in files], **options)
 
 
 def test_columns_are_found_by_name(tmp_path: Path) -> None:
@@ -273,12 +272,14 @@ def test_columns_are_found_by_name(tmp_path: Path) -> None:
     found = columns_of(tmp_path, [{"words": "a", "image": 5, "n": 1}])
     assert found.caption == "words"
     with pytest.raises(
-        InputError, match=r"0\.jsonl: no column is called caption.*it has a, b, image"
+        InputError, match=r"0\.jsonl: no column is named caption.*it has a, b, image"
     ):
         columns_of(tmp_path, [{"a": "x", "b": "y", "image": "z"}])
-    with pytest.raises(InputError, match=r"no column is called image.*--image"):
+    with pytest.raises(InputError, match=r"no column is named image.*--image"):
         columns_of(tmp_path, [{"caption": "x"}])
-    with pytest.raises(InputError, match="has no column 'title' for the caption, but caption"):
+    with pytest.raises(
+        InputError, match="has no column 'title' for the caption, expected one of caption"
+    ):
         columns_of(tmp_path, [{"caption": "x", "image": "y"}], caption="title")
 
 
@@ -298,7 +299,7 @@ def test_no_value_of_another_column_is_lost_or_changed(
 ) -> None:
     base = {"caption": "a", "image": "b"}
     columns = columns_of(tmp_path_factory.mktemp("c"), [base, *({**base, **row} for row in seen)])
-    made = fit([*seen, *later], columns)
+    made = fit_columns([*seen, *later], columns)
     table = pa.Table.from_pylist(
         made, schema=pa.schema([*columns.others, ("other_keys", pa.string())])
     ).to_pylist()

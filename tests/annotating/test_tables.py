@@ -1,4 +1,4 @@
-"""Tables as people save them: separators, encodings, quotes that are not closed."""
+"""Tables as people save them: separators, encodings, unclosed quotes."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from concept_linker.annotating.columns import survey
-from concept_linker.annotating.inputs import identify
-from concept_linker.annotating.reading import cut
-from concept_linker.annotating.rows import BadInput, Row, rows_of
+from concept_linker.annotating.inputs.columns import infer_columns
+from concept_linker.annotating.inputs.files import identify
+from concept_linker.annotating.shards.rows import BadInput, Row, parse_rows
+from concept_linker.annotating.shards.source import cut_shards
 from concept_linker.errors import InputError, SourceError
 
-#: What stands in captions: what separates columns, quotes, and breaks of lines.
+#: Characters of captions: separators, quotes and line breaks among them.
 LETTERS = "ab ,;\t|\"\n'é."
 
 
 def rows_in(path: Path, **options: Any) -> list[Row | BadInput]:
     file = identify(path)
-    columns = survey([file], **options)
-    return [row for shard in cut([file], None) for row in rows_of(shard, columns)]
+    columns = infer_columns([file], **options)
+    return [row for shard in cut_shards([file], None) for row in parse_rows(shard, columns)]
 
 
 def pairs(rows: list[Row | BadInput]) -> list[tuple[str, str]]:
@@ -44,7 +44,7 @@ def table(rows: list[tuple[str, ...]], **how: Any) -> bytes:
 @pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("ending", ["a.csv", "a.tsv", "a.txt", "packed.csv"])
 @pytest.mark.parametrize("before", [b"", b"\xef\xbb\xbf", b"\r\n", b"sep="])
-def test_the_separator_is_told_by_the_header(
+def test_the_header_decides_the_separator(
     tmp_path: Path, separator: str, ending: str, before: bytes
 ) -> None:
     given = [("1.jpg", "CT, axial; left | right"), ("2.jpg", "A\ttab"), ("3.jpg", "Plain")]
@@ -55,17 +55,19 @@ def test_the_separator_is_told_by_the_header(
     assert pairs(rows_in(path)) == given
 
 
-def test_names_that_other_tools_give_are_named_columns(tmp_path: Path) -> None:
+def test_columns_with_other_names_can_be_chosen(tmp_path: Path) -> None:
     path = tmp_path / "train.csv"
     path.write_bytes(b"filepath\ttitle\na/1.jpg\tCT shows an effusion, right.\na/2.jpg\tLiver\n")
     found = pairs(rows_in(path, caption="title", image="filepath"))
     assert found == [("a/1.jpg", "CT shows an effusion, right."), ("a/2.jpg", "Liver")]
-    with pytest.raises(InputError, match=r"it has filepath, title; name the one of the caption"):
+    with pytest.raises(
+        InputError, match=r"it has filepath, title; name the caption column with --caption"
+    ):
         rows_in(path)
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "told"),
+    ("name", "data", "message"),
     [
         (
             "a.csv",
@@ -74,7 +76,7 @@ def test_names_that_other_tools_give_are_named_columns(tmp_path: Path) -> None:
         ),
         ("a.csv", "image,caption\n1.jpg,a lesion\n".encode("utf-16-le"), "looks like UTF-16"),
         ("a.jsonl", '{"caption": "a"}'.encode("utf-16"), "looks like UTF-16"),
-        ("a.csv", "image,l\xe9gende\n".encode("latin-1"), "line 1: is not UTF-8; if it is Latin-1"),
+        ("a.csv", "image,l\xe9gende\n".encode("latin-1"), "line 1: is not UTF-8; convert Latin-1"),
         (
             "a.csv",
             b"caption\n1.jpg\tA lesion\n2.jpg\tA liver\n",
@@ -90,7 +92,7 @@ def test_names_that_other_tools_give_are_named_columns(tmp_path: Path) -> None:
         ("a.csv", gzip.compress(b"PAR1..."), "a compressed Parquet file; unpack it"),
         ("a.csv", b"%PDF-1.7\n", "looks like a PDF"),
         ("a.csv", b"\x80\x04\x95", "a pickle, which is never opened"),
-        ("a.json", b"[\n", "looks like one JSON list, wanted JSON Lines"),
+        ("a.json", b"[\n", "looks like one JSON list, expected JSON Lines"),
         ("a.jsonl", b'[{"caption": "a"},\n {"caption": "b"}]\n', "looks like one JSON list"),
         ("a.jsonl", b'[{"caption": "' + b"x" * 2_000_000 + b'"}]', "looks like one JSON list"),
         ("a.json", b'{\n  "images": [\n    {"caption": "a"}\n]}\n', "looks like one JSON object"),
@@ -101,16 +103,16 @@ def test_names_that_other_tools_give_are_named_columns(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_what_cannot_be_read_is_named_in_one_line(
-    tmp_path: Path, name: str, data: bytes, told: str
+def test_an_unsupported_format_is_named_in_one_line(
+    tmp_path: Path, name: str, data: bytes, message: str
 ) -> None:
     (tmp_path / name).write_bytes(data)
-    with pytest.raises(SourceError, match=told) as caught:
+    with pytest.raises(SourceError, match=message) as caught:
         rows_in(tmp_path / name)
     assert "\n" not in str(caught.value)
 
 
-def test_json_lines_under_another_name_and_a_bad_beginning_are_read(tmp_path: Path) -> None:
+def test_json_lines_with_another_name_or_a_bad_first_row_are_read(tmp_path: Path) -> None:
     good = b'{"caption": "a lesion", "image": "1.jpg"}\n'
     for name, data, bad in (
         ("a.csv", good, 0),
@@ -124,7 +126,7 @@ def test_json_lines_under_another_name_and_a_bad_beginning_are_read(tmp_path: Pa
         assert (pairs(found), len(found)) == ([("1.jpg", "a lesion")], 1 + bad), name
 
 
-def test_two_columns_of_one_name_in_parquet_are_told(tmp_path: Path) -> None:
+def test_duplicate_columns_in_parquet_are_an_error(tmp_path: Path) -> None:
     columns = pa.array(["a"]), pa.array(["b"]), pa.array(["c"])
     made = pa.Table.from_arrays(columns, names=["caption", "image", "caption"])
     pq.write_table(made, tmp_path / "a.parquet")
@@ -133,21 +135,18 @@ def test_two_columns_of_one_name_in_parquet_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("missing", ["nan", "NaN", "<NA>", "None", "NULL"])
-def test_what_stands_for_a_missing_value_is_no_image_and_no_caption(
-    tmp_path: Path, missing: str
-) -> None:
+def test_placeholders_for_missing_values_are_bad_rows(tmp_path: Path, missing: str) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"image,caption\n1.jpg,a lesion\n{missing},a lesion\n2.jpg,{missing}\n")
     found = rows_in(path)
     assert pairs(found) == [("1.jpg", "a lesion")]
     problems = [row.problem for row in found if isinstance(row, BadInput)]
     assert problems == [
-        f"{key}: is '{missing}', which stands for a value that is missing"
-        for key in ("image", "caption")
+        f"{key}: is '{missing}', which means a missing value" for key in ("image", "caption")
     ]
 
 
-def test_a_number_that_is_none_is_told(tmp_path: Path) -> None:
+def test_nan_and_infinity_are_bad_rows(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     rows = [{"caption": "NaN levels", "image": "1", "id": value} for value in (1, float("nan"))]
     rows.append({"caption": "b", "image": "1", "id": [{"deep": float("inf")}]})  # type: ignore[dict-item]
@@ -168,10 +167,10 @@ texts = st.text(LETTERS, min_size=1, max_size=12)
 
 
 @given(st.lists(st.tuples(texts, texts), min_size=1, max_size=8), st.sampled_from(",;\t|"))
-def test_what_the_csv_module_writes_is_read_as_it_was(
+def test_tables_that_the_csv_module_writes_are_read_unchanged(
     tmp_path_factory: pytest.TempPathFactory, given_: list[tuple[str, str]], separator: str
 ) -> None:
-    # As in prose, a blank comes after what could separate columns.
+    # As in prose, a blank follows a character that could separate columns.
     rows = [
         (f"{n}.jpg", *(text.replace(separator, f"{separator} ") for text in row))
         for n, row in enumerate(given_)
@@ -207,7 +206,7 @@ CAPTIONS = [
 @pytest.mark.parametrize("style", STYLES)
 @pytest.mark.parametrize("broken", BROKEN)
 @pytest.mark.parametrize("names", ["{}.jpg", "id{}"])
-def test_a_quote_that_is_not_closed_costs_its_own_row(
+def test_an_unclosed_quote_costs_only_its_row(
     tmp_path: Path, style: str, broken: str, names: str
 ) -> None:
     how = STYLES[style]
@@ -226,7 +225,7 @@ def test_a_quote_that_is_not_closed_costs_its_own_row(
     assert all("a quote is not closed" in row.problem for row in bad)
 
 
-def test_ten_thousand_rows_after_an_unclosed_quote_are_there(tmp_path: Path) -> None:
+def test_ten_thousand_rows_after_an_unclosed_quote_are_read(tmp_path: Path) -> None:
     rows = [(f"{n}.jpg", f"A lesion of case {n}") for n in range(10_000)]
     for last in (b"", b'z.jpg,ends in 5"\n'):
         data = b'image,caption\n0.png,"never closed\n' + table(rows) + last
@@ -237,13 +236,13 @@ def test_ten_thousand_rows_after_an_unclosed_quote_are_there(tmp_path: Path) -> 
         assert (found[0].number, len(found)) == (2, 10_001 + bool(last))
 
 
-def test_a_file_name_is_never_inside_a_caption(tmp_path: Path) -> None:
+def test_a_file_name_never_becomes_part_of_a_caption(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b'image,caption\n1.jpg,"never closed\n2.jpg,ends in 5"\n3.jpg,good\n')
     assert pairs(rows_in(path)) == [("2.jpg", 'ends in 5"'), ("3.jpg", "good")]
 
 
-def test_the_rest_of_a_broken_row_makes_no_row(tmp_path: Path) -> None:
+def test_the_rest_of_a_broken_row_never_becomes_a_row(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(
         b'image,caption\n1.jpg,"One line\nsays "hello", again\nand, ends"\n2.jpg,good\n'
@@ -260,7 +259,7 @@ def test_the_rest_of_a_broken_row_makes_no_row(tmp_path: Path) -> None:
 def test_text_without_images(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_bytes(b"text,year\nA lesion,1990\n,1991\n")
-    with pytest.raises(InputError, match=r"--image, or say --no-images"):
+    with pytest.raises(InputError, match=r"--image, or use --no-images"):
         rows_in(path)
     found = rows_in(path, images=False)
     assert pairs(found) == [("", "A lesion")]

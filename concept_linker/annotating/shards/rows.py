@@ -1,15 +1,15 @@
-"""From a row as it stands in its file to what is linked and written."""
+"""Parses raw rows: checks each and turns it into a record, its other columns and provenance."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import pyarrow as pa
 
-from concept_linker.annotating.columns import OTHER_KEYS, Columns
-from concept_linker.annotating.reading import Shard
+from concept_linker.annotating.inputs.columns import Columns
+from concept_linker.annotating.shards.source import Shard
 from concept_linker.annotation import Annotation
 from concept_linker.errors import InputError
 from concept_linker.triplets.breach import BadRow, Breach
@@ -20,32 +20,32 @@ from concept_linker.triplets.parquet_files import batch_rows
 from concept_linker.triplets.provenance import Provenance
 from concept_linker.triplets.record import PROVENANCE, RECORD_KEYS, SPAN_DETAILS, SPANS, Record
 
-__all__ = ["BadInput", "Row", "fit", "rows_of"]
+__all__ = ["BadInput", "Row", "parse_rows", "without_times"]
 
-#: How much of a bad row the quarantine keeps.
+#: The number of characters of a bad row that the quarantine keeps.
 _SHOWN: Final = 10_000
-#: A record that says nothing, and the keys that an input may give.
+#: An empty record, and the keys that an input may set.
 _EMPTY: Final = to_record(Annotation("-"), image="-")
-_GIVEN: Final = frozenset(RECORD_KEYS) - {"caption", "image", SPANS}
+_INPUT_KEYS: Final = frozenset(RECORD_KEYS) - {"caption", "image", SPANS}
 _CHECKERS: Final = {
     images: Checker(Rules(form="full", agreement=False, images=images)) for images in (True, False)
 }
-_NOWHERE: Final = Provenance()
-#: What pandas and databases write where there is nothing.
+_NO_PROVENANCE: Final = Provenance()
+#: What pandas and databases write for a missing value.
 _MISSING: Final = frozenset({"nan", "NaN", "NaT", "<NA>", "None", "null", "NULL"})
-_NO_TEXT: Final = (int, float, bool, type(None))
+_SCALARS: Final = (int, float, bool, type(None))
 _STRICT_JSON: Final = json.JSONEncoder(allow_nan=False).encode
 _JSON: Final = json.JSONEncoder(ensure_ascii=False, default=repr).encode
 
 
 class BadInput(NamedTuple):
-    """A row that is set aside.
+    """A row that goes into quarantine.
 
     Args:
-        place: where it is in the shard, from 0.
-        file: where it stands.
-        number: on which line there, from 1; of a Parquet file, the row.
-        problem: why.
+        place: its place in the shard, from 0.
+        file: the name of its file.
+        number: its line in the file, from 1; for Parquet, its row.
+        problem: what is wrong with it.
         text: the row, or its beginning.
     """
 
@@ -60,13 +60,13 @@ class Row(NamedTuple):
     """A row that can be linked.
 
     Args:
-        place: where it is in the shard, from 0.
-        file: where it stands.
-        number: on which line there, from 1; of a Parquet file, the row.
-        value: the row as it came.
-        record: its full record, still without spans.
-        others: the columns that go along.
-        provenance: where it comes from.
+        place: its place in the shard, from 0.
+        file: the name of its file.
+        number: its line in the file, from 1; for Parquet, its row.
+        value: the row as it was read.
+        record: its full record, without spans.
+        others: its other columns.
+        provenance: its provenance.
     """
 
     place: int
@@ -79,48 +79,47 @@ class Row(NamedTuple):
 
     @property
     def caption(self) -> str:
-        """Its text."""
+        """The caption."""
         return self.record["caption"]
 
     def bad(self, problem: str) -> BadInput:
-        """This row, set aside after all."""
+        """Returns this row as a bad one."""
         return BadInput(self.place, self.file, self.number, problem, _shown(self.value))
 
 
-def rows_of(
-    shard: Shard, columns: Columns, most_characters: int = MAX_LINE
+def parse_rows(
+    shard: Shard, columns: Columns, max_characters: int = MAX_LINE
 ) -> Iterator[Row | BadInput]:
-    """The rows of a shard, in order.
+    """Yields the rows of a shard, in order.
 
     Args:
         shard: the shard.
-        columns: what its columns are.
-        most_characters: a caption that has more is set aside.
+        columns: the roles of its columns.
+        max_characters: the maximum length of a caption.
     """
-    own = frozenset({*RECORD_KEYS, PROVENANCE, SPAN_DETAILS, columns.caption, columns.image})
+    known = frozenset({*RECORD_KEYS, PROVENANCE, SPAN_DETAILS, columns.caption, columns.image})
     place = 0
     for piece in shard.pieces:
-        for file, number, value, about in _values(piece):
+        for file, number, value, provenance in _values(piece):
             try:
                 if isinstance(value, BadRow):
                     raise InputError(str(value))
-                read = _read(value, about, columns, own, most_characters)
-                yield Row(place, file, number, value, *read)
+                parsed = _parse(value, provenance, columns, known, max_characters)
+                yield Row(place, file, number, value, *parsed)
             except InputError as error:
                 yield BadInput(place, file, number, str(error), _shown(value))
             place += 1
 
 
 def _values(piece: bytes) -> Iterator[tuple[str, int, Any, bytes | None]]:
-    """File, number, value and provenance of each row."""
+    """Yields file, number, value and provenance of each row."""
     with pa.ipc.open_stream(piece) as stream:
         [batch] = stream
-    about = {key.decode(): value.decode() for key, value in batch.schema.metadata.items()}
-    file = about["file"]
-    if "first" in about:
-        for number, value in enumerate(
-            batch_rows(_times_as_numbers(batch)), start=int(about["first"])
-        ):
+    metadata = {key.decode(): value.decode() for key, value in batch.schema.metadata.items()}
+    file = metadata["file"]
+    if "first" in metadata:
+        rows = enumerate(batch_rows(_times_as_numbers(batch)), start=int(metadata["first"]))
+        for number, value in rows:
             yield file, number, value, None
         return
     for number, line, problem, provenance in zip(*batch.to_pydict().values(), strict=True):
@@ -135,7 +134,7 @@ def _values(piece: bytes) -> Iterator[tuple[str, int, Any, bytes | None]]:
 
 
 def _not_finite(value: Any) -> str:
-    """The key of a number that JSON does not have; empty where there is none."""
+    """Returns the key of a NaN or infinite number, or ``""`` if there is none."""
     for key, one in value.items() if type(value) is dict else ():
         try:
             _STRICT_JSON(one)
@@ -147,38 +146,43 @@ def _not_finite(value: Any) -> str:
 
 
 def _times_as_numbers(batch: pa.RecordBatch) -> pa.RecordBatch:
-    """The same with times as Arrow stores them: Python's have no nanoseconds, nor the year 10,000.
+    """Returns the batch with times as the integers that Arrow stores.
 
-    Columns of times take such numbers.
+    Python's types have neither nanoseconds nor the year 10,000.  Columns of times accept integers.
     """
-    kinds = [_without_times(kind) for kind in batch.schema.types]
+    kinds = [without_times(kind) for kind in batch.schema.types]
     if kinds == batch.schema.types:
         return batch
     arrays = [array.cast(kind) for array, kind in zip(batch.columns, kinds, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, names=batch.schema.names)
 
 
-def _without_times(kind: pa.DataType) -> pa.DataType:
+def without_times(kind: pa.DataType) -> pa.DataType:
+    """Returns an Arrow type with integers in place of times, dates and durations."""
     if pa.types.is_temporal(kind) and not pa.types.is_interval(kind):
         return pa.int64() if kind.bit_width == 64 else pa.int32()
     if pa.types.is_list(kind):
-        return pa.list_(_without_times(kind.value_type))
+        return pa.list_(without_times(kind.value_type))
     if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(_without_times(field.type)) for field in kind])
+        return pa.struct([field.with_type(without_times(field.type)) for field in kind])
     return kind
 
 
-def _read(
-    value: Any, about: bytes | None, columns: Columns, own: frozenset[str], most_characters: int
+def _parse(
+    value: Any,
+    provenance_line: bytes | None,
+    columns: Columns,
+    known: frozenset[str],
+    max_characters: int,
 ) -> tuple[Record, dict[str, Any], Provenance]:
-    """The record of a row, its other columns, and where it comes from."""
+    """Returns the record of a row, its other columns and its provenance."""
     if type(value) is not dict:
-        raise InputError(f"record: is {_kind(value)}, wanted an object")
+        raise InputError(f"record: is {_kind(value)}, expected an object")
     caption = _text(value, columns.caption)
-    if len(caption) > most_characters:
+    if len(caption) > max_characters:
         raise InputError(
-            f"{columns.caption}: has {len(caption):,} characters, wanted {most_characters:,} at "
-            "most (max_characters)"
+            f"{columns.caption}: has {len(caption):,} characters, expected at most "
+            f"{max_characters:,} (max_characters)"
         )
     image = ""
     if columns.image:
@@ -187,15 +191,17 @@ def _read(
             value = {**value, columns.image: given["path"]}
         image = _text(value, columns.image)
     record: Any = {**_EMPTY, "fig_caption": caption}
-    for key in value.keys() & _GIVEN:
+    for key in value.keys() & _INPUT_KEYS:
         if (given := value[key]) is not None:
-            record[key] = _identifier(given) if key in ("pmid", "pmc") else given
+            record[key] = _article_id(given) if key in ("pmid", "pmc") else given
     record |= {"caption": caption, "image": image}
     if breaches := _CHECKERS[bool(columns.image)].breaches(record):
         raise InputError(str(breaches[0]))
-    provenance = _provenance(value, about) if columns.provenance else _NOWHERE
-    others = {key: value[key] for key in value if key not in own} if columns.keep else {}
-    _check_others(others, columns.taken)
+    provenance = _provenance(value, provenance_line) if columns.provenance else _NO_PROVENANCE
+    others: dict[str, Any] = {}
+    if columns.keep_others:
+        others = {key: value[key] for key in value if key not in known}
+    _check_others(others, columns.reserved)
     return record, others, provenance
 
 
@@ -204,37 +210,37 @@ def _text(value: dict[str, Any], key: str) -> str:
     if key not in value:
         raise InputError(f"{key}: is missing")
     if type(text) is not str:
-        raise InputError(f"{key}: is {_kind(text)}, wanted str")
+        raise InputError(f"{key}: is {_kind(text)}, expected str")
     if not text:
         raise InputError(f"{key}: is empty")
     if text in _MISSING:
-        raise InputError(f"{key}: is {text!r}, which stands for a value that is missing")
+        raise InputError(f"{key}: is {text!r}, which means a missing value")
     _check_unicode(text, key)
     return text
 
 
-def _identifier(given: Any) -> Any:
-    """The digits of an article's id, which tables often hold as a number, or with its letters."""
+def _article_id(given: Any) -> Any:
+    """Returns the digits of an article's id; tables often have a number, or ``PMC`` before it."""
     if type(given) is int:
         return str(given)
     return given.removeprefix("PMC") if type(given) is str else given
 
 
-def _provenance(value: dict[str, Any], about: bytes | None) -> Provenance:
+def _provenance(value: dict[str, Any], line: bytes | None) -> Provenance:
     given = value.get(PROVENANCE)
-    if about is not None:
-        given = parse_line(Line(about))
+    if line is not None:
+        given = parse_line(Line(line))
         if isinstance(given, BadRow):
             raise InputError(f"provenance: {given}")
     return Provenance() if given is None else Provenance.from_dict(given)
 
 
-def _check_others(others: dict[str, Any], taken: tuple[str, ...]) -> None:
+def _check_others(others: dict[str, Any], reserved: tuple[str, ...]) -> None:
     for key, value in others.items():
-        if key in taken:
-            raise InputError(f"{key}: the output has this key for itself")
+        if key in reserved:
+            raise InputError(f"{key}: the output has a column of this name; rename the key")
         _check_unicode(key, "another key")
-        if type(value) not in _NO_TEXT:
+        if type(value) not in _SCALARS:
             text = value if type(value) is str else _JSON(value)
             _check_unicode(text, key)
 
@@ -259,35 +265,3 @@ def _shown(value: Any) -> str:
     if isinstance(value, BadRow):
         return value.text[:_SHOWN]
     return json.dumps(value, default=repr)[:_SHOWN]
-
-
-def fit(rows: Sequence[dict[str, Any]], columns: Columns) -> list[dict[str, Any]]:
-    """Other keys as Parquet has columns for them; the rest of them as JSON in ``other_keys``."""
-    if not columns.more:
-        return list(rows)
-    made: list[dict[str, Any]] = [{} for _ in rows]
-    left = [dict(row) for row in rows]
-    for field in columns.others:
-        if _fits([row.get(field.name) for row in rows], field.type):
-            whole = list(range(len(rows)))
-        else:
-            whole = [n for n, row in enumerate(rows) if _fits([row.get(field.name)], field.type)]
-        for number in whole:
-            if field.name in left[number]:
-                made[number][field.name] = left[number].pop(field.name)
-    for row, more in zip(made, left, strict=True):
-        if more:
-            row[OTHER_KEYS] = json.dumps(more)
-    return made
-
-
-def _fits(values: list[Any], kind: pa.DataType) -> bool:
-    """Whether a column of this type gives back what went in."""
-    if pa.types.is_floating(kind) and any(type(value) is bool for value in values):
-        return False
-    try:
-        array = pa.array(values, kind)
-        return bool(array.cast(_without_times(kind)).to_pylist() == values)
-    # Arrow loses its place in some casts of lists that hold nothing but nulls.
-    except (pa.ArrowException, OverflowError, UnicodeEncodeError):
-        return False

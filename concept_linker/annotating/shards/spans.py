@@ -1,7 +1,7 @@
-"""The spans of many captions at once, as Arrow columns.
+"""Builds the spans of many captions at once, as Arrow columns.
 
-They are what ``to_record`` makes caption by caption, which takes longer than everything else that
-is done around linking; the tests hold one against the other.  What is rare is left to it.
+The result equals that of ``to_record`` caption by caption, which takes longer than everything else
+around linking; the tests compare both.  Unusual captions are left to ``to_record``.
 """
 
 from __future__ import annotations
@@ -26,43 +26,48 @@ if TYPE_CHECKING:
     from concept_linker.triplets.record import Negated, Profile
     from concept_linker.triplets.wordpiece import WordPiece
 
-__all__ = ["DETAILS", "minimised", "spans_of"]
+__all__ = ["DETAILS_TYPE", "build_spans", "minimise_spans"]
 
-_TYPE = record_schema("full").field(SPANS).type
-#: The type of the column ``span_details``.
-DETAILS = pa.list_(SPAN_DETAIL)
-#: What stands for characters that are not folded to one: not seen yet, left out, or folded to
-#: several.  They are control characters, which are all left out.
-_UNKNOWN, _NOTHING, _ODD = range(3)
+_SPANS_TYPE = record_schema("full").field(SPANS).type
+#: The type of the column ``span_details``: one item per span.
+DETAILS_TYPE = pa.list_(SPAN_DETAIL)
+#: Codes of characters that are not folded to one character: not yet known, removed, or folded to
+#: several.  As code points these are control characters, which folding always removes.
+_UNKNOWN, _REMOVED, _SEVERAL = range(3)
 _BLANK = 32
-_ALONE = np.uint32(1 << 31)
+#: Added to the code of a character that is a word by itself.
+_SINGLE = np.uint32(1 << 31)
 _Numbers = np.ndarray[Any, np.dtype[np.int64]]
 _Codes = np.ndarray[Any, np.dtype[np.uint32]]
 _is_cui = lru_cache(1 << 15)(is_cui)
 
 
-def spans_of(
+def build_spans(
     annotations: Sequence[Annotation], profile: Profile, tokenizer: WordPiece | None
 ) -> tuple[pa.ListArray, pa.ListArray, dict[int, str]]:
-    """The spans of the full record of each, their :data:`DETAILS`, and which has none and why.
+    """Returns the spans of each full record, their details, and the captions without a record.
 
     Args:
         annotations: captions with their mentions.
-        profile: which mentions become spans, and what their offsets count in.
+        profile: which mentions become spans, and what their offsets index.
         tokenizer: makes the spans' tokens; without one they are the basic words.
+
+    Returns:
+        A list of spans per caption; a list of :data:`DETAILS_TYPE` per caption; index of a caption
+        → why no record can be made of it.
     """
     if tokenizer is None and profile["offsets"] == "caption" and profile["max_words"] is None:
-        made = _at_once(annotations, profile["min_similarity"], profile["negated"])
-        if made is not None:
-            return *made, {}
-    return _one_by_one(annotations, profile, tokenizer)
+        built = _build_together(annotations, profile["min_similarity"], profile["negated"])
+        if built is not None:
+            return *built, {}
+    return _build_one_by_one(annotations, profile, tokenizer)
 
 
-def _one_by_one(
+def _build_one_by_one(
     annotations: Sequence[Annotation], profile: Profile, tokenizer: WordPiece | None
 ) -> tuple[pa.ListArray, pa.ListArray, dict[int, str]]:
-    wanted = profile["min_similarity"], profile["max_words"], profile["negated"]
-    made: list[Any] = []
+    rules = profile["min_similarity"], profile["max_words"], profile["negated"]
+    spans: list[Any] = []
     details: list[list[dict[str, Any]]] = []
     problems: dict[int, str] = {}
     for number, annotation in enumerate(annotations):
@@ -70,16 +75,20 @@ def _one_by_one(
             record = to_record(annotation, image="-", tokenizer=tokenizer, **profile)
         except InputError as error:
             problems[number] = str(error)
-            made.append([])
+            spans.append([])
             details.append([])
         else:
-            made.append(record[SPANS])
-            details.append(span_details(list(select_mentions(annotation, *wanted))))
-    return pa.array(made, _TYPE), pa.array(details, DETAILS), problems
+            spans.append(record[SPANS])
+            details.append(span_details(list(select_mentions(annotation, *rules))))
+    return pa.array(spans, _SPANS_TYPE), pa.array(details, DETAILS_TYPE), problems
 
 
-class _Chosen(NamedTuple):
-    """The mentions that become spans, of all captions in one row."""
+class _Mentions(NamedTuple):
+    """The mentions that become spans: of all captions, one list per field.
+
+    Args:
+        offsets: where each caption's mentions begin in the lists, and last where they end.
+    """
 
     starts: list[int]
     ends: list[int]
@@ -92,19 +101,19 @@ class _Chosen(NamedTuple):
     negated: list[bool]
 
 
-def _chosen(
+def _collect_mentions(
     annotations: Sequence[Annotation], min_similarity: float, negated: Negated
-) -> _Chosen | None:
-    """Those of some captions; none if mentions overlap or are in another order."""
-    found = _Chosen([], [], [], [], [0], [], [], [], [])
-    starts, ends, ids, similarities, offsets, probabilities, scores, labels, absent = found
+) -> _Mentions | None:
+    """Returns the mentions that become spans; ``None`` if mentions overlap or are not in order."""
+    found = _Mentions([], [], [], [], [0], [], [], [], [])
+    starts, ends, ids, similarities, offsets, probabilities, scores, labels, negations = found
     for annotation in annotations:
-        before = 0
+        last_end = 0
         for mention in annotation.mentions:
             start, end = mention.start, mention.end
-            if not before <= start < end:
+            if not last_end <= start < end:
                 return None
-            before = end
+            last_end = end
             best = mention.best
             if best is None or best.similarity < min_similarity or not _is_cui(best.concept_id):
                 continue
@@ -117,37 +126,37 @@ def _chosen(
             probabilities.append(mention.probability)
             scores.append(best.score)
             labels.append(mention.label)
-            absent.append(mention.negated)
-        if before > len(annotation.text):
+            negations.append(mention.negated)
+        if last_end > len(annotation.text):
             return None
         offsets.append(len(ids))
     return found
 
 
-def _at_once(
+def _build_together(
     annotations: Sequence[Annotation], min_similarity: float, negated: Negated
 ) -> tuple[pa.ListArray, pa.ListArray] | None:
-    """All spans by one walk through all captions; none if one of them is unusual."""
-    found = _chosen(annotations, min_similarity, negated)
+    """Builds all spans from one text of all captions; ``None`` if a caption is unusual."""
+    found = _collect_mentions(annotations, min_similarity, negated)
     if found is None:
         return None
     captions = [annotation.text for annotation in annotations]
     folded = _fold("\n".join(captions))
     start_char, end_char = np.array(found.starts, np.int32), np.array(found.ends, np.int32)
     similarity = np.array(found.similarities, np.float32)
-    # Where each span's caption begins in the text of all, and where its own ends are there.
+    # The place of each span's caption in the joined text, and of the span itself.
     base = np.repeat(_sums(len(caption) + 1 for caption in captions)[:-1], np.diff(found.offsets))
     start, end = base + start_char, base + end_char
     usual = (
-        not (folded == _ODD).any()
+        not (folded == _SEVERAL).any()
         and (folded[start] > _BLANK).all()
         and (folded[end - 1] > _BLANK).all()
         and ((similarity >= 0) & (similarity <= 1)).all()
     )
     if not usual:
         return None
-    if not (there := folded != _NOTHING).all():
-        folded, before = folded[there], _sums(there)
+    if not (kept := folded != _REMOVED).all():
+        folded, before = folded[kept], _sums(kept)
         base, start, end = before[base], before[start], before[end]
     words = _Words(folded)
     first, after = words.before[start + 1] - 1, words.before[end]
@@ -164,14 +173,14 @@ def _at_once(
         pa.array(first - words.before[base], pa.int32()),
         pa.array(after - words.before[base], pa.int32()),
     )
-    spans = pa.StructArray.from_arrays(columns, fields=list(_TYPE.value_type))
-    told = (
+    spans = pa.StructArray.from_arrays(columns, fields=list(_SPANS_TYPE.value_type))
+    detail_columns = (
         pa.array(found.probabilities, pa.float32()),
         pa.array(found.scores, pa.float32()),
         pa.array(found.labels, pa.string()),
         pa.array(found.negated, pa.bool_()),
     )
-    details = pa.StructArray.from_arrays(told, fields=list(DETAILS.value_type))
+    details = pa.StructArray.from_arrays(detail_columns, fields=list(DETAILS_TYPE.value_type))
     offsets = pa.array(found.offsets, pa.int32())
     return (
         pa.ListArray.from_arrays(offsets, spans),
@@ -183,31 +192,31 @@ class _Words:
     """The basic words of a text.
 
     Args:
-        folded: its characters out of :func:`_fold`, none of which is odd or nothing.
+        folded: its characters from :func:`_fold`, each folded to exactly one.
 
     Attributes:
-        before: for each place, how many words begin before it.
+        before: for each place, the number of words that begin before it.
     """
 
     def __init__(self, folded: _Codes) -> None:
-        alone, blank = folded >= _ALONE, folded == _BLANK
+        single, blank = folded >= _SINGLE, folded == _BLANK
         begins = ~blank
-        begins[1:] &= (alone | blank)[:-1] | alone[1:]
+        begins[1:] &= (single | blank)[:-1] | single[1:]
         ends = ~blank
         ends[:-1] &= blank[1:] | begins[1:]
         self.before = _sums(begins)
         self._begins, self._ends = np.flatnonzero(begins), np.flatnonzero(ends) + 1
-        self._text = (folded & ~_ALONE).tobytes().decode("utf-32-le")
+        self._text = (folded & ~_SINGLE).tobytes().decode("utf-32-le")
 
     def texts(self, numbers: _Numbers) -> list[str]:
-        """The words of these numbers."""
+        """Returns the words with these numbers."""
         text = self._text
         begins, ends = self._begins[numbers].tolist(), self._ends[numbers].tolist()
         return [text[begin:end] for begin, end in zip(begins, ends, strict=True)]
 
 
 def _sums(lengths: Iterable[int]) -> _Numbers:
-    """The sum of all lengths before each, and last that of all."""
+    """Returns the sum of the lengths before each one, and last their total."""
     array = lengths if isinstance(lengths, np.ndarray) else np.fromiter(lengths, np.int64)
     sums = np.zeros(len(array) + 1, np.int64)
     np.cumsum(array, out=sums[1:])
@@ -216,14 +225,15 @@ def _sums(lengths: Iterable[int]) -> _Numbers:
 
 @cache
 def _table() -> _Codes:
-    """Code point → what it is folded to, as :func:`_fold` says; filled as they come."""
+    """Returns the table code point → folded code; :func:`_fold` fills it on demand."""
     return np.zeros(0x110000, np.uint32)
 
 
 def _fold(text: str) -> _Codes:
-    """What basic tokenisation makes of each character: a code point, or one of the constants.
+    """Returns what basic tokenisation folds each character to.
 
-    To that of a character which is a word of its own, ``_ALONE`` is added.
+    This is a code point, plus ``_SINGLE`` if the character is a word by itself, or one of the
+    constants ``_REMOVED`` and ``_SEVERAL``.
     """
     table = _table()
     codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
@@ -239,16 +249,16 @@ def _folded_character(character: str) -> int:
     match basic_words(f"a{character}b"):
         case [word]:
             inside = word[1:-1]
-            return _NOTHING if not inside else ord(inside) if len(inside) == 1 else _ODD
+            return _REMOVED if not inside else ord(inside) if len(inside) == 1 else _SEVERAL
         case ["a", "b"]:
             return _BLANK
-        case ["a", alone, "b"] if len(alone) == 1:
-            return ord(alone) + int(_ALONE)
-    return _ODD
+        case ["a", single, "b"] if len(single) == 1:
+            return ord(single) + int(_SINGLE)
+    return _SEVERAL
 
 
-def minimised(spans: pa.ListArray) -> pa.ListArray:
-    """Of spans only where they begin and end, which is what minimised records have."""
+def minimise_spans(spans: pa.ListArray) -> pa.ListArray:
+    """Returns the pairs ``[start_char, end_char]`` of spans, as minimised records have them."""
     values = spans.values
     ends = np.stack([values.field("start_char"), values.field("end_char")], axis=1).ravel()
     pairs = pa.ListArray.from_arrays(

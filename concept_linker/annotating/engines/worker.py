@@ -1,6 +1,6 @@
-"""A worker: a process that loads its own linker and annotates shard after shard.
+"""A worker of the local engine: a process with its own linker that annotates shard after shard.
 
-Nothing heavy is imported here before the process has begun its work.
+Heavy modules are imported only after the process has started.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from concept_linker.annotating.annotating import ShardReport
     from concept_linker.annotating.job import Job
-    from concept_linker.annotating.reading import Shard
+    from concept_linker.annotating.report import ShardReport
+    from concept_linker.annotating.shards.source import Shard
 
-__all__ = ["Begun", "Failed", "Ready", "Task", "work"]
+__all__ = ["BatchStarted", "Failed", "Ready", "Task", "work"]
 
 _log = logging.getLogger(__name__)
 
@@ -33,13 +33,13 @@ class Task:
 
     Args:
         shard: the shard.
-        careful: rows one by one, else many together.
-        skipped: place in the shard → why this row is set aside.
+        one_by_one: link rows one by one instead of in batches.
+        skip: place in the shard → why this row goes into quarantine.
     """
 
     shard: Shard
-    careful: bool
-    skipped: Mapping[int, str]
+    one_by_one: bool
+    skip: Mapping[int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,12 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
-    """The worker begins a row, or many that begin with it.
+class BatchStarted:
+    """The worker starts to link a batch.
 
     Args:
-        row: its place in the shard.
-        at: when, on the clock that all processes of a machine share.
+        row: the place of its first row in the shard.
+        at: the time, on the monotonic clock that all processes of a machine share.
     """
 
     row: int
@@ -62,23 +62,23 @@ class Begun:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The run cannot go on: what the worker raised."""
+    """The run cannot continue, because the worker raised this error."""
 
     error: BaseException
 
 
 def work(connection: Connection, job: Job, folder: Path) -> None:
-    """The whole life of a worker; ends when the connection is closed."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever started it ends it
+    """Runs a worker until its connection is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent ends it
     threading.Thread(target=_end_with_parent, daemon=True).start()
     try:
         _serve(connection, job, folder)
     except (EOFError, BrokenPipeError, ConnectionResetError):
-        return  # nobody is there any more
+        return  # the parent is gone
 
 
 def _end_with_parent() -> None:
-    """A run that was killed must not go on writing: another may already be at the same folder."""
+    """Ends the worker of a killed run, which must not write into the folder of the next run."""
     parent = parent_process()
     if parent is not None:
         wait([parent.sentinel])
@@ -86,28 +86,27 @@ def _end_with_parent() -> None:
 
 
 def _serve(connection: Connection, job: Job, folder: Path) -> None:
-    from concept_linker.annotating.annotating import Shards, collecting_between_shards
+    from concept_linker.annotating.shards.annotator import ShardAnnotator, collect_between_shards
+
+    def report_batch(row: int) -> None:
+        connection.send(BatchStarted(row, time.monotonic()))
 
     try:
-        shards = Shards(job)
+        annotator = ShardAnnotator(job)
     except Exception as error:
         _send_failure(connection, error)
         return
     connection.send(Ready())
     while True:
         task: Task = connection.recv()
-
-        def announce(row: int) -> None:
-            connection.send(Begun(row, time.monotonic()))
-
         try:
-            with collecting_between_shards():
-                report: ShardReport = shards.annotate(
+            with collect_between_shards():
+                report: ShardReport = annotator.annotate(
                     task.shard,
                     folder,
-                    skipped=task.skipped,
-                    careful=task.careful,
-                    announce=announce,
+                    skip=task.skip,
+                    one_by_one=task.one_by_one,
+                    on_batch=report_batch,
                 )
         except Exception as error:
             _send_failure(connection, error)
@@ -118,9 +117,9 @@ def _serve(connection: Connection, job: Job, folder: Path) -> None:
 def _send_failure(connection: Connection, error: Exception) -> None:
     from concept_linker.errors import BatchError, ConceptLinkerError, SourceError
 
-    if isinstance(error, SourceError):  # it cannot be made again from its message
+    if isinstance(error, SourceError):  # it cannot be unpickled from its message alone
         error = BatchError(str(error))
     elif not isinstance(error, ConceptLinkerError | OSError):
-        _log.exception("a worker cannot go on")
-        error = BatchError(f"a worker cannot go on: {type(error).__name__}: {error}")
+        _log.exception("a worker failed")
+        error = BatchError(f"a worker failed: {type(error).__name__}: {error}")
     connection.send(Failed(error))

@@ -1,9 +1,9 @@
-"""A linker that costs nothing, and kills its process, raises or takes its time if so told.
+"""A fast fake linker that kills its process, raises or hangs at certain captions.
 
-What starts processes is tested with it: loading the real linker costs each of them two seconds.
+Tests that start processes use it, because loading the real linker takes each two seconds.
 As a program, ``concept-linker`` with this linker:
 
-    python deadly.py annotate …
+    python fake_linker.py annotate …
 """
 
 from __future__ import annotations
@@ -20,21 +20,21 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from concept_linker.annotating import running
-from concept_linker.annotating.job import LinkerChoice
+from concept_linker.annotating import annotate as annotate_module
+from concept_linker.annotating.job import LinkerSpec
 from concept_linker.annotation import Annotation, Candidate, Mention
 
 LESION = Candidate("C0221198", "Lesion", "lesion", 0.875, 0.75, ("T033",))
 
 
-class Deadly:
-    """Knows lesions.  Kills at POISON, at UNLUCKY only the first time; raises at WRONG.
+class FakeLinker:
+    """Finds lesions.  Kills its process at POISON, at UNLUCKY once; raises at WRONG.
 
-    Never comes back from ENDLESS: in a regular expression, in compiled code that nothing
+    Never returns from ENDLESS: in a regular expression, in compiled code that nothing
     interrupts, or asleep.  A lesion after "no" is negated.
     """
 
-    def __init__(self, choice: DeadlyChoice) -> None:
+    def __init__(self, choice: FakeLinkerSpec) -> None:
         self.kb = SimpleNamespace(path=Path(choice.kb))
         self._choice = choice
         self._compiling = choice.compiling
@@ -84,22 +84,19 @@ class Deadly:
 
 
 @dataclass(frozen=True, slots=True)
-class DeadlyChoice(LinkerChoice):
-    """Loads one."""
+class FakeLinkerSpec(LinkerSpec):
+    """Loads a :class:`FakeLinker` linker."""
 
     scratch: Path = Path()
     seconds: float = 5e-4
     compiling: float = 0.0
 
     def load(self, *, quiet: bool = True) -> Any:
-        return Deadly(self)
-
-    def detector_name(self) -> str:
-        return "lesions"
+        return FakeLinker(self)
 
 
 @dataclass(frozen=True, slots=True)
-class StillbornChoice(LinkerChoice):
+class DyingSpec(LinkerSpec):
     """Kills the worker before it is ready."""
 
     def load(self, *, quiet: bool = True) -> Any:
@@ -107,21 +104,21 @@ class StillbornChoice(LinkerChoice):
 
 
 @dataclass(frozen=True, slots=True)
-class LostChoice(DeadlyChoice):
-    """Loads one in the process of the tests, and nowhere else."""
+class LocalOnlySpec(FakeLinkerSpec):
+    """Loads a linker in the process of the tests, and raises in all others."""
 
     home: int = field(default_factory=os.getpid)
 
     def load(self, *, quiet: bool = True) -> Any:
         if os.getpid() != self.home:
             raise FileNotFoundError("no such base")
-        return Deadly(self)
+        return FakeLinker(self)
 
 
 if __name__ == "__main__":
-    import deadly  # by its name, which the workers know it by
+    import fake_linker  # by the name under which workers import it
 
     from concept_linker.cli import main
 
-    running.LinkerChoice = deadly.DeadlyChoice  # type: ignore[misc]
+    annotate_module.LinkerSpec = fake_linker.FakeLinkerSpec  # type: ignore[misc]
     main()

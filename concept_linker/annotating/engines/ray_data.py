@@ -1,10 +1,10 @@
-"""The engine on Ray Data: the same shards and the same shard function, on a cluster.
+"""The engine on Ray Data: the same shards and the same bytes, on a cluster.
 
 One task reads the input on the machine where the run was started and streams its shards.  Actors,
-each with a linker of its own, annotate them and hand back finished files, which the run writes.  So
-the machines of a cluster need the package and the knowledge base, and no folder in common.
+each with its own linker, annotate them and return finished files, which the run writes.  So the
+machines of a cluster need the package and the knowledge base, but no common folder.
 
-A shard that kills its actors again and again is left to the local engine, which finds the row.
+A shard that kills its actors repeatedly is left to the local engine, which finds the row.
 """
 
 from __future__ import annotations
@@ -14,24 +14,26 @@ import logging
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from concept_linker.annotating.annotating import ShardReport, Shards, collecting_between_shards
+from concept_linker.annotating.engines.local import RETRIES, run_locally
 from concept_linker.annotating.job import Job
-from concept_linker.annotating.local import RETRIES, run_locally
-from concept_linker.annotating.reading import Shard, ShardSource
+from concept_linker.annotating.monitor import Monitor
+from concept_linker.annotating.report import ShardReport
+from concept_linker.annotating.shards.annotator import ShardAnnotator, collect_between_shards
+from concept_linker.annotating.shards.source import Shard, ShardSource
 from concept_linker.errors import BatchError, SettingsError
 from concept_linker.files import write_whole
 
 __all__ = ["run_on_ray"]
 
-#: A shard, as one row; and what became of it.
-_SHARD = pa.schema(
+#: A shard as a row of a Ray dataset, and its result as a row.
+_SHARD_SCHEMA = pa.schema(
     [
         ("number", pa.int64()),
         ("rows", pa.int64()),
@@ -39,7 +41,7 @@ _SHARD = pa.schema(
         ("pieces", pa.list_(pa.large_binary())),
     ]
 )
-_DONE = pa.schema(
+_RESULT_SCHEMA = pa.schema(
     [
         ("error", pa.string()),
         ("report", pa.string()),
@@ -49,13 +51,13 @@ _DONE = pa.schema(
 )
 
 
-class _Attempts:
-    """How often each shard was begun; an actor of its own, which outlives the others."""
+class _AttemptCounter:
+    """Counts how often each shard was started; an actor that outlives the others."""
 
     def __init__(self) -> None:
         self._counts: Counter[int] = Counter()
 
-    def begin(self, number: int) -> int:
+    def start(self, number: int) -> int:
         self._counts[number] += 1
         return self._counts[number]
 
@@ -65,69 +67,57 @@ class _Annotator:
 
     def __init__(self, job: Job, attempts: Any) -> None:
         self._attempts = attempts
-        self._shards: Shards | None = None
+        self._annotator: ShardAnnotator | None = None
         self._error = ""
         try:
-            self._shards = Shards(job)
-        except Exception as error:  # told with the first shard; Ray would start another
+            self._annotator = ShardAnnotator(job)
+        except Exception as error:  # returned with the first shard; if raised, Ray would restart it
             self._error = f"{type(error).__name__}: {error}"
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         import ray
 
-        if self._shards is None:
-            return _told(error=self._error)
+        if self._annotator is None:
+            return _result(error=self._error)
         [row] = batch.to_pylist()
         if not row["rows"]:  # the end of the input
-            return _told(report=json.dumps(row["number"]))
-        if ray.get(self._attempts.begin.remote(row["number"])) > 1 + RETRIES:
-            return _told()  # Ray would try it for ever
+            return _result(report=json.dumps(row["number"]))
+        if ray.get(self._attempts.start.remote(row["number"])) > 1 + RETRIES:
+            return _result()  # Ray would try it forever
         shard = Shard(row["number"], tuple(row["pieces"]), row["rows"], row["read"])
         try:
             with (
-                collecting_between_shards(),
-                tempfile.TemporaryDirectory(prefix="concept-linker-") as place,
+                collect_between_shards(),
+                tempfile.TemporaryDirectory(prefix="concept-linker-") as folder,
             ):
-                report = self._shards.annotate(shard, Path(place))
-                files = {name: (Path(place) / name).read_bytes() for name in report.files}
+                report = self._annotator.annotate(shard, Path(folder))
+                files = {name: (Path(folder) / name).read_bytes() for name in report.files}
         except Exception as error:
-            return _told(error=f"{type(error).__name__}: {error}")
-        return _told(report=json.dumps(report.to_dict()), files=files)
+            return _result(error=f"{type(error).__name__}: {error}")
+        return _result(report=json.dumps(report.to_dict()), files=files)
 
 
-def _told(*, error: str = "", report: str = "", files: dict[str, bytes] | None = None) -> pa.Table:
+def _result(
+    *, error: str = "", report: str = "", files: dict[str, bytes] | None = None
+) -> pa.Table:
     files = files or {}
     row = {"error": error, "report": report, "names": list(files), "files": list(files.values())}
-    return pa.Table.from_pylist([row], schema=_DONE)
+    return pa.Table.from_pylist([row], schema=_RESULT_SCHEMA)
 
 
 def run_on_ray(
     job: Job,
     folder: Path,
     source: ShardSource,
-    done: Callable[[ShardReport], None],
-    workers: int | None,
-    died: Callable[[], None],
-    moved: Callable[[Shard, int], None] = lambda shard, rows: None,
+    monitor: Monitor,
     *,
+    workers: int | None,
     address: str | None = None,
 ) -> None:
-    """Annotates shards with Ray Data.
+    """Annotates shards with Ray Data; see :class:`~concept_linker.annotating.engines.Engine`.
 
-    Args:
-        job: what is done.
-        folder: the output's folder; only this process writes into it.
-        source: the shards.
-        done: told of every shard that is finished.
-        workers: how many actors at most; as many as the cluster has room for if not given.
-        died: told of every shard that is left to the local engine, and of its workers that die.
-        moved: told of such a shard, and how many of its rows are done; actors do not tell.
-        address: a cluster's address; else a Ray is started on this machine, and ended.
-
-    Raises:
-        BatchError: the actors cannot work.
-        SettingsError: Ray is not installed.
-        OSError: a file cannot be written or read.
+    Only this process writes into the output folder.  Actors do not report the progress within a
+    shard.  Without an address, a Ray is started on this machine for the run.
     """
     finished = set(source.finished)
     count: int | None = None
@@ -135,34 +125,36 @@ def run_on_ray(
         try:
             for row in _results(ray, job, source, workers, address):
                 if row["error"]:
-                    raise BatchError(f"an actor cannot work: {row['error']}")
+                    raise BatchError(f"an actor failed: {row['error']}")
                 if not row["report"]:
-                    died()
+                    monitor.worker_died()
                     continue
-                told = json.loads(row["report"])
-                if isinstance(told, int):
-                    count = told
+                value = json.loads(row["report"])
+                if isinstance(value, int):
+                    count = value
                     continue
-                report = ShardReport.from_dict(told)
+                report = ShardReport.from_dict(value)
                 for name, data in zip(row["names"], row["files"], strict=True):
                     with write_whole(folder / name) as part:
                         part.write_bytes(data)
-                done(report)
+                monitor.shard_finished(report)
                 finished.add(report.number)
         except ray.exceptions.RayError as error:
             raise BatchError(f"Ray: {_first_line(error)}") from error
     if count is None or not finished.issuperset(range(count)):
-        run_locally(job, folder, source.without(finished), done, 1, died, moved)
+        run_locally(job, folder, source.without(finished), monitor, workers=1)
 
 
 @contextmanager
 def _connected(address: str | None, workers: int | None) -> Iterator[Any]:
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report to its makers
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # otherwise Ray sends usage statistics
     try:
         import ray
         import ray.data
     except ImportError as error:
-        raise SettingsError("engine is 'ray', wanted the extra: concept-linker[ray]") from error
+        raise SettingsError(
+            "engine is 'ray', but Ray is not installed; run: pip install 'concept-linker[ray]'"
+        ) from error
     if ray.is_initialized():
         yield ray
         return
@@ -182,18 +174,18 @@ def _connected(address: str | None, workers: int | None) -> Iterator[Any]:
 def _results(
     ray: Any, job: Job, source: ShardSource, workers: int | None, address: str | None
 ) -> Iterator[dict[str, Any]]:
-    """What became of each shard, as they finish."""
+    """Yields the result of each shard as it finishes."""
     if not (address or "").startswith("ray://"):
         yield from _annotated(job, source, workers)
         return
-    # Ray Data runs only inside a cluster, so an actor there runs it for us.
+    # Ray Data runs only inside a cluster, so an actor there runs it for this process.
     inside = ray.remote(num_cpus=0)(_Inside).remote(job, source, workers)
     while (row := ray.get(inside.next.remote())) is not None:
         yield row
 
 
 class _Inside:
-    """What stands for a run that is outside the cluster; the input must be where it is."""
+    """Runs inside the cluster for a process outside; the input must be readable there."""
 
     def __init__(self, job: Job, source: ShardSource, workers: int | None) -> None:
         self._rows = _annotated(job, source, workers)
@@ -207,12 +199,14 @@ def _annotated(job: Job, source: ShardSource, workers: int | None) -> Iterator[d
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     context = ray.data.DataContext.get_current()
-    before = {name: getattr(context, name) for name in _context()}
-    for name, value in _context().items():
+    # Every shard is a block, and the progress bar is ours.
+    options = {"target_max_block_size": 1, "enable_progress_bars": False}
+    before = {name: getattr(context, name) for name in options}
+    for name, value in options.items():
         setattr(context, name, value)
     try:
-        attempts = ray.remote(num_cpus=0)(_Attempts).remote()
-        room = max(1, int(ray.cluster_resources().get("CPU", 1)))
+        attempts = ray.remote(num_cpus=0)(_AttemptCounter).remote()
+        cores = max(1, int(ray.cluster_resources().get("CPU", 1)))
         data = ray.data.read_datasource(_datasource(source), num_cpus=0, override_num_blocks=1)
         data = data.map_batches(
             _Annotator,
@@ -220,7 +214,7 @@ def _annotated(job: Job, source: ShardSource, workers: int | None) -> Iterator[d
             batch_size=1,
             batch_format="pyarrow",
             compute=ray.data.ActorPoolStrategy(
-                min_size=1, initial_size=min(workers or room, room), max_size=workers
+                min_size=1, initial_size=min(workers or cores, cores), max_size=workers
             ),
             num_cpus=1,
         )
@@ -229,11 +223,6 @@ def _annotated(job: Job, source: ShardSource, workers: int | None) -> Iterator[d
     finally:
         for name, value in before.items():
             setattr(context, name, value)
-
-
-def _context() -> dict[str, Any]:
-    """A shard is a block of its own, and the bar is ours."""
-    return {"target_max_block_size": 1, "enable_progress_bars": False}
 
 
 def _datasource(source: ShardSource) -> Any:
@@ -245,7 +234,7 @@ def _datasource(source: ShardSource) -> Any:
 
         @property
         def supports_distributed_reads(self) -> bool:
-            return False  # but where this runs
+            return False  # the input may be on this machine only
 
         def estimate_inmemory_data_size(self) -> int | None:
             return None
@@ -258,9 +247,9 @@ def _datasource(source: ShardSource) -> Any:
 
 
 def _blocks(source: ShardSource) -> Iterator[pa.Table]:
-    """Last, a row that says how many shards the input has."""
+    """Yields a table per unfinished shard; the last one has the number of shards and no rows."""
     number = -1
-    for shard in source.all():
+    for shard in source.all_shards():
         number = shard.number
         if number in source.finished:
             continue
@@ -270,9 +259,9 @@ def _blocks(source: ShardSource) -> Iterator[pa.Table]:
             "read": shard.read,
             "pieces": list(shard.pieces),
         }
-        yield pa.Table.from_pylist([row], schema=_SHARD)
+        yield pa.Table.from_pylist([row], schema=_SHARD_SCHEMA)
     end = {"number": number + 1, "rows": 0, "read": 0, "pieces": []}
-    yield pa.Table.from_pylist([end], schema=_SHARD)
+    yield pa.Table.from_pylist([end], schema=_SHARD_SCHEMA)
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,0 +1,1 @@
+"""Shards: cutting the input, parsing rows, linking them, building spans, writing files."""
