@@ -77,7 +77,7 @@ def small_base(folder: Path) -> Path:
             for number, text in enumerate(texts)
         ),
     )
-    train(KnowledgeBase.open(folder / "plain"), gold, folder / "trained")
+    train(gold, folder / "trained", kb=folder / "plain")
     return folder / "trained"
 
 

@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 
 from concept_linker.corpora import read_corpus
-from concept_linker.corpora.concept_ids import ConceptIds
 from concept_linker.corpora.gold import GoldCorpus, GoldDocument
+from concept_linker.corpora.id_resolution import ConceptIds
 from concept_linker.detection.detector import GROUPS
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.build import build_knowledge_base
@@ -129,7 +129,7 @@ def mesh(data: Path, encoder: Encoder, room: Path) -> Iterator[Part]:
         for fold in range(FOLDS):
             known, asked = dealt(corpus.documents, fold)
             folder = room / f"{name}{fold}"
-            train(kb, GoldCorpus(name, tuple(known)), folder)
+            train(GoldCorpus(name, tuple(known)), folder, kb=kb)
             found = examples(KnowledgeBase.open(folder), known, asked, blind(asked), encoder)
             print(f"{name}, fold {fold}: {len(found.strings):,} mentions", flush=True)
             yield Part(fold, found, _MESH_COUNTS)
