@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from concept_linker.corpora.concept_ids import ConceptIds
 from concept_linker.corpora.gold import GoldCorpus, GoldDocument, GoldMention
+from concept_linker.corpora.id_resolution import ConceptIds
 from concept_linker.detection.abbreviations import Definition, expand, find_abbreviations
 from concept_linker.errors import InputError
 from concept_linker.knowledge_base.base import KnowledgeBase

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from concept_linker import ConceptLinker, KnowledgeBase
-from concept_linker.corpora.concept_ids import ConceptIds
 from concept_linker.corpora.gold import GoldCorpus, GoldDocument, GoldMention
+from concept_linker.corpora.id_resolution import ConceptIds
 from concept_linker.errors import InputError, KnowledgeBaseError
 from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.export import tables_of

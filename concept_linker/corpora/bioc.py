@@ -1,8 +1,8 @@
-"""What the two spellings of BioC (Comeau et al., Database 2013) share.
+"""What the XML and JSON forms of BioC share (Comeau et al., Database 2013).
 
-A document's text is its passages, each at its offset, with blanks in between.  BioC leaves open how
-a mention names its concept, so what is in use is read: every infon whose key names an identifier or
-a vocabulary (:func:`~concept_linker.corpora.ids.ids_of_infons`).
+The text of a document is its passages, each at its offset, with blanks in between. BioC does not
+define how an annotation names its concept, so every infon is read whose key names an identifier or
+a vocabulary (:func:`~concept_linker.corpora.id_parsing.parse_infons`).
 """
 
 from __future__ import annotations
@@ -10,16 +10,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from concept_linker.corpora.checks import Bad
-from concept_linker.corpora.fitting import Draft, Piece, gold_document
+from concept_linker.corpora.bad_rows import Reject
 from concept_linker.corpora.gold import GoldDocument
-from concept_linker.corpora.ids import ids_of_infons
+from concept_linker.corpora.id_parsing import parse_infons
+from concept_linker.corpora.offsets import RawMention, TextPart, build_document
 
-__all__ = ["Marking", "Passage", "document"]
+__all__ = ["BiocAnnotation", "Passage", "build_bioc_document"]
 
 
-class Marking(NamedTuple):
-    """An annotation: where it is as (offset, length), its infons, and its characters."""
+class BiocAnnotation(NamedTuple):
+    """An annotation.
+
+    Args:
+        id: its id.
+        locations: the (offset, length) of each of its parts.
+        infons: its (key, value) pairs.
+        text: its characters, if the file has them.
+        line: its line, if known.
+        row: the XML element or JSON value it was read from.
+    """
 
     id: str
     locations: list[tuple[int, int]]
@@ -30,34 +39,34 @@ class Marking(NamedTuple):
 
 
 class Passage(NamedTuple):
-    """A passage or sentence: where its text begins, the text, and the annotations in it."""
+    """A passage or sentence: its offset, its text, and its annotations."""
 
     offset: int
     text: str
-    markings: Sequence[Marking]
+    annotations: Sequence[BiocAnnotation]
 
 
-def document(id: str, passages: Iterable[Passage], bad: Bad) -> GoldDocument:
-    """A document of its passages and their annotations; those that do not fit are bad."""
+def build_bioc_document(id: str, passages: Iterable[Passage], reject: Reject) -> GoldDocument:
+    """Returns the document of some passages; annotations that do not fit are rejected."""
     in_order = sorted(passages, key=lambda passage: passage.offset)
-    pieces = [Piece(passage.text, passage.offset) for passage in in_order]
-    drafts = [
-        _draft(id, number, one)
+    parts = [TextPart(passage.text, passage.offset) for passage in in_order]
+    mentions = [
+        _raw_mention(id, number, annotation)
         for number, passage in enumerate(in_order)
-        for one in passage.markings
+        for annotation in passage.annotations
     ]
-    return gold_document(id, pieces, drafts, bad)
+    return build_document(id, parts, mentions, reject)
 
 
-def _draft(id: str, piece: int, marking: Marking) -> Draft:
-    types = [value for key, value in marking.infons if key.casefold() == "type"]
-    return Draft(
-        [(offset, offset + length) for offset, length in marking.locations],
-        ids_of_infons(marking.infons),
+def _raw_mention(id: str, part: int, annotation: BiocAnnotation) -> RawMention:
+    types = [value for key, value in annotation.infons if key.casefold() == "type"]
+    return RawMention(
+        [(offset, offset + length) for offset, length in annotation.locations],
+        parse_infons(annotation.infons),
         [one for type in types for one in type.split(",") if one],
-        surface=marking.text,
-        piece=piece,
-        line=marking.line,
-        place=f"document {id!r}, annotation {marking.id!r}",
-        row=marking.row,
+        surface=annotation.text,
+        part=part,
+        line=annotation.line,
+        place=f"document {id!r}, annotation {annotation.id!r}",
+        row=annotation.row,
     )

@@ -1,4 +1,4 @@
-"""BioC as JSON: one collection, one document, or one document a line."""
+"""BioC as JSON: a collection, a document, or one document a line."""
 
 from __future__ import annotations
 
@@ -9,17 +9,18 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from concept_linker.corpora.bioc import Marking, Passage, document
-from concept_linker.corpora.checks import Bad, SetAside, bad_rows
+from concept_linker.corpora.bad_rows import Reject, RowGuard, make_reject
+from concept_linker.corpora.bioc import BiocAnnotation, Passage, build_bioc_document
 from concept_linker.corpora.gold import GoldDocument
-from concept_linker.corpora.json_lines import Model, documents
+from concept_linker.corpora.json_documents import Model, read_documents
+from concept_linker.corpora.sniffing import Head
 from concept_linker.errors import SourceError
 from concept_linker.knowledge_base.readers.opening import text
 from concept_linker.quarantine import Quarantine
 
-__all__ = ["read"]
+__all__ = ["detect", "read"]
 
-#: Some write numbers between quotation marks.
+#: Some files write numbers as strings.
 _Number = Annotated[int, Field(strict=False)]
 
 
@@ -50,27 +51,32 @@ class _Document(Model):
     passages: list[_Passage]
 
 
+def detect(head: Head) -> bool:
+    """Whether a file is in this format; ``PubTator3`` is the key of an answer of that service."""
+    return not head.keys.isdisjoint(("documents", "PubTator3", "passages"))
+
+
 def read(path: Path, quarantine: Quarantine) -> tuple[GoldDocument, ...]:
     """Reads a plain or gzip file.
 
     Raises:
-        SourceError: it is no such JSON, or a mention does not fit its text.
+        SourceError: the file is not such JSON, or a mention does not fit its text.
     """
-    whole = text(path)
+    content = text(path)
     try:
-        value = json.loads(whole)
+        value = json.loads(content)
     except RecursionError:
         raise SourceError(path, "not BioC: nested too deeply") from None
     except ValueError as error:
-        if any(map(_is_document, whole.splitlines())):
-            return tuple(documents(path, _Document, _document, quarantine))
+        if any(map(_is_document, content.splitlines())):
+            return tuple(read_documents(path, _Document, _build, quarantine))
         line = getattr(error, "lineno", None)
         raise SourceError(path, f"not JSON: {error}", line=line) from error
-    bad = bad_rows(quarantine, path)
+    reject = make_reject(quarantine, path)
     made: list[GoldDocument] = []
-    for place, one in _documents(value):
-        with SetAside(bad, None, one, place):
-            made.append(_document(_Document.model_validate(one), None, bad))
+    for place, document in _documents(value):
+        with RowGuard(reject, None, document, place):
+            made.append(_build(_Document.model_validate(document), None, reject))
     return tuple(made)
 
 
@@ -83,7 +89,7 @@ def _is_document(line: str) -> bool:
 
 
 def _documents(value: Any) -> Iterator[tuple[str, Any]]:
-    """The documents in a collection, a list or PubTator's answer, with their places; else one."""
+    """Yields the place and value of each document in a collection, list or PubTator answer."""
     for key in ("documents", "PubTator3"):
         if isinstance(value, dict) and isinstance(value.get(key), list):
             yield from ((f"{key}.{number}", one) for number, one in enumerate(value[key]))
@@ -94,41 +100,41 @@ def _documents(value: Any) -> Iterator[tuple[str, Any]]:
         yield "", value
 
 
-def _document(record: _Document, number: int | None, bad: Bad) -> GoldDocument:
-    id = str(record.id)
-    return document(id, _passages(record, number, bad), bad)
+def _build(record: _Document, number: int | None, reject: Reject) -> GoldDocument:
+    return build_bioc_document(str(record.id), _passages(record, number, reject), reject)
 
 
-def _passages(record: _Document, number: int | None, bad: Bad) -> Iterator[Passage]:
+def _passages(record: _Document, number: int | None, reject: Reject) -> Iterator[Passage]:
     for passage in record.passages:
         inner = [one for sentence in passage.sentences for one in sentence.annotations]
         if passage.text or not passage.sentences:
             parts = [(passage.offset, passage.text, passage.annotations + inner)]
         else:
             parts = [(one.offset, one.text, one.annotations) for one in passage.sentences]
-            # Those of the passage itself stand with its first sentence.
+            # Annotations outside sentences go to the first sentence.
             parts[0] = (*parts[0][:2], passage.annotations + parts[0][2])
-        for offset, words, marked in parts:
-            markings = list(_markings(str(record.id), marked, number, bad))
-            yield Passage(offset, words, markings)
+        for offset, words, values in parts:
+            yield Passage(offset, words, list(_annotations(str(record.id), values, number, reject)))
 
 
-def _markings(id: str, marked: list[Any], line: int | None, bad: Bad) -> Iterator[Marking]:
-    for order, value in enumerate(marked):
-        made: list[Marking] = []
-        with SetAside(bad, line, value, f"document {id!r}, annotations.{order}"):
-            made.append(_marking(_Annotation.model_validate(value), line, value))
+def _annotations(
+    id: str, values: list[Any], line: int | None, reject: Reject
+) -> Iterator[BiocAnnotation]:
+    for order, value in enumerate(values):
+        made: list[BiocAnnotation] = []
+        with RowGuard(reject, line, value, f"document {id!r}, annotations.{order}"):
+            made.append(_annotation(_Annotation.model_validate(value), line, value))
         yield from made
 
 
-def _marking(record: _Annotation, line: int | None, row: object) -> Marking:
+def _annotation(record: _Annotation, line: int | None, row: object) -> BiocAnnotation:
     locations = [(location.offset, location.length) for location in record.locations]
-    infons = [(key, _written(value)) for key, value in record.infons.items()]
-    return Marking(str(record.id), locations, infons, record.text, line, row)
+    infons = [(key, _infon_text(value)) for key, value in record.infons.items()]
+    return BiocAnnotation(str(record.id), locations, infons, record.text, line, row)
 
 
-def _written(value: Any) -> str:
-    """An infon as XML would have it; several values between bars."""
+def _infon_text(value: Any) -> str:
+    """Returns an infon as it would be in XML; several values are separated by bars."""
     if isinstance(value, list):
-        return "|".join(map(_written, value))
+        return "|".join(map(_infon_text, value))
     return "" if value is None else str(value)

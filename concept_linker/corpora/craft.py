@@ -1,7 +1,7 @@
 """Figure captions of CRAFT (Bada et al., BMC Bioinformatics 2012) as JSON Lines.
 
-One caption a line: ``pmid``, ``fig_id``, ``caption`` and ``mentions`` with ``spans``, ``text``,
-``ontology`` and ``id``.  The ontology is the mention's type.
+One caption a line: ``pmid``, ``fig_id``, ``caption``, and ``mentions`` with ``spans``, ``text``,
+``ontology`` and ``id``. The ontology is the mention's type.
 """
 
 from __future__ import annotations
@@ -9,14 +9,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from concept_linker.corpora.checks import Bad, BadCorpusError
-from concept_linker.corpora.fitting import Draft, Piece, gold_document
+from concept_linker.corpora.bad_rows import Reject
 from concept_linker.corpora.gold import GoldDocument
-from concept_linker.corpora.ids import gold_ids
-from concept_linker.corpora.json_lines import Model, documents, drafts
+from concept_linker.corpora.id_parsing import parse_ids
+from concept_linker.corpora.json_documents import (
+    Model,
+    check_pairs,
+    parse_mentions,
+    read_documents,
+)
+from concept_linker.corpora.offsets import RawMention, TextPart, build_document
+from concept_linker.corpora.sniffing import Head
 from concept_linker.quarantine import Quarantine
 
-__all__ = ["read"]
+__all__ = ["detect", "read"]
 
 
 class _Mention(Model):
@@ -33,23 +39,26 @@ class _Caption(Model):
     mentions: list[Any]
 
 
+def detect(head: Head) -> bool:
+    """Whether a file is in this format."""
+    return "caption" in head.keys
+
+
 def read(path: Path, quarantine: Quarantine) -> tuple[GoldDocument, ...]:
     """Reads a plain or gzip file.
 
     Raises:
-        SourceError: a line is no such object, or a mention does not fit its text.
+        SourceError: a line is not such an object, or a mention does not fit its text.
     """
-    return tuple(documents(path, _Caption, _document, quarantine))
+    return tuple(read_documents(path, _Caption, _build, quarantine))
 
 
-def _document(record: _Caption, number: int, bad: Bad) -> GoldDocument:
-    mentions = drafts(record.mentions, _Mention, _mention, bad, number)
+def _build(record: _Caption, number: int, reject: Reject) -> GoldDocument:
+    mentions = parse_mentions(record.mentions, _Mention, _raw_mention, reject, number)
     id = f"{record.pmid} {record.fig_id}".strip()
-    return gold_document(id, [Piece(record.caption)], mentions, bad)
+    return build_document(id, [TextPart(record.caption)], mentions, reject)
 
 
-def _mention(record: _Mention) -> Draft:
-    if any(len(span) != 2 for span in record.spans):
-        raise BadCorpusError(f"spans {record.spans}, wanted [[start, end], …]")
-    spans = [(start, end) for start, end in record.spans]
-    return Draft(spans, gold_ids(record.id), [record.ontology], surface=record.text)
+def _raw_mention(record: _Mention) -> RawMention:
+    spans = check_pairs(record.spans)
+    return RawMention(spans, parse_ids(record.id), [record.ontology], surface=record.text)

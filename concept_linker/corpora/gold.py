@@ -1,4 +1,4 @@
-"""What a gold corpus is: documents, their mentions, and the concepts that people gave them."""
+"""Gold corpora: documents, their mentions, and the concepts that annotators assigned."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ __all__ = ["GoldCorpus", "GoldDocument", "GoldMention"]
 
 @dataclass(frozen=True, slots=True)
 class GoldMention:
-    """A mention that people marked.
+    """A mention that annotators marked.
 
     Args:
-        spans: (start, end) of each of its parts, in code points, in reading order; more than one
-            where the mention is discontinuous.
-        ids: the concepts that it means: several where it is composite (``breast and ovarian
-            cancer``), none where the annotators found no concept for it.
-        types: what the corpus calls its kind: TUIs, or a label such as ``Disease``.
-        flags: the subsets of the corpus that it belongs to, such as ``st21pv``.
+        spans: the (start, end) of each of its parts, in code points, in reading order. A
+            discontinuous mention has more than one part.
+        ids: its concepts: several for a composite mention (``breast and ovarian cancer``), none
+            if the annotators found no concept for it.
+        types: its types in the corpus: TUIs, or a label such as ``Disease``.
+        flags: the subsets of the corpus it belongs to, such as ``st21pv``.
     """
 
     spans: tuple[tuple[int, int], ...]
@@ -30,31 +30,31 @@ class GoldMention:
 
     @property
     def start(self) -> int:
-        """Where its first part begins."""
+        """The start of the first part."""
         return self.spans[0][0]
 
     @property
     def end(self) -> int:
-        """Where its last part ends."""
+        """The end of the last part."""
         return self.spans[-1][1]
 
     @property
     def group(self) -> str:
-        """The semantic group of its first type where that is a TUI, else that type, or ``""``."""
+        """The semantic group of the first type if that is a TUI, else that type, or ``""``."""
         first = self.types[0] if self.types else ""
         return semantic_group([first]) or first
 
 
 @dataclass(frozen=True, slots=True)
 class GoldDocument:
-    """One text with its mentions, in reading order."""
+    """A text with its mentions, in reading order."""
 
     id: str
     text: str
     mentions: tuple[GoldMention, ...]
 
     def surface(self, mention: GoldMention) -> str:
-        """The characters of a mention, its parts joined by one blank."""
+        """Returns the characters of a mention, its parts joined by one blank."""
         return " ".join(self.text[start:end] for start, end in mention.spans)
 
 
@@ -63,9 +63,9 @@ class GoldCorpus:
     """Documents with gold mentions.
 
     Args:
-        name: what reports call it.
-        documents: in the order of the file.
-        bad: how many mentions, lines and documents of the file were set aside.
+        name: its name in reports.
+        documents: its documents, in the order of the files.
+        bad: the number of mentions, lines and documents that were set aside.
     """
 
     name: str
@@ -73,7 +73,7 @@ class GoldCorpus:
     bad: int = 0
 
     def __len__(self) -> int:
-        """How many mentions there are."""
+        """The number of mentions."""
         return sum(len(document.mentions) for document in self.documents)
 
     def __iter__(self) -> Iterator[tuple[GoldDocument, GoldMention]]:
@@ -83,22 +83,22 @@ class GoldCorpus:
 
     @property
     def flags(self) -> frozenset[str]:
-        """The subsets that some mention belongs to."""
+        """The subsets of the corpus."""
         return frozenset().union(*(mention.flags for _, mention in self))
 
-    def only(self, wanted: Callable[[GoldMention], bool], name: str = "") -> GoldCorpus:
-        """The same documents with only the mentions that are wanted.
+    def only(self, accept: Callable[[GoldMention], bool], name: str = "") -> GoldCorpus:
+        """Returns the same documents with only some of their mentions.
 
         Args:
-            wanted: says of a mention whether it stays.
-            name: what to call the result; this corpus's name where empty.
+            accept: whether to include a mention.
+            name: the name of the result (default: the name of this corpus).
         """
         documents = tuple(
-            replace(document, mentions=tuple(filter(wanted, document.mentions)))
+            replace(document, mentions=tuple(filter(accept, document.mentions)))
             for document in self.documents
         )
         return GoldCorpus(name or self.name, documents, self.bad)
 
     def subset(self, flag: str) -> GoldCorpus:
-        """The mentions that belong to a subset, such as ``st21pv``."""
+        """Returns the corpus with only the mentions of a subset, such as ``st21pv``."""
         return self.only(lambda mention: flag in mention.flags, f"{self.name} {flag}")

@@ -1,8 +1,8 @@
-"""This library's own form: one JSON object a line.
+"""This library's own format: one JSON object a line.
 
-A document has ``id`` (else its line counts), ``text`` and ``mentions``; a mention has ``start``
-and ``end``, or ``spans`` where it is discontinuous, ``ids`` (empty where there is no concept),
-``label`` or ``types``, and ``flags`` for the subsets that it belongs to.
+A document has ``id`` (default: its line number), ``text`` and ``mentions``. A mention has ``start``
+and ``end``, or ``spans`` if it is discontinuous; ``ids``, empty if it has no concept; ``label`` or
+``types``; and ``flags``, the subsets it belongs to.
 """
 
 from __future__ import annotations
@@ -12,14 +12,20 @@ from typing import Any
 
 from pydantic import Field
 
-from concept_linker.corpora.checks import Bad, BadCorpusError
-from concept_linker.corpora.fitting import Draft, Piece, gold_document
+from concept_linker.corpora.bad_rows import BadRowError, Reject
 from concept_linker.corpora.gold import GoldDocument
-from concept_linker.corpora.json_lines import Model, documents, drafts
+from concept_linker.corpora.json_documents import (
+    Model,
+    check_pairs,
+    parse_mentions,
+    read_documents,
+)
+from concept_linker.corpora.offsets import RawMention, TextPart, build_document
+from concept_linker.corpora.sniffing import Head
 from concept_linker.knowledge_base.identity import canonical_id
 from concept_linker.quarantine import Quarantine
 
-__all__ = ["read"]
+__all__ = ["detect", "read"]
 
 
 class _Mention(Model):
@@ -39,30 +45,33 @@ class _Document(Model):
     mentions: list[Any]
 
 
+def detect(head: Head) -> bool:
+    """Whether a file is in this format."""
+    return "mentions" in head.keys
+
+
 def read(path: Path, quarantine: Quarantine) -> tuple[GoldDocument, ...]:
     """Reads a plain or gzip file.
 
     Raises:
-        SourceError: a line is no such object, or a mention does not fit its text.
+        SourceError: a line is not such an object, or a mention does not fit its text.
     """
-    return tuple(documents(path, _Document, _document, quarantine))
+    return tuple(read_documents(path, _Document, _build, quarantine))
 
 
-def _document(record: _Document, number: int, bad: Bad) -> GoldDocument:
-    mentions = drafts(record.mentions, _Mention, _mention, bad, number)
+def _build(record: _Document, number: int, reject: Reject) -> GoldDocument:
+    mentions = parse_mentions(record.mentions, _Mention, _raw_mention, reject, number)
     id = str(number if record.id is None else record.id)
-    return gold_document(id, [Piece(record.text)], mentions, bad)
+    return build_document(id, [TextPart(record.text)], mentions, reject)
 
 
-def _mention(record: _Mention) -> Draft:
+def _raw_mention(record: _Mention) -> RawMention:
     if record.spans is not None:
-        if any(len(span) != 2 for span in record.spans):
-            raise BadCorpusError(f"spans {record.spans}, wanted [[start, end], …]")
-        spans = [(start, end) for start, end in record.spans]
+        spans = check_pairs(record.spans)
     elif record.start is None or record.end is None:
-        raise BadCorpusError("a mention without start and end")
+        raise BadRowError("the mention has no place, expected start and end, or spans")
     else:
         spans = [(record.start, record.end)]
     types = record.types or ([record.label] if record.label else [])
     ids = list(map(canonical_id, record.ids))
-    return Draft(spans, ids, types, record.flags, record.text)
+    return RawMention(spans, ids, types, record.flags, record.text)

@@ -1,9 +1,10 @@
 """MedMentions (Mohan and Li, AKBC 2019) as JSON Lines.
 
-Either whole documents (``pmid``, ``text``, ``mentions`` with ``start``, ``end``, ``types``,
-``cui``, ``st21pv``), or tokenised sentences of the subset ST21pv (``pmid``, ``sentences`` with
-``tokens`` and ``mentions`` as first token, one past the last, and CUI), whose tokens are joined by
-blanks.  A mention of the subset has the flag ``st21pv``.
+A line is either a whole document (``pmid``, ``text``, and ``mentions`` with ``start``, ``end``,
+``types``, ``cui`` and ``st21pv``), or a document of the subset ST21pv in tokenised sentences
+(``pmid``, and ``sentences`` with ``tokens`` and ``mentions``; a mention is the first token, one
+past the last token, and the CUI). Tokens are joined by blanks. Mentions of the subset have the flag
+``st21pv``.
 """
 
 from __future__ import annotations
@@ -16,14 +17,15 @@ from typing import Any
 
 from pydantic import Field, model_validator
 
-from concept_linker.corpora.checks import Bad, BadCorpusError
-from concept_linker.corpora.fitting import Draft, Piece, gold_document
+from concept_linker.corpora.bad_rows import BadRowError, Reject
 from concept_linker.corpora.gold import GoldDocument
-from concept_linker.corpora.ids import gold_ids
-from concept_linker.corpora.json_lines import Model, documents, drafts
+from concept_linker.corpora.id_parsing import parse_ids
+from concept_linker.corpora.json_documents import Model, parse_mentions, read_documents
+from concept_linker.corpora.offsets import RawMention, TextPart, build_document
+from concept_linker.corpora.sniffing import Head
 from concept_linker.quarantine import Quarantine
 
-__all__ = ["read"]
+__all__ = ["detect", "read"]
 
 _SUBSET = "st21pv"
 
@@ -37,8 +39,8 @@ class _Mention(Model):
     st21pv: bool = False
 
 
-class _Tokens(Model):
-    """A mention of a tokenised sentence, written as a list."""
+class _TokenMention(Model):
+    """A mention in a tokenised sentence, written as a list."""
 
     first: int
     stop: int
@@ -46,9 +48,9 @@ class _Tokens(Model):
 
     @model_validator(mode="before")
     @classmethod
-    def _by_name(cls, values: Any) -> Any:
+    def _name_values(cls, values: Any) -> Any:
         if not isinstance(values, list) or len(values) != len(cls.model_fields):
-            raise BadCorpusError(f"{values!r:.60}, wanted [first token, token behind it, CUI]")
+            raise BadRowError(f"mention is {values!r:.60}, expected [first token, end token, CUI]")
         return dict(zip(cls.model_fields, values, strict=True))
 
 
@@ -64,49 +66,56 @@ class _Document(Model):
     sentences: list[_Sentence] = Field(default_factory=list)
 
 
+def detect(head: Head) -> bool:
+    """Whether a file is in this format."""
+    return "pmid" in head.keys
+
+
 def read(path: Path, quarantine: Quarantine) -> tuple[GoldDocument, ...]:
     """Reads a plain or gzip file.
 
     Raises:
-        SourceError: a line is no such object, or a mention does not fit its text.
+        SourceError: a line is not such an object, or a mention does not fit its text.
     """
-    return tuple(documents(path, _Document, _document, quarantine))
+    return tuple(read_documents(path, _Document, _build, quarantine))
 
 
-def _document(record: _Document, number: int, bad: Bad) -> GoldDocument:
+def _build(record: _Document, number: int, reject: Reject) -> GoldDocument:
     text = record.text
     if text is not None:
-        mentions = drafts(record.mentions, _Mention, _mention, bad, number)
+        mentions = parse_mentions(record.mentions, _Mention, _raw_mention, reject, number)
     elif record.sentences:
         text = " ".join(token for sentence in record.sentences for token in sentence.tokens)
-        mentions = list(_of_sentences(record.sentences, number, bad))
+        mentions = list(_sentence_mentions(record.sentences, number, reject))
     else:
-        raise BadCorpusError("neither text nor sentences")
-    return gold_document(str(record.pmid), [Piece(text)], mentions, bad)
+        raise BadRowError("the document has no text, expected text or sentences")
+    return build_document(str(record.pmid), [TextPart(text)], mentions, reject)
 
 
-def _mention(record: _Mention) -> Draft:
+def _raw_mention(record: _Mention) -> RawMention:
     flags = [_SUBSET] if record.st21pv else []
     spans = [(record.start, record.end)]
-    return Draft(spans, gold_ids(record.cui), record.types, flags, record.text)
+    return RawMention(spans, parse_ids(record.cui), record.types, flags, record.text)
 
 
-def _of_sentences(sentences: list[_Sentence], number: int, bad: Bad) -> Iterator[Draft]:
-    """The mentions of sentences whose tokens are joined by blanks."""
+def _sentence_mentions(
+    sentences: list[_Sentence], number: int, reject: Reject
+) -> Iterator[RawMention]:
+    """Yields the mentions of tokenised sentences, with offsets in the joined text."""
     at = 0
     for order, sentence in enumerate(sentences):
         begins = list(accumulate((len(token) + 1 for token in sentence.tokens), initial=at))
         at = begins[-1]
-        convert = partial(_of_tokens, sentence.tokens, begins)
-        yield from drafts(
-            sentence.mentions, _Tokens, convert, bad, number, f"sentences.{order}.mentions"
-        )
+        convert = partial(_token_mention, sentence.tokens, begins)
+        key = f"sentences.{order}.mentions"
+        yield from parse_mentions(sentence.mentions, _TokenMention, convert, reject, number, key)
 
 
-def _of_tokens(tokens: list[str], begins: list[int], record: _Tokens) -> Draft:
+def _token_mention(tokens: list[str], begins: list[int], record: _TokenMention) -> RawMention:
     if not 0 <= record.first < record.stop <= len(tokens):
-        raise BadCorpusError(
-            f"mention of tokens {record.first} to {record.stop} in a sentence of {len(tokens)}"
+        raise BadRowError(
+            f"mention has tokens {record.first} to {record.stop}, "
+            f"expected 0 <= first < end <= {len(tokens)}"
         )
     span = (begins[record.first], begins[record.stop - 1] + len(tokens[record.stop - 1]))
-    return Draft([span], gold_ids(record.cui), flags=[_SUBSET])
+    return RawMention([span], parse_ids(record.cui), flags=[_SUBSET])

@@ -7,8 +7,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 from concept_linker.annotation import Annotation, Candidate, Mention
-from concept_linker.corpora.concept_ids import ConceptIds
 from concept_linker.corpora.gold import GoldCorpus
+from concept_linker.corpora.id_resolution import ConceptIds
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.search.normalise import key
 

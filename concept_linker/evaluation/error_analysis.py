@@ -29,8 +29,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from concept_linker.annotation import Candidate, Mention
-from concept_linker.corpora.concept_ids import ConceptIds
 from concept_linker.corpora.gold import GoldCorpus, GoldDocument
+from concept_linker.corpora.id_resolution import ConceptIds
 from concept_linker.evaluation.matching import Found, Marked, overlap, overlapping
 
 __all__ = ["Mistake", "Mistakes", "sort_found", "sort_linked"]

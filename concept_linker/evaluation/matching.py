@@ -30,8 +30,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concept_linker.annotation import Mention
-from concept_linker.corpora.concept_ids import ConceptIds
 from concept_linker.corpora.gold import GoldCorpus
+from concept_linker.corpora.id_resolution import ConceptIds
 
 __all__ = [
     "MEASURES",

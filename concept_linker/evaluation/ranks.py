@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concept_linker.annotation import Candidate, Mention
-from concept_linker.corpora.concept_ids import ConceptIds
 from concept_linker.corpora.gold import GoldCorpus
+from concept_linker.corpora.id_resolution import ConceptIds
 
 __all__ = ["TIE_RULES", "Ranks", "TieRule", "hits", "rank", "rank_mentions"]
 

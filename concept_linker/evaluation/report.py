@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from concept_linker._version import __version__
 from concept_linker.annotation import Annotation, Mention
-from concept_linker.corpora.concept_ids import ConceptIds
 from concept_linker.corpora.gold import GoldCorpus
+from concept_linker.corpora.id_resolution import ConceptIds
 from concept_linker.evaluation.baselines import ExactMatch, NearestNames, StringLinker
 from concept_linker.evaluation.results import (
     EndToEndResult,

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_linker.corpora.concept_ids import ConceptIds
 from concept_linker.corpora.gold import GoldCorpus
+from concept_linker.corpora.id_resolution import ConceptIds
 from concept_linker.evaluation.matching import Found, Marked
 from concept_linker.evaluation.ranks import Ranks, hits
 from concept_linker.search.normalise import key

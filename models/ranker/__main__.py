@@ -25,8 +25,8 @@ from pathlib import Path
 import numpy as np
 
 from concept_linker.corpora import read_corpus
-from concept_linker.corpora.concept_ids import ConceptIds
 from concept_linker.corpora.gold import GoldCorpus, GoldDocument
+from concept_linker.corpora.id_resolution import ConceptIds
 from concept_linker.detection.detector import GROUPS
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.build import build_knowledge_base

@@ -12,8 +12,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_linker.corpora.concept_ids import ConceptIds
 from concept_linker.corpora.gold import GoldCorpus, GoldDocument
+from concept_linker.corpora.id_resolution import ConceptIds
 from concept_linker.detection.abbreviations import find_abbreviations
 from concept_linker.detection.detector import GROUPS
 from concept_linker.errors import InputError

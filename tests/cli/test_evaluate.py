@@ -72,7 +72,7 @@ def test_what_cannot_be_done_is_said_in_a_line(
     empty.write_text('{"text": "nothing", "mentions": []}\n')
     for arguments, problem in (
         (["--subset", "st21pv"], "no subset 'st21pv' in"),
-        (["--format", "conll"], "no corpus format 'conll'"),
+        (["--format", "conll"], "corpus format is 'conll', expected brat"),
         (["--json", tmp_path / "none" / "a.json"], "cannot be written"),
         (["--html", tmp_path], "cannot be written"),
         (["--scispacy", tmp_path / "none"], "wanted"),
@@ -92,7 +92,7 @@ def test_what_cannot_be_done_is_said_in_a_line(
     ):
         done = run(*options, "--kb", base, "-q")
         assert done.status == 2
-        assert "holds no documents" in done.error or "is empty" in done.error
+        assert "contains no documents" in done.error or "is empty" in done.error
     assert "no such file" in run("evaluate", tmp_path / "gone", "--kb", base, "-q").error
 
 

@@ -11,7 +11,7 @@ from small_gold import TEXT, Fixed, gold, mention
 from concept_linker import KnowledgeBase
 from concept_linker.annotation import Annotation
 from concept_linker.corpora import read_corpus
-from concept_linker.corpora.concept_ids import ConceptIds
+from concept_linker.corpora.id_resolution import ConceptIds
 from concept_linker.errors import InputError
 from concept_linker.evaluation.baselines import ExactMatch, NearestNames
 from concept_linker.evaluation.ranks import hits, rank_mentions

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from small_gold import gold, mention
 
 from concept_linker import KnowledgeBase
-from concept_linker.corpora.concept_ids import ConceptIds
+from concept_linker.corpora.id_resolution import ConceptIds
 from concept_linker.evaluation.error_analysis import sort_found
 from concept_linker.evaluation.matching import Found, Marked, count_matches, pairs_of
 from concept_linker.reporting.confidence import f1, precision, recall

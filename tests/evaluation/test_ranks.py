@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from small_gold import candidate, gold, mention
 
 from concept_linker import KnowledgeBase
-from concept_linker.corpora.concept_ids import ConceptIds
+from concept_linker.corpora.id_resolution import ConceptIds
 from concept_linker.evaluation.ranks import TIE_RULES, Ranks, hits, rank, rank_mentions
 
 LISTS = st.lists(st.tuples(st.booleans(), st.sampled_from([0.1, 0.5, 0.9])), min_size=0, max_size=6)

@@ -1,4 +1,4 @@
-"""Corpora as they are: other units of offsets, other spellings, ids of any kind."""
+"""Variants of the formats in use: units of offsets, spellings, and ids of many kinds."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from concept_linker.corpora import read_corpus
-from concept_linker.corpora.ids import gold_ids, ids_of_infons
-from concept_linker.corpora.spelling import same_letters
+from concept_linker.corpora.id_parsing import parse_ids, parse_infons
+from concept_linker.corpora.surface_forms import same_letters
 from concept_linker.errors import SourceError
 
-# Each word once a text, so that only one place has its letters.
+# Each word occurs once in a text, so only one place has its letters.
 WORDS = "edema TNF-α naïve 𝛼-SMA β₂ “ICU” Sjögren’s kidney µCT 𝟙st Ödem".split()
 BLANKS = st.sampled_from([" ", "  ", "\n", "\r\n", "\u2003"])
 
-#: An offset in code points → what another program calls it.
+#: Unit → the offset that a program with this unit writes for an offset in code points.
 UNITS: dict[str, Callable[[str, int], int]] = {
     "code points": lambda text, at: at,
     "UTF-8 bytes": lambda text, at: len(text[:at].encode()),
@@ -34,7 +34,7 @@ UNITS: dict[str, Callable[[str, int], int]] = {
 
 @st.composite
 def marked_texts(draw: st.DrawFn) -> tuple[str, list[tuple[int, int]]]:
-    """A text, and where its words are."""
+    """A text, and the spans of its words."""
     text = ""
     spans = []
     for word in draw(st.lists(st.sampled_from(WORDS), min_size=1, unique=True)):
@@ -61,7 +61,7 @@ def bioc(passages: list[dict[str, Any]], room: Path) -> Path:
 
 
 def passage(text: str, spans: list[tuple[int, int]], unit: Any, offset: int, begin: int) -> Any:
-    """A passage at an offset, whose mentions count from another."""
+    """A passage whose mentions count from another offset than its own."""
     marked = [
         {
             "infons": {"identifier": "D1"},
@@ -90,7 +90,7 @@ def test_brat_in_any_unit(unit: str, made: tuple[str, list[tuple[int, int]]]) ->
 @pytest.mark.parametrize("begins", ["at the document's", "at the passage's", "all passages at 0"])
 @given(marked_texts(), marked_texts())
 @settings(max_examples=25)
-def test_bioc_in_any_unit_from_any_beginning(
+def test_bioc_in_any_unit_from_any_start(
     unit: str,
     begins: str,
     first: tuple[str, list[tuple[int, int]]],
@@ -126,7 +126,7 @@ def test_line_ends_of_the_files_themselves(tmp_path: Path, ends: str) -> None:
     assert [m.ids for _, m in read_corpus(xml)] == [("MESH:D1",)]
 
 
-def test_a_gap_is_no_reason_to_hold_a_gigabyte_of_blanks(tmp_path: Path) -> None:
+def test_a_huge_gap_becomes_one_blank(tmp_path: Path) -> None:
     far = 10**15
     passages = [passage("Edema", [(0, 5)], UNITS["code points"], at, at) for at in (0, far)]
     [document] = read_corpus(bioc(passages, tmp_path)).documents
@@ -160,7 +160,7 @@ def test_normalised_spellings(text: str, written: str) -> None:
 
 
 @given(st.text("αβγδεζηθικλμνξοπρστυφχψω AB9-", max_size=20))
-def test_greek_by_its_names_in_unicode(text: str) -> None:
+def test_greek_letters_spelled_out(text: str) -> None:
     names = {"LAMDA": "lambda"}
     spelled = "".join(
         names.get(name, name.lower()) if (name := letter_name(c)) else c for c in text
@@ -174,7 +174,7 @@ def letter_name(character: str) -> str:
 
 
 @given(st.text("abcxyz19", max_size=12), st.text("abcxyz19", max_size=12))
-def test_other_letters_are_other_letters(one: str, other: str) -> None:
+def test_different_letters_differ(one: str, other: str) -> None:
     assert same_letters(one, other) == (one == other)
     assert same_letters(f"α{one}", f"a{other}") == (one == other)
 
@@ -192,9 +192,9 @@ FORMS = st.builds(
 def test_a_variant_is_one_id(form: str, fields: list[str], prefix: str, known: bool) -> None:
     fields = [f"{prefix}{form}", *fields, *(["RS#:113488022"] if known else [])]
     expected = ("rs113488022",) if known else (form,)
-    assert gold_ids(";".join(fields)) == expected
+    assert parse_ids(";".join(fields)) == expected
     infons = [("identifier", ";".join(fields)), ("gene_id", "673"), ("hgvs", "p.V600E")]
-    assert ids_of_infons(infons) == expected
+    assert parse_infons(infons) == expected
 
 
 @pytest.mark.parametrize(
@@ -209,8 +209,8 @@ def test_a_variant_is_one_id(form: str, fields: list[str], prefix: str, known: b
         ("c.1799T>A", ("c.1799T>A",)),
     ],
 )
-def test_variants_beside_composites(cell: str, ids: tuple[str, ...]) -> None:
-    assert gold_ids(cell) == ids
+def test_variants_and_composite_ids(cell: str, ids: tuple[str, ...]) -> None:
+    assert parse_ids(cell) == ids
 
 
 VOCABULARIES = [
@@ -234,14 +234,14 @@ def test_the_key_of_an_infon_names_the_vocabulary(
 ) -> None:
     name, id, expected = vocabulary
     key = case(joint.join([*name.split(), *ending.split()]))
-    assert ids_of_infons([(key, id), ("type", "Gene")]) == (expected,)
-    assert ids_of_infons([(key, f"GO:{id}")]) == (f"GO:{id}",)
+    assert parse_infons([(key, id), ("type", "Gene")]) == (expected,)
+    assert parse_infons([(key, f"GO:{id}")]) == (f"GO:{id}",)
 
 
 @given(st.sampled_from(["identifier", "concept_id", "normalized id", "ID", "CUI", "kb_id"]),
        st.sampled_from([str, str.lower, str.upper, str.title]))  # fmt: skip
 def test_the_key_of_an_infon_names_no_vocabulary(key: str, case: Callable[[str], str]) -> None:
-    assert ids_of_infons([(case(key), "C0004096|D1")]) == ("C0004096", "D1")
+    assert parse_infons([(case(key), "C0004096|D1")]) == ("C0004096", "D1")
 
 
 @pytest.mark.parametrize(
@@ -252,15 +252,15 @@ def test_the_key_of_an_infon_names_no_vocabulary(key: str, case: Callable[[str],
     ],
 )
 def test_other_infons_hold_no_ids(key: str) -> None:
-    assert ids_of_infons([(key, "673"), ("identifier", "-")]) == ()
+    assert parse_infons([(key, "673"), ("identifier", "-")]) == ()
 
 
-def test_one_id_in_two_spellings_is_no_composite() -> None:
+def test_one_id_in_two_spellings_is_one_id() -> None:
     both = [("normalized_id", "D001249"), ("identifier", "MESH:D001249")]
-    assert ids_of_infons(both) == ("MESH:D001249",)
+    assert parse_infons(both) == ("MESH:D001249",)
 
 
-def test_pubtators_answer_has_lists_and_truths(tmp_path: Path) -> None:
+def test_infons_of_pubtator_may_be_lists_and_booleans(tmp_path: Path) -> None:
     marked = passage("Asthma", [(0, 6)], UNITS["code points"], 0, 0)
     marked["annotations"][0]["infons"] = {
         "identifiers": ["MESH:D001249", "MESH:D001250"], "valid": True, "type": "Disease",
@@ -271,11 +271,11 @@ def test_pubtators_answer_has_lists_and_truths(tmp_path: Path) -> None:
     assert mention.ids == ("MESH:D001249", "MESH:D001250")
 
 
-def test_what_fits_in_no_way_is_named(tmp_path: Path) -> None:
+def test_a_mention_that_fits_no_layout_is_named(tmp_path: Path) -> None:
     text, spans = "β and edema", [(6, 11)]
     path = brat(text, spans, lambda text, at: at + 3, tmp_path)
-    with pytest.raises(SourceError, match=r"a\.ann, line 1: span \(9, 14\), wanted 0 <= start"):
+    with pytest.raises(SourceError, match=r"a\.ann, line 1: span \(9, 14\) is not in the text"):
         read_corpus(path)
     path = brat(text, spans, lambda text, at: at - 2, tmp_path)
-    with pytest.raises(SourceError, match=r"the text at 4 is 'd ede', but the mention is 'edema'"):
+    with pytest.raises(SourceError, match="the text at 4 is 'd ede', expected the mention's"):
         read_corpus(path)

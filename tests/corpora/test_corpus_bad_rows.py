@@ -1,4 +1,4 @@
-"""A bad row of a corpus costs itself alone, and is kept with place and reason."""
+"""A bad row of a corpus is set aside alone, with its place and the reason."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import gold_formats
+import corpus_writers
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -24,7 +24,7 @@ FAR = GoldMention(((100_000, 100_007),), ("D000009",), ("X",))
 
 
 def skipping(path: Path, room: Path) -> tuple[GoldCorpus, list[dict[str, Any]]]:
-    """What is read past bad rows, and these."""
+    """The corpus without its bad rows, and the bad rows."""
     kept = room / "bad.jsonl"
     kept.unlink(missing_ok=True)
     corpus = read_corpus(path, quarantine=Quarantine(kept))
@@ -35,7 +35,7 @@ def skipping(path: Path, room: Path) -> tuple[GoldCorpus, list[dict[str, Any]]]:
 
 @st.composite
 def documents(draw: st.DrawFn) -> list[GoldDocument]:
-    """Documents of words, each marked or not."""
+    """Documents of words, some of which are mentions."""
     made = []
     for number in range(draw(st.integers(1, 4))):
         words = draw(st.lists(st.sampled_from("edema TNF-α lung cyst".split()), min_size=1))
@@ -53,7 +53,7 @@ def documents(draw: st.DrawFn) -> list[GoldDocument]:
 @pytest.mark.parametrize("format", FORMATS)
 @given(data=st.data())
 @settings(max_examples=25)
-def test_a_mention_outside_its_text_costs_no_other(format: str, data: st.DataObject) -> None:
+def test_a_mention_outside_the_text_is_set_aside_alone(format: str, data: st.DataObject) -> None:
     good = data.draw(documents())
     chosen = data.draw(st.sets(st.integers(0, len(good) - 1), min_size=1))
     spoilt = [
@@ -62,12 +62,12 @@ def test_a_mention_outside_its_text_costs_no_other(format: str, data: st.DataObj
     ]
     with tempfile.TemporaryDirectory() as name:
         room = Path(name)
-        path = getattr(gold_formats, format)(spoilt, room / "corpus")
+        path = getattr(corpus_writers, format)(spoilt, room / "corpus")
         corpus, rows = skipping(path, room)
         assert corpus.documents == tuple(good)
         assert len(rows) == len(chosen)
         for row in rows:
-            assert row["problem"].endswith("where the text is")
+            assert "is not in the text" in row["problem"]
             assert "100000" in row["row"]
         with pytest.raises(SourceError, match="100000, 100007"):
             read_corpus(path)
@@ -111,7 +111,7 @@ BAD: list[Any] = [
 
 @pytest.mark.parametrize("format", CORPUS)
 @pytest.mark.parametrize("bad", BAD, ids=json.dumps)
-def test_a_mention_that_is_none_costs_no_other(tmp_path: Path, format: str, bad: Any) -> None:
+def test_a_malformed_mention_is_set_aside_alone(tmp_path: Path, format: str, bad: Any) -> None:
     path = tmp_path / "corpus"
     path.write_text(CORPUS[format](bad) + "\n")
     corpus, rows = skipping(path, tmp_path)
@@ -131,7 +131,7 @@ LINES = [
 ]
 
 
-def test_lines_that_are_none(tmp_path: Path) -> None:
+def test_malformed_lines_are_set_aside(tmp_path: Path) -> None:
     path = tmp_path / "corpus.jsonl"
     path.write_bytes("\n".join(LINES).encode() + b'\n{"id": "\xff"}\n')
     corpus, rows = skipping(path, tmp_path)
@@ -141,7 +141,7 @@ def test_lines_that_are_none(tmp_path: Path) -> None:
     assert corpus.only(lambda mention: False).bad == 3
 
 
-def test_lines_of_pubtator(tmp_path: Path) -> None:
+def test_malformed_lines_of_pubtator_are_set_aside(tmp_path: Path) -> None:
     path = tmp_path / "corpus"
     path.write_text(
         "1|t|A cold.\n1\t2\t6\tcold\tX\tD1\n1\t2\tsix\tcold\tX\tD1\n1|a|Late.\n1\t2\n\n"
@@ -152,7 +152,7 @@ def test_lines_of_pubtator(tmp_path: Path) -> None:
     assert [row["line"] for row in rows] == [3, 4, 5, 7]
 
 
-def test_files_of_brat(tmp_path: Path) -> None:
+def test_unreadable_files_of_brat_are_set_aside(tmp_path: Path) -> None:
     folder = tmp_path / "brat"
     folder.mkdir()
     for name in ("a", "b", "c"):
@@ -166,10 +166,10 @@ def test_files_of_brat(tmp_path: Path) -> None:
     assert found == [("a.ann", 2), ("a.ann", 3), ("b.txt", None), ("c.txt", None)]
 
 
-def test_xml_that_breaks_keeps_what_stands_before(tmp_path: Path) -> None:
+def test_broken_xml_is_read_up_to_the_error(tmp_path: Path) -> None:
     good = [GoldDocument(f"d{n}", "A cold.", (GoldMention(((2, 6),), ("D1",)),)) for n in range(9)]
     good = [replace(one, text="Some A cold.", mentions=()) for one in good]
-    path = gold_formats.bioc_xml(good, tmp_path / "a.xml")
+    path = corpus_writers.bioc_xml(good, tmp_path / "a.xml")
     whole = path.read_bytes()
     path.write_bytes(whole[: whole.index(b"<id>d5")])
     corpus, [row] = skipping(path, tmp_path)
@@ -212,7 +212,7 @@ def test_monsters_are_one_short_line(tmp_path: Path, name: str, content: str) ->
 def test_nothing_left_is_an_error_that_counts(tmp_path: Path) -> None:
     path = tmp_path / "corpus"
     path.write_text('{"text": 3, "mentions": []}\n' * 3)
-    with pytest.raises(SourceError, match="holds no documents but 3 bad ones"):
+    with pytest.raises(SourceError, match=r"contains no documents \(3 bad rows\)"):
         read_corpus(path, quarantine=Quarantine(tmp_path / "bad"))
 
 
@@ -220,10 +220,10 @@ def test_nothing_left_is_an_error_that_counts(tmp_path: Path) -> None:
 def test_a_corpus_without_documents_is_an_error(tmp_path: Path, content: str) -> None:
     path = tmp_path / "corpus"
     path.write_text(content)
-    with pytest.raises(SourceError, match=r"holds no documents|no corpus format fits|is empty"):
+    with pytest.raises(SourceError, match=r"contains no documents|no corpus format fits|is empty"):
         read_corpus(path)
     (tmp_path / "folder").mkdir()
-    with pytest.raises(SourceError, match="holds no documents"):
+    with pytest.raises(SourceError, match="contains no documents"):
         read_corpus(tmp_path / "folder")
 
 
@@ -231,9 +231,9 @@ def test_a_folder_of_files_is_read_as_a_file(tmp_path: Path) -> None:
     good = [GoldDocument(f"d{n}", "Some cold.", ()) for n in range(4)]
     folder = tmp_path / "folder"
     (folder / "b").mkdir(parents=True)
-    gold_formats.bioc_xml(good[:1], folder / "a.xml")
-    gold_formats.jsonl(good[1:3], folder / "b" / "a.jsonl")
-    gold_formats.pubtator(good[3:], folder / "c.txt")
+    corpus_writers.bioc_xml(good[:1], folder / "a.xml")
+    corpus_writers.jsonl(good[1:3], folder / "b" / "a.jsonl")
+    corpus_writers.pubtator(good[3:], folder / "c.txt")
     (folder / "old.quarantine.jsonl").write_text("{}\n")
     assert read_corpus(folder).documents == tuple(good)
     (folder / "README.md").write_text("No corpus.")

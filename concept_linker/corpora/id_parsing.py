@@ -1,4 +1,4 @@
-"""The ids that corpora write: several in a cell, none, and those of variants."""
+"""Parses the concept ids that corpora write: several in a cell, none, or ids of variants."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterable
 
 from concept_linker.knowledge_base.identity import canonical_id
 
-__all__ = ["gold_ids", "ids_of_infons"]
+__all__ = ["parse_ids", "parse_infons"]
 
 _NO_ID = frozenset({"", "-1", "-", "none", "null", "nil", "cui-less", "unknown", "n/a", "nan"})
 _SEPARATOR = re.compile(r"[|+;,]")
 
-#: How the cell of a variant begins, or what it has: tmVar (Wei et al., Bioinformatics 2022) writes
-#: ``p|SUB|V|600|E``, or fields between semicolons, so neither bars nor these separate ids.
+#: The cell of a variant: tmVar (Wei et al., Bioinformatics 2022) writes ``p|SUB|V|600|E``, or
+#: fields separated by semicolons. There, neither bars nor semicolons separate ids.
 _VARIANT = re.compile(
     r"(?:tmvar:)?\s*(?:[a-z]?\|[a-z]+\||rs#:?\s*[0-9]|rs[0-9]+(?=$|##|;\s*(?!rs)))"
     r"|(?:.*;)?\s*(?:hgvs|variantgroup|correspondinggene):",
@@ -22,20 +22,21 @@ _VARIANT = re.compile(
 _RS = re.compile(r"\brs#?:?\s*([0-9]+)", re.IGNORECASE)
 
 
-def gold_ids(written: str) -> tuple[str, ...]:
-    """The concept ids of a cell: several between ``|``, ``+``, ``;`` or ``,``; none for ``-1``.
+def parse_ids(cell: str) -> tuple[str, ...]:
+    """Returns the concept ids of a cell, separated by ``|``, ``+``, ``;`` or ``,``.
 
-    What tmVar writes of a variant is one id: its rs number where it has one, else its form.
+    ``-1`` and the like mean no concept. A variant in tmVar's notation is one id: its rs number if
+    it has one, else its form.
 
-    >>> gold_ids("D001943|D010051"), gold_ids(" OMIM:219700+D003550"), gold_ids("-1")
+    >>> parse_ids("D001943|D010051"), parse_ids(" OMIM:219700+D003550"), parse_ids("-1")
     (('D001943', 'D010051'), ('OMIM:219700', 'D003550'), ())
-    >>> gold_ids("c|SUB|V|600|E"), gold_ids("tmVar:p|SUB|V|600|E;HGVS:p.V600E;RS#:113488022")
+    >>> parse_ids("c|SUB|V|600|E"), parse_ids("tmVar:p|SUB|V|600|E;HGVS:p.V600E;RS#:113488022")
     (('c|SUB|V|600|E',), ('rs113488022',))
     """
-    written = written.strip()
-    if variant := _variant(written):
+    cell = cell.strip()
+    if variant := _variant(cell):
         return (variant,)
-    ids = (one.strip() for one in _SEPARATOR.split(written))
+    ids = (one.strip() for one in _SEPARATOR.split(cell))
     return tuple(
         dict.fromkeys(
             _variant(one) or canonical_id(one) for one in ids if one.casefold() not in _NO_ID
@@ -43,18 +44,18 @@ def gold_ids(written: str) -> tuple[str, ...]:
     )
 
 
-def _variant(written: str) -> str:
-    """The one id of a variant, or an empty string where it is none."""
-    if not _VARIANT.match(written):
+def _variant(cell: str) -> str:
+    """Returns the id of a variant, or an empty string if the cell is not a variant."""
+    if not _VARIANT.match(cell):
         return ""
-    if number := _RS.search(written):
+    if number := _RS.search(cell):
         return f"rs{number[1]}"
-    form = written.partition(";")[0].strip()
+    form = cell.partition(";")[0].strip()
     return form[6:].strip() if form.casefold().startswith("tmvar:") else form
 
 
-#: A prefix → what keys of infons call its vocabulary, without case, blanks and punctuation.
-_NAMES = {
+#: Prefix → names of its vocabulary in keys of infons, without case, blanks and punctuation.
+_VOCABULARIES = {
     "MESH": "mesh msh mshd meshheading meshdescriptor",
     "OMIM": "omim mim",
     "UMLS": "umls umlsmetathesaurus",
@@ -87,33 +88,32 @@ _NAMES = {
     "NCIT": "ncit ncithesaurus",
     "DBSNP": "dbsnp rs",
 }
-_PREFIXES = {name: prefix for prefix, names in _NAMES.items() for name in names.split()}
-#: Without "id" or the like behind them, these hold a name as readily.
-_NOT_ALONE = frozenset({"gene", "rs", "species", "tax", "taxon", "taxonomy"})
-#: No key that names an id is so long.
-_LONGEST = 60
+_PREFIXES = {name: prefix for prefix, names in _VOCABULARIES.items() for name in names.split()}
+#: A key that is one of these may hold a name; with "id" or the like after it, it holds an id.
+_NEED_SUFFIX = frozenset({"gene", "rs", "species", "tax", "taxon", "taxonomy"})
+_MAX_KEY = 60  # characters; no key of an id is longer
 _ID_KEY = re.compile(
     r"(?P<what>.*?)(?:concept|entity|term|normali[sz]ed|database|db|unique)*"
     r"(?P<id>ids?|identifiers?|cuis?|uis?|codes?|curies?|accessions?)?"
 )
 
 
-def ids_of_infons(infons: Iterable[tuple[str, str]]) -> tuple[str, ...]:
-    """The ids in all infons whose key names an identifier, or a vocabulary.
+def parse_infons(infons: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """Returns the ids in all infons (key, value) whose key names an identifier or a vocabulary.
 
-    An id without a prefix gets that of the vocabulary that the key names.
+    An id without a prefix gets the prefix of the vocabulary.
 
-    >>> ids_of_infons([("type", "Gene"), ("NCBI Gene identifier", "673")])
+    >>> parse_infons([("type", "Gene"), ("NCBI Gene identifier", "673")])
     ('NCBIGENE:673',)
-    >>> ids_of_infons([("Identifier", "MESH:D001249"), ("normalized_id", "D001249")])
+    >>> parse_infons([("Identifier", "MESH:D001249"), ("normalized_id", "D001249")])
     ('MESH:D001249',)
     """
     ids: dict[str, None] = {}
     for key, value in infons:
         prefix = _prefix(key)
         if prefix is not None:
-            ids.update(dict.fromkeys(_prefixed(prefix, one) for one in gold_ids(value)))
-    # Of a variant the gene is told beside it, and perhaps other spellings of the variant.
+            ids.update(dict.fromkeys(_prefixed(prefix, one) for one in parse_ids(value)))
+    # Other infons of a variant give its gene, and perhaps other spellings of the variant.
     if variant := next((one for one in ids if _variant(one) == one), None):
         return (variant,)
     prefixed = {one.partition(":")[2] for one in ids}
@@ -121,15 +121,15 @@ def ids_of_infons(infons: Iterable[tuple[str, str]]) -> tuple[str, ...]:
 
 
 def _prefix(key: str) -> str | None:
-    """The prefix of what a key names, empty for any identifier, ``None`` for something else."""
+    """Returns the prefix of a key: empty for any identifier, ``None`` if it is not of an id."""
     folded = re.sub(r"[\W_]+", "", key).casefold()
-    found = _ID_KEY.fullmatch(folded) if len(folded) < _LONGEST else None
+    found = _ID_KEY.fullmatch(folded) if len(folded) < _MAX_KEY else None
     if found is None:
         return None
     what, id = found["what"], found["id"]
     if what in ("", "ontology", "kb"):
         return "" if id not in (None, "code", "codes", "accession", "accessions") else None
-    if folded in _PREFIXES and folded not in _NOT_ALONE:
+    if folded in _PREFIXES and folded not in _NEED_SUFFIX:
         return _PREFIXES[folded]
     return _PREFIXES.get(what) if id else None
 

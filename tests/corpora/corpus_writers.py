@@ -1,4 +1,4 @@
-"""Writers of corpora, as plain as can be: what they write, the readers must read."""
+"""Plain writers of corpus formats: the readers must read what they write."""
 
 from __future__ import annotations
 
@@ -75,13 +75,13 @@ def bioc_xml(documents: list[GoldDocument], path: Path) -> Path:
             part = ET.SubElement(element, "passage")
             ET.SubElement(part, "offset").text = str(passage["offset"])
             ET.SubElement(part, "text").text = passage["text"]
-            for marking in passage["annotations"]:
+            for annotation in passage["annotations"]:
                 made = ET.SubElement(part, "annotation", id="1")
-                for key, value in marking["infons"].items():
+                for key, value in annotation["infons"].items():
                     ET.SubElement(made, "infon", key=key).text = value
-                for place in marking["locations"]:
+                for place in annotation["locations"]:
                     ET.SubElement(made, "location", {k: str(v) for k, v in place.items()})
-                ET.SubElement(made, "text").text = marking["text"]
+                ET.SubElement(made, "text").text = annotation["text"]
     ET.ElementTree(root).write(path, encoding="utf-8", xml_declaration=True)
     return path
 

@@ -1,8 +1,8 @@
-"""Whether two spellings are of the same letters.
+"""Compares the surface form that a corpus writes for a mention with the text.
 
-Corpora write a mention's characters beside its offsets, and not always as the text has them:
-PubTator writes ``TNF-a`` for ``TNF-α``, ``IL-1b`` for ``IL-1ß`` and ``SARS CoV 2`` for
-``SARS‐CoV‐2``; others take marks off, or write ``?`` for what their encoding lacks.
+The two differ in some corpora: PubTator writes ``TNF-a`` for ``TNF-α``, ``IL-1b`` for ``IL-1ß`` and
+``SARS CoV 2`` for ``SARS‐CoV‐2``; others drop diacritics, or write ``?`` for characters that their
+encoding does not have.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from concept_linker.search.normalise import fold
 
 __all__ = ["same_letters"]
 
-_NO_WORD = re.compile(r"[\W_]+")
+_NON_WORD = re.compile(r"[\W_]+")
 _PLACEHOLDERS = ("?", "\ufffd")
-#: Readings that are followed at once; names have one or two, and only a hostile file more.
-_READINGS = 64
+#: The maximum number of readings at once; names have one or two, only a hostile file has more.
+_MAX_READINGS = 64
 
-#: What stands for a letter in files that know ASCII only, beside its name and its plain form.
+#: What ASCII files write for a letter, other than its name and its plain form.
 _LOOK_ALIKES = {
     letter: tuple(written.split(","))
     for letter, _, written in (
@@ -35,10 +35,10 @@ _LOOK_ALIKES = {
 
 
 def same_letters(one: str, other: str) -> bool:
-    """Whether two strings have the same letters and digits, whatever their case and marks.
+    """Whether two strings have the same letters and digits, ignoring case and diacritics.
 
-    A letter that is not ASCII may be spelled out, or be the plain one that looks like it.  Blanks
-    and punctuation do not count.
+    A letter outside ASCII may be spelled out or replaced by the ASCII letter that looks like it.
+    Blanks and punctuation are ignored.
 
     >>> same_letters("TNF-α", "TNF-a"), same_letters("TNF alpha", "TNFα"), same_letters("ΔF", "dF")
     (True, True, True)
@@ -56,11 +56,11 @@ def same_letters(one: str, other: str) -> bool:
 
 
 def _letters(text: str) -> str:
-    return _NO_WORD.sub("", text.replace("∆", "Δ").lower())
+    return _NON_WORD.sub("", text.replace("∆", "Δ").lower())
 
 
 def _spells(letters: str, written: str, with_marks: str) -> bool:
-    """Whether the second is a spelling of the first, by all its beginnings that are."""
+    """Whether ``written`` spells ``letters``; follows every prefix that does."""
     lost = any(one in with_marks for one in _PLACEHOLDERS)
     ends = {0}
     for letter in letters:
@@ -68,7 +68,7 @@ def _spells(letters: str, written: str, with_marks: str) -> bool:
         ends = {
             end + len(one) for end in ends for one in spellings if written.startswith(one, end)
         } | (ends if lost and not letter.isascii() else set())
-        if not 0 < len(ends) <= _READINGS:
+        if not 0 < len(ends) <= _MAX_READINGS:
             return False
     return len(written) in ends
 
@@ -77,6 +77,6 @@ def _spells(letters: str, written: str, with_marks: str) -> bool:
 def _spellings(letter: str) -> tuple[str, ...]:
     if letter.isascii():
         return (letter,)
-    plain = _NO_WORD.sub("", unicodedata.normalize("NFKD", letter)).casefold()
+    plain = _NON_WORD.sub("", unicodedata.normalize("NFKD", letter)).casefold()
     alike = (*_LOOK_ALIKES.get(letter, ()), *_LOOK_ALIKES.get(plain, ()))
     return tuple(dict.fromkeys(one for one in (letter, plain, fold(letter), *alike) if one))

@@ -1,17 +1,21 @@
+"""Every format reads what a plain writer of it writes; errors say what is wrong and where."""
+
 from __future__ import annotations
 
 import gzip
+import re
 import tempfile
 from pathlib import Path
 
-import gold_formats
+import corpus_writers
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from concept_linker.corpora import FORMATS, corpus_format, read_corpus
+from concept_linker.corpora import FORMATS, detect_format, read_corpus
 from concept_linker.corpora.gold import GoldDocument, GoldMention
 from concept_linker.errors import SettingsError, SourceError
+from concept_linker.runtime.registry import load
 
 WORDS = st.text("abßé αZ9<&-", min_size=1, max_size=30).map(lambda t: f"xy z {t.strip() or 'q'}.")
 IDS = st.lists(st.sampled_from(["C0000001", "D000001", "MESH:D000002", "HP:0000001"]), unique=True)
@@ -19,7 +23,7 @@ IDS = st.lists(st.sampled_from(["C0000001", "D000001", "MESH:D000002", "HP:00000
 
 @st.composite
 def documents(draw: st.DrawFn, pieces: int) -> list[GoldDocument]:
-    """Documents whose mentions have up to so many parts, in reading order."""
+    """Documents with mentions of up to ``pieces`` parts, in reading order."""
     made = []
     for number in range(draw(st.integers(1, 3))):
         text = draw(WORDS)
@@ -39,8 +43,8 @@ def documents(draw: st.DrawFn, pieces: int) -> list[GoldDocument]:
 
 def read_back(write: str, made: list[GoldDocument], **options: bool) -> tuple[GoldDocument, ...]:
     with tempfile.TemporaryDirectory() as room:
-        path = getattr(gold_formats, write)(made, Path(room) / "corpus", **options)
-        assert corpus_format(path) == write
+        path = getattr(corpus_writers, write)(made, Path(room) / "corpus", **options)
+        assert detect_format(path) == write
         return read_corpus(path).documents
 
 
@@ -78,23 +82,23 @@ PUBTATOR = "1|t|A cold.\n1|a|More.\n1\t2\t6\tcold\tDisease\tD003139\n"
     [
         (PUBTATOR.replace("\t6\t", "\t7\t").replace("cold\t", "hot\t"), "line 3: the text at 2 is"),
         (PUBTATOR.replace("\t6\t", "\t60\t"), r"line 3: span \(2, 60\)"),
-        (PUBTATOR.replace("\t6\t", "\tsix\t"), "line 3: start '2', end 'six': wanted numbers"),
+        (PUBTATOR.replace("\t6\t", "\tsix\t"), "line 3: start '2', end 'six': expected integers"),
         (PUBTATOR + "1\t2\n", "line 4: 2 columns"),
-        (PUBTATOR + "2\t2\t6\tcold\tDisease\tD003139\n", "line 4: no title"),
-        (PUBTATOR + "1|a|More.\n", "line 4: a passage after mentions"),
+        (PUBTATOR + "2\t2\t6\tcold\tDisease\tD003139\n", "line 4: line .* has no title before it"),
+        (PUBTATOR + "1|a|More.\n", "line 4: passage after a mention"),
         ('{"text": "a", "mentions": 3}\n', "line 1: mentions: Input should be"),
         ('{"text": "a", "mentions": []}\n{"text": "a", "mentions": [{}]}', r"line 2: mentions\.0"),
-        ('{"text": "a", "mentions": [{"ids": []}]}\n', r"line 1: mentions\.0: a mention w"),
-        ('{"pmid": "1", "mentions": []}\n', "line 1: neither text nor sentences"),
+        ('{"text": "a", "mentions": [{"ids": []}]}\n', r"line 1: mentions\.0: the mention has no"),
+        ('{"pmid": "1", "mentions": []}\n', "line 1: the document has no text"),
         ('{"passages": []\n', "line 2: not JSON"),
         ('{"documents": [{"id": "1"}]}', r"documents\.0\.passages: Field required"),
         ("<collection>\n<document></collection>", "line 2: not XML: mismatched tag"),
         ("<!DOCTYPE a [<!ENTITY b 'c'>]>\n<collection/>", "line 1: declares the entity b"),
         ("<collection>\n\n<document><passage><text>a</text></passage></document></collection>",
-         "line 3: document '': offset or length None"),
+         "line 3: document '': offset or length is None"),
         ("nothing of the kind", "no corpus format fits"),
-        ("", "is empty, wanted a gold corpus"),
-        ("<collection></collection>", "holds no documents"),
+        ("", "is empty, expected a gold corpus"),
+        ("<collection></collection>", "contains no documents"),
     ],
 )  # fmt: skip
 def test_bad_files_say_what_and_where(tmp_path: Path, text: str, problem: str) -> None:
@@ -112,7 +116,7 @@ def test_bad_brat_says_what_and_where(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"a\.txt: no such file"):
         read_corpus(notes)
     (tmp_path / "a.txt").write_text("A cold.")
-    with pytest.raises(SourceError, match=r"a\.ann, line 2: .*wanted name, 'type start end'"):
+    with pytest.raises(SourceError, match=r"a\.ann, line 2: .*expected name, 'type start end'"):
         read_corpus(tmp_path)
     notes.write_text("#1\tAnnotatorNotes T1\tC0009443\nT1\tDisease 2 6\tcold\n")
     [(_, mention)] = read_corpus(notes)
@@ -120,11 +124,13 @@ def test_bad_brat_says_what_and_where(tmp_path: Path) -> None:
 
 
 def test_formats_by_name(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="no corpus format 'conll', wanted one of pubtator"):
+    with pytest.raises(SettingsError, match="corpus format is 'conll', expected brat, "):
         read_corpus(tmp_path, "conll")
     with pytest.raises(SourceError, match="no such file"):
         read_corpus(tmp_path / "none")
-    assert len(set(FORMATS)) == 7
+    for format in FORMATS.values():
+        assert callable(format.load())
+        assert callable(load(format.detect))
 
 
 @pytest.mark.parametrize(
@@ -140,7 +146,7 @@ def test_real_corpora(
     shared_data: Path, path: str, format: str, documents: int, mentions: int, without_id: int,
     composite: int, discontinuous: int,
 ) -> None:  # fmt: skip
-    assert corpus_format(shared_data / path) == format
+    assert detect_format(shared_data / path) == format
     corpus = read_corpus(shared_data / path)
     assert (len(corpus.documents), len(corpus)) == (documents, mentions)
     every = [mention for _, mention in corpus]
@@ -157,3 +163,12 @@ def test_subsets_and_sentences_of_medmentions(shared_data: Path) -> None:
     assert len(sentences) == 121_999
     first = sentences.documents[0]
     assert first.surface(first.mentions[0]) == "dynactin 4"
+
+
+def test_the_documentation_lists_the_formats() -> None:
+    page = Path(__file__).parents[2] / "docs" / "evaluation.md"
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \|$", page.read_text("utf-8"), re.MULTILINE)
+    listed = dict(rows)
+    assert {name: listed.get(name) for name in FORMATS} == {
+        name: format.description for name, format in FORMATS.items()
+    }
