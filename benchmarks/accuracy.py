@@ -93,7 +93,7 @@ def base_for(row: Row, work: Path) -> KnowledgeBase:
             [read_source("jsonl", data_folder() / "vocab/medmentions_kb.jsonl.gz")], folder
         )
     else:
-        train(mesh(work), read_corpus(data_folder() / row.train), folder)
+        return train(data_folder() / row.train, folder, kb=mesh(work))
     return KnowledgeBase.open(folder)
 
 

@@ -1,7 +1,8 @@
-"""Teaching a base from gold annotations."""
+"""Training a knowledge base on gold annotations."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -36,9 +37,7 @@ def kb(tmp_path_factory: pytest.TempPathFactory) -> KnowledgeBase:
     return KnowledgeBase.open(folder)
 
 
-def test_what_is_built_of_its_own_tables_is_the_same_base(
-    kb: KnowledgeBase, tmp_path: Path
-) -> None:
+def test_a_base_built_from_its_own_tables_is_the_same(kb: KnowledgeBase, tmp_path: Path) -> None:
     build_knowledge_base([tables_of(kb)], tmp_path / "again")
     again = KnowledgeBase.open(tmp_path / "again")
     assert len(again) == len(kb) == 3
@@ -62,9 +61,9 @@ CORPUS = GoldCorpus(
 )
 
 
-def test_taught_names_are_found_and_meant(kb: KnowledgeBase, tmp_path: Path) -> None:
-    train(kb, CORPUS, tmp_path / "taught")
-    linker = ConceptLinker.load(tmp_path / "taught", detector="dictionary")
+def test_names_of_the_corpus_are_found_and_linked(kb: KnowledgeBase, tmp_path: Path) -> None:
+    trained = train(CORPUS, tmp_path / "trained", kb=kb)
+    linker = ConceptLinker.load(trained, detector="dictionary")
     spans = [(0, 15), (26, 32)]
     found = [mention.best for mention in linker.link_spans(TEXT, spans)]
     assert [best and best.concept_id for best in found] == ["C0023890", "MESH:D000001"]
@@ -72,7 +71,7 @@ def test_taught_names_are_found_and_meant(kb: KnowledgeBase, tmp_path: Path) -> 
     assert all(mention.best is None or mention.best.score < 0.5 for mention in before)
 
 
-def test_where_the_corpus_has_no_semantic_type_the_bases_own_counts(kb: KnowledgeBase) -> None:
+def test_the_semantic_type_comes_from_the_base_if_the_corpus_has_none(kb: KnowledgeBase) -> None:
     mentions = (
         GoldMention(((0, 15),), ("C0023890",), ("T033",)),
         GoldMention(((0, 15),), ("C0023890",), ("Disease",)),
@@ -84,15 +83,15 @@ def test_where_the_corpus_has_no_semantic_type_the_bases_own_counts(kb: Knowledg
     assert [use.type_id for use in uses([document], ConceptIds())] == ["T033", "", "", ""]
 
 
-def test_a_corpus_without_ids_teaches_nothing(kb: KnowledgeBase, tmp_path: Path) -> None:
+def test_a_corpus_without_ids_is_an_error(kb: KnowledgeBase, tmp_path: Path) -> None:
     empty = CORPUS.only(lambda mention: False)
     with pytest.raises(InputError, match="no mention has an id"):
-        train(kb, empty, tmp_path / "taught")
-    assert not (tmp_path / "taught").exists()
+        train(empty, tmp_path / "trained", kb=kb)
+    assert not (tmp_path / "trained").exists()
 
 
-def test_the_priors_come_with_the_base_or_not_at_all(kb: KnowledgeBase, tmp_path: Path) -> None:
-    folder = tmp_path / "taught"
+def test_base_and_priors_are_written_together(kb: KnowledgeBase, tmp_path: Path) -> None:
+    folder = tmp_path / "trained"
 
     def full(_: Priors, folder: Path) -> None:
         raise OSError(28, "No space left on device")
@@ -100,15 +99,24 @@ def test_the_priors_come_with_the_base_or_not_at_all(kb: KnowledgeBase, tmp_path
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(Priors, "save", full)
         with pytest.raises(KnowledgeBaseError, match="No space left on device"):
-            train(kb, CORPUS, folder)
+            train(CORPUS, folder, kb=kb)
     assert list(tmp_path.iterdir()) == []
-    train(kb, CORPUS, folder)
+    train(CORPUS, folder, kb=kb)
     before = sorted(path.stat().st_mtime_ns for path in folder.rglob("*"))
-    with pytest.raises(KnowledgeBaseError, match="is already a knowledge base"):
-        train(kb, CORPUS, folder)
+    with pytest.raises(KnowledgeBaseError, match="holds a knowledge base already"):
+        train(CORPUS, folder, kb=kb)
     assert sorted(path.stat().st_mtime_ns for path in folder.rglob("*")) == before
-    train(KnowledgeBase.open(folder), CORPUS, folder, replace=True)
+    train(CORPUS, folder, kb=folder, replace=True)
     (folder / "priors" / "notes.txt").write_text("years of work")
-    with pytest.raises(KnowledgeBaseError, match=r"contains 'priors.notes.txt'"):
-        train(kb, CORPUS, folder, replace=True)
+    with pytest.raises(KnowledgeBaseError, match=r"holds 'priors.notes.txt'"):
+        train(CORPUS, folder, kb=kb, replace=True)
     assert (folder / "priors" / "notes.txt").read_text() == "years of work"
+
+
+def test_paths_instead_of_values(kb: KnowledgeBase, tmp_path: Path) -> None:
+    corpus = tmp_path / "corpus.jsonl"
+    mention = {"start": 0, "end": 15, "ids": ["C0023890"]}
+    corpus.write_text(json.dumps({"id": "1", "text": TEXT, "mentions": [mention]}) + "\n")
+    trained = train(corpus, str(tmp_path / "trained"), kb=kb.path)
+    assert trained.path == tmp_path / "trained"
+    assert trained.info.counts["names"] == kb.info.counts["names"] + 1

@@ -33,7 +33,7 @@ def train(
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Teach a knowledge base the names and meanings of a gold corpus.
+    """Train a knowledge base on the names and meanings of a gold corpus.
 
     The folder can be given wherever a knowledge base can. The first bad row of the corpus stops it;
     with --skip-bad it goes on without that mention, line or document: bad rows are in
@@ -55,9 +55,8 @@ def train(
     quarantine, bad_rows = quarantine_for(output, skip_bad=skip_bad)
     gold = read_corpus(corpus, quarantine=quarantine)
     base = KnowledgeBase.open(kb, quiet=quiet)
-    with progress_bar("Teaching", quiet=quiet) as progress:
-        train(base, gold, output, replace=force, progress=progress)
-    taught = KnowledgeBase.open(output)
+    with progress_bar("Training", quiet=quiet) as progress:
+        taught = train(gold, output, kb=base, replace=force, progress=progress)
     added = taught.info.counts["names"] - base.info.counts["names"]
     if as_json:
         counts = {"concepts": len(taught), "names_added": added, "gold_mentions": len(gold)}

@@ -129,7 +129,7 @@ def mesh(data: Path, encoder: Encoder, room: Path) -> Iterator[Part]:
         for fold in range(FOLDS):
             known, asked = dealt(corpus.documents, fold)
             folder = room / f"{name}{fold}"
-            train(kb, GoldCorpus(name, tuple(known)), folder)
+            train(GoldCorpus(name, tuple(known)), folder, kb=kb)
             found = examples(KnowledgeBase.open(folder), known, asked, blind(asked), encoder)
             print(f"{name}, fold {fold}: {len(found.strings):,} mentions", flush=True)
             yield Part(fold, found, _MESH_COUNTS)

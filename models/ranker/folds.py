@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from concept_linker.corpora.gold import GoldCorpus, GoldDocument
 from concept_linker.corpora.id_resolution import ConceptIds
-from concept_linker.detection.abbreviations import find_abbreviations
 from concept_linker.detection.detector import GROUPS
 from concept_linker.errors import InputError
 from concept_linker.knowledge_base.base import KnowledgeBase
@@ -26,7 +25,7 @@ from concept_linker.ranking.first_stage import Pooling, Pools
 from concept_linker.ranking.neighbours import beside
 from concept_linker.ranking.priors import Priors
 from concept_linker.search.normalise import key
-from concept_linker.training import string_of, uses
+from concept_linker.training import lookup_strings, uses
 
 FOLDS = 5
 #: Candidates that training keeps for the second stage.
@@ -160,10 +159,11 @@ def examples(
     strings: dict[str, int] = {}
     texts, numbers, meant, lefts, rights, chances = [], [], [], [], [], []
     for count, document in enumerate(asked):
-        definitions = find_abbreviations(document.text)
-        for mention, row in zip(document.mentions, groups[document.id], strict=True):
+        looked_up = zip(
+            document.mentions, lookup_strings(document), groups[document.id], strict=True
+        )
+        for mention, string, row in looked_up:
             if mention.ids:
-                string = string_of(document, mention, definitions)
                 texts.append(count)
                 numbers.append(strings.setdefault(string, len(strings)))
                 rows = map(kb.rows.row_of, ids.of(mention))
