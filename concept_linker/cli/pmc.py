@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -26,6 +26,7 @@ from concept_linker.errors import InputError, SettingsError
 if TYPE_CHECKING:
     from concept_linker.pmc.extraction import ExtractionSummary
     from concept_linker.pmc.fetching import FetchSummary
+    from concept_linker.triplets.record import Negated
 
 __all__ = ["app"]
 
@@ -112,7 +113,7 @@ def fetch(
     """
     from concept_linker.pmc.fetching import fetch as fetching
     from concept_linker.pmc.licences import parse_licences
-    from concept_linker.pmc.rebuilding import rebuild, wanted_by_records
+    from concept_linker.pmc.rebuilding import articles_of_records, rebuild
     from concept_linker.pmc.settings import FetchSettings
     from concept_linker.runtime.progress import progress_bar
 
@@ -128,7 +129,7 @@ def fetch(
     )
     if bool(articles) == bool(records):
         raise SettingsError("give PMCIDs, or files of them, or --records FILE; one of these")
-    wanted = wanted_by_records(records) if records else _wanted(articles or [])
+    wanted = articles_of_records(records) if records else _wanted(articles or [])
     with progress_bar("Fetching", quiet=quiet) as progress:
         summary = fetching(wanted, output, settings, progress=progress)
     values = _fetched_values(summary)
@@ -137,7 +138,7 @@ def fetch(
         values |= {
             "records_written": rebuilt.written,
             "records_without_image": rebuilt.without_image,
-            "records_without_article": rebuilt.untold,
+            "records_without_article": rebuilt.unidentified,
             "bad_records": rebuilt.bad,
         }
     for name, reason in summary.failed.items():
@@ -227,15 +228,10 @@ def extract(
     from concept_linker.triplets.record import PROFILES
     from concept_linker.triplets.record_files import quarantine_path
 
-    if profile not in PROFILES:
-        raise SettingsError(f"--profile {profile!r}, wanted one of {', '.join(PROFILES)}")
-    if negated not in (None, "drop", "keep"):
-        raise SettingsError(f"--negated {negated!r}, wanted drop or keep")
     if not link and (setting or mentions or negated):
         raise SettingsError(
             "--setting, --mentions and --negated are of concepts; wanted with --link"
         )
-    rules: Any = {**PROFILES[profile], **({"negated": negated} if negated else {})}
     with bar("Extracting", None, "records", quiet=quiet) as progress:
         summary = write_records(
             articles,
@@ -243,8 +239,9 @@ def extract(
             images=images,
             with_images=with_images,
             linker=_linker(kb, detector, setting or [], quiet=quiet) if link else None,
-            profile=rules,
-            tokenizer=_word_piece(tokenizer),
+            profile=profile,
+            negated=cast("Negated | None", negated),
+            tokenizer=tokenizer,
             mentions=mentions,
             progress=progress,
         )
@@ -254,7 +251,8 @@ def extract(
         named = str(set_aside) if set_aside else None
         print_json({"output": str(output), **values, "quarantine": named})
     else:
-        done = "left out" if rules["negated"] == "drop" else "kept"
+        kept = negated or PROFILES[profile]["negated"]
+        done = "left out" if kept == "drop" else "kept"
         _print(values, always=("articles", "records"), negated=done)
     if set_aside:
         note(f"set aside in {set_aside}")
@@ -267,21 +265,20 @@ def _linker(kb: str, detector: str, setting: list[str], *, quiet: bool) -> Any:
     return ConceptLinker.load(kb, detector=detector, quiet=quiet, **linker_settings(setting))
 
 
-def _word_piece(path: Path | None) -> Any:
-    from concept_linker.triplets.wordpiece import WordPiece
-
-    return WordPiece.load(path) if path else None
-
-
 def _wanted(articles: list[str]) -> dict[str, frozenset[str] | None]:
-    from concept_linker.pmc.wanted import Wanted, ids_of_file, parse_pmcid, wanted_by_ids
+    from concept_linker.pmc.article_lists import (
+        ArticleList,
+        parse_article_list,
+        parse_pmcid,
+        read_article_list,
+    )
 
-    wanted: Wanted = {}
+    wanted: ArticleList = {}
     for one in articles:
         if one == "-":
-            wanted.update(wanted_by_ids(sys.stdin, "standard input"))
+            wanted.update(parse_article_list(sys.stdin, "standard input"))
         elif os.path.isfile(one):  # any text may be given
-            wanted.update(ids_of_file(Path(one)))
+            wanted.update(read_article_list(Path(one)))
         else:
             try:
                 wanted[parse_pmcid(one)] = None
@@ -294,12 +291,12 @@ def _wanted(articles: list[str]) -> dict[str, frozenset[str] | None]:
 
 def _fetched_values(summary: FetchSummary) -> dict[str, Any]:
     return {
-        "asked": summary.asked,
+        "asked": summary.requested,
         "fetched": summary.fetched,
-        "already_there": summary.there,
+        "already_there": summary.present,
         "left_out": dict(summary.left_out.most_common()),
         "failed": len(summary.failed),
-        "not_asked": summary.not_asked,
+        "not_asked": summary.not_tried,
         "files_fetched": summary.files,
         "images_there": summary.images,
         "graphics_without_image": summary.missing,

@@ -1,4 +1,4 @@
-"""Articles of PubMed Central: fetched from its Cloud Service, their figures read into records.
+"""Fetches articles from the PMC Cloud Service and extracts their figures into records.
 
 Needs the extra ``pmc`` (lxml, httpx).
 """

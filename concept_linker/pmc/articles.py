@@ -1,4 +1,4 @@
-"""A JATS file → its articles: ids, licence, figures."""
+"""Reads the articles of a JATS file: ids, licence, figures."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
 __all__ = ["Article", "read_articles"]
 
 _FILE_NAME = re.compile(r"PMC([0-9]{1,12})(?:\.([0-9]{1,9}))?(?![0-9])")
-#: Of an article's ids; longer numbers are none, and what they fill (a path, a column) has an end.
+#: Longer numbers are not ids: paths and columns have a limit.
 _ID = re.compile(r"(?:PMC)?([0-9]{1,12})", re.IGNORECASE)
 _VERSION = re.compile(r"(?:.*\.)?([0-9]{1,9})", re.DOTALL)
 
 
 class Article(NamedTuple):
-    """What a record needs of an article.
+    """The parts of an article that records need.
 
     Args:
-        pmc: the digits of its PMCID, or ``""``.
-        version: its version in PMC, where the article or its file's name tells.
-        pmid: digits, or ``""``.
-        licence: as PMC writes it (``CC BY``), or ``""`` where none is recognised.
+        pmc: the digits of its PMCID, or empty.
+        version: its version in PMC, if the article or the file name has it.
+        pmid: digits, or empty.
+        licence: PMC's code (``CC BY``), or empty if none is recognised.
         figures: in document order.
     """
 
@@ -43,16 +43,16 @@ class Article(NamedTuple):
 def read_articles(
     data: bytes, name: str = "", reject: Callable[[str], None] | None = None
 ) -> Iterator[Article]:
-    """The articles of a file: one, or several of a set as NCBI's E-utilities return it.
+    """Yields the articles of a file: one, or a set as NCBI's E-utilities return it.
 
     Args:
         data: the file's bytes.
-        name: its name, which often holds the PMCID.
-        reject: told of an article of a set that cannot be read, and why; the others go on. Without
-            it, that is an error.
+        name: its name, which often has the PMCID.
+        reject: called with the reason for each article of a set that cannot be read; by default
+            that is an error.
 
     Raises:
-        ArticleError: no XML that can be read, or no article in it.
+        ArticleError: the file is not well-formed XML, or has no article.
     """
     root = parse_xml(data)
     articles = [
@@ -62,7 +62,7 @@ def read_articles(
     ]
     if not articles:
         raise ArticleError(
-            f"the root is <{shortened(str(root.tag))}> and holds no <article>, wanted JATS"
+            f"the root is <{shortened(str(root.tag))}> and contains no <article>, expected JATS"
         )
     named = _FILE_NAME.search(name.replace("\\", "/").rpartition("/")[2])
     for number, element in enumerate(articles, start=1):
@@ -99,13 +99,13 @@ def _digits(pattern: re.Pattern[str], id: str) -> str:
 
 
 def _licence(article: _Element) -> str:
-    """The first licence that the article's own permissions name by its address."""
+    """Returns the first licence whose URL is in the article's own permissions."""
     for permissions in article.iterfind("{*}front/{*}article-meta/{*}permissions"):
         for element in permissions.iter("{*}license", "{*}license_ref", "{*}ext-link", "{*}uri"):
             licence = licence_of_url(href_of(element)) or licence_of_url(element.text or "")
             if licence:
                 return licence
-        for element in permissions.iter("{*}license"):  # an address that is no link
+        for element in permissions.iter("{*}license"):  # a URL in the text
             licence = licence_of_url(all_text(element))
             if licence:
                 return licence

@@ -1,8 +1,8 @@
-"""The text of a caption or label: all of it, in reading order, however deep the markup.
+"""Extracts the text of a caption or label, in reading order, whatever the markup.
 
-Blocks (paragraphs, titles, list items …) are joined by one blank; what stands inside a line is
-taken as it is, so ``10<sup>-3</sup>`` is ``10-3``, as in MedConcept.  White space inside a block is
-the article's; XML's own white space at its ends is dropped.
+Blocks (paragraphs, titles, list items …) are joined by one blank. Inline markup adds nothing, so
+``10<sup>-3</sup>`` becomes ``10-3``, as in MedConcept. White space inside a block is kept; at its
+ends, XML white space is removed.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ _BLOCKS = frozenset(
     disp-quote fn label list list-item p preformat sec speech statement table tbody td term tfoot th
     thead title tr verse-group verse-line""".split()
 )
-#: Has a place of its own, or is no text that is shown.
-_LEFT_OUT = frozenset(
+#: Elements that are extracted elsewhere, or not shown.
+_SKIPPED = frozenset(
     """alt-text annotation annotation-xml fig fig-group graphic index-term inline-graphic long-desc
     media object-id permissions""".split()
 )
-#: Of several forms of one thing, the first of these that is there.
+#: The preferred forms of a formula, best first.
 _FORMS = ("textual-form", "math", "tex-math")
 _SEVERAL_FORMS = ("alternatives", "inline-formula", "disp-formula")
 
 
 def text_of(element: _Element) -> str:
-    """The text inside an element: a caption, a label, a list item.
+    """Returns the text of an element: a caption, a label, a list item.
 
     Raises:
-        ArticleError: an entity that only the DTD, which is never read, could explain.
+        ArticleError: an entity is defined in the DTD only, which is never read.
     """
     parts: list[str | None] = []
     _collect(element, parts)
@@ -54,17 +54,17 @@ def text_of(element: _Element) -> str:
 
 
 def _collect(element: _Element, parts: list[str | None]) -> None:
-    """Adds an element's text to the parts; ``None`` stands where a block begins or ends.
+    """Appends an element's text to the parts; ``None`` marks the start or end of a block.
 
     Recursion is safe: a tree has at most 256 levels.
     """
-    only_forms = local_name(element) == "alternatives"  # it has no text of its own
+    only_forms = local_name(element) == "alternatives"  # text between the alternatives is not shown
     if element.text and not only_forms:
         parts.append(element.text)
-    passed_over = _other_forms(element)
+    skipped = _other_forms(element)
     for child in element:
         name = local_name(child)
-        if child in passed_over or name in _LEFT_OUT:
+        if child in skipped or name in _SKIPPED:
             pass
         elif not name:
             parts.append(character_of(child))
@@ -85,7 +85,7 @@ def _collect(element: _Element, parts: list[str | None]) -> None:
 
 
 def _other_forms(element: _Element) -> Collection[_Element]:
-    """The children that say once more what another child says: in another form or language."""
+    """Returns the children that repeat another child, in another form or language."""
     name = local_name(element)
     if name in _SEVERAL_FORMS:
         forms = {local_name(child): child for child in reversed(element)}

@@ -1,4 +1,4 @@
-"""Named characters: what ``&alpha;`` stands for, without a DTD."""
+"""Named character entities such as ``&alpha;``, without a DTD."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ _ISO |= {f"{name.upper()}gr": _ISO[f"{name}gr"].upper() for name in _GREEK}
 
 
 def character_named(name: str) -> str | None:
-    """The character, or ``None`` where no standard has the name; bold Greek is Greek.
+    """Returns the character of a name, or ``None`` if no standard has the name.
+
+    Bold Greek letters become plain ones.
 
     >>> character_named("alpha"), character_named("agr"), character_named("b.alpha")
     ('α', 'α', 'α')
@@ -29,13 +31,13 @@ def character_named(name: str) -> str | None:
 
 
 def character_of(entity: _Element) -> str:
-    """What a reference in an article stands for.
+    """Returns the character of an entity reference.
 
     Raises:
-        ArticleError: only the DTD says, which is never read.
+        ArticleError: the entity is defined in the DTD only, which is never read.
     """
     name = str(getattr(entity, "name", ""))
     character = character_named(name)
     if character is None:
-        raise ArticleError(f"entity &{name[:40]}; is in the DTD only, which is never read")
+        raise ArticleError(f"entity &{name[:40]}; is defined in the DTD only, which is never read")
     return character

@@ -1,8 +1,8 @@
-"""JATS → pairs of an image and a caption, one for each image of each figure.
+"""Extracts pairs of an image and a caption from JATS, one for each image of each figure.
 
-A figure without a caption, without a graphic or, where images are asked for, without an image is
-no pair of image and text; it is left out and counted.  So is a caption in another language of an
-image that has an English one, as translated sub-articles have them.
+Left out and counted are figures without a caption or graphic, graphics without a file if there is a
+folder of images, and captions in another language of images that have an English caption (in
+translated sub-articles).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import NamedTuple
 from concept_linker.errors import ArticleError
 from concept_linker.pmc.articles import Article, read_articles
 from concept_linker.pmc.figures import Figure, Graphic
-from concept_linker.pmc.images import ImageFolder, choose_image, image_name_of, image_stem
+from concept_linker.pmc.image_files import ImageFolder, choose_image, image_name_of, image_stem
 from concept_linker.pmc.languages import ENGLISH, best_language
 from concept_linker.pmc.manifest import MANIFEST, Entry, read_manifest
 from concept_linker.pmc.sources import Reject, SourceFile, read_file, read_sources
@@ -27,7 +27,7 @@ __all__ = ["ExtractionSummary", "Pair", "extract"]
 
 
 class Pair(NamedTuple):
-    """An image and the figure that it is of, and where they come from; ``place`` names it."""
+    """An image, its figure and article, and their provenance; ``place`` names it in messages."""
 
     place: str
     article: Article
@@ -39,19 +39,19 @@ class Pair(NamedTuple):
 
 @dataclass
 class ExtractionSummary:
-    """What was read.
+    """The counts of an extraction.
 
     Args:
-        articles: how many.
-        figures: theirs, without images too.
-        records: how many were made of them.
-        spans: how many concepts these have.
-        mentions: how many mentions their captions have, whatever is known of them.
-        without_cui: how many of these mean a concept without a CUI, which no record can hold.
-        negated: how many have a CUI, but the caption says that they are absent.
-        other_languages: language → how many records of captions that are not in English.
-        left_out: reason → how many graphics, or figures without any.
-        rejected: files that could not be read, and figures that make no record.
+        articles: articles read.
+        figures: their figures, with or without images.
+        records: records written.
+        spans: concepts in the records.
+        mentions: mentions in the captions, linked or not.
+        without_cui: mentions of a concept without a CUI, which a record cannot hold.
+        negated: mentions with a CUI that are negated.
+        other_languages: language → records with a caption in it, other than English.
+        left_out: reason → graphics, or figures without a graphic.
+        rejected: files that cannot be read, and figures that do not make a record.
     """
 
     articles: int = 0
@@ -67,7 +67,7 @@ class ExtractionSummary:
 
 
 class _Article(NamedTuple):
-    """An article, and what is known of its file."""
+    """An article, its place for messages, and its manifest entry if it was fetched."""
 
     place: str
     article: Article
@@ -81,16 +81,16 @@ def extract(
     *,
     images: Path | None = None,
 ) -> Iterator[Pair]:
-    """Reads articles one after the other, in constant memory.
+    """Yields the pairs of all articles, in constant memory.
 
     Args:
-        sources: folders, archives, files; of a fetched folder what its manifest names.
-        summary: is counted up.
-        reject: told of each file or figure that cannot be read, and why.
-        images: a folder of images; without one an image is ``PMC<id>/<href>.jpg``.
+        sources: folders, archives and files; of a fetched folder, the files in its manifest.
+        summary: its counts are increased.
+        reject: called with the place and the reason of everything that cannot be read.
+        images: a folder of images; without one, an image is ``PMC<id>.<version>/<href>.jpg``.
 
     Raises:
-        InputError: there is no such folder of images.
+        InputError: the folder of images does not exist.
     """
     folder = ImageFolder(images) if images else None
     for source in sources:
@@ -113,7 +113,7 @@ def _articles(source: Path, reject: Reject) -> Iterator[_Article]:
 
 
 def _fetched(folder: Path, reject: Reject) -> Iterator[tuple[SourceFile, Entry]]:
-    """The articles of a fetched folder; of several lines about one, the last counts."""
+    """Yields the articles of a fetched folder; the last of several entries counts."""
     last = {entry.pmcid: number for number, entry in enumerate(read_manifest(folder))}
     for number, entry in enumerate(read_manifest(folder)):
         if last[entry.pmcid] != number or entry.outcome != "fetched":
@@ -163,14 +163,14 @@ def _pairs(
 
 
 def _languages(article: Article) -> dict[str, list[str]]:
-    """Image → the languages of its captions, in document order."""
+    """Returns image → the languages of its captions, in document order."""
     languages: dict[str, list[str]] = {}
     for figure in article.figures:
         if figure.caption:
             for graphic in figure.graphics:
-                there = languages.setdefault(_key(graphic), [])
-                if figure.language not in there:
-                    there.append(figure.language)
+                found = languages.setdefault(_key(graphic), [])
+                if figure.language not in found:
+                    found.append(figure.language)
     return languages
 
 
@@ -186,15 +186,15 @@ def _folder_of(article: Article) -> str:
 
 
 def _provenance(article: Article, entry: Entry | None) -> Provenance:
-    ours = Provenance(
+    from_article = Provenance(
         pmcid=f"PMC{article.pmc}" if article.pmc else "",
         version=article.version,
         licence=article.licence,
     )
     if entry is None:
-        return ours
+        return from_article
     return replace(
-        ours,
+        from_article,
         pmcid=entry.pmcid,
         version=entry.version,
         licence=entry.licence,

@@ -1,9 +1,13 @@
 """Fetches articles and the images of their figures from PMC's Cloud Service into a folder.
 
-The folder has the service's own layout: ``PMC<id>.<version>/`` with the JATS and the images,
-``metadata/PMC<id>.<version>.json``, and ``manifest.jsonl`` (:mod:`.manifest`).  A file gets its
-name only when its bytes are there and checked.  Nothing of what the service sends chooses a place:
-folders are named after the article, and files by names that are names only.
+The folder has the layout of the service: ``PMC<id>.<version>/`` with the JATS and the images,
+``metadata/PMC<id>.<version>.json``, and ``manifest.jsonl`` (:mod:`.manifest`). A file is renamed
+into place only when it is complete and verified. No answer of the service can choose a path:
+folders are named after the article, and only plain file names are accepted.
+
+Unfinished files are in ``.partial``, under a digest of their name, not next to their target: two
+long names together may be too long for a file system, and removing the files of a killed run then
+does not have to search the folders of all articles.
 """
 
 from __future__ import annotations
@@ -21,9 +25,9 @@ from pathlib import Path
 
 from concept_linker.errors import ArticleError, CloudError, InputError
 from concept_linker.pmc.articles import read_articles
-from concept_linker.pmc.client import CloudClient, FileNotThereError
-from concept_linker.pmc.cloud import ArticleVersion, CloudFile, choose_version, cloud_file
-from concept_linker.pmc.images import choose_image
+from concept_linker.pmc.cloud_client import CloudClient, FileNotThereError
+from concept_linker.pmc.cloud_layout import ArticleVersion, CloudFile, choose_version, cloud_file
+from concept_linker.pmc.image_files import choose_image
 from concept_linker.pmc.manifest import MANIFEST, Entry, Manifest, read_manifest
 from concept_linker.pmc.settings import FetchSettings
 from concept_linker.runtime.progress import Progress, silent
@@ -37,34 +41,34 @@ _METADATA = "metadata"
 
 @dataclass
 class FetchSummary:
-    """What became of the articles that were asked for.
+    """The outcome of the requested articles.
 
     Args:
-        asked: how many there were.
-        fetched: brought here by this run.
-        there: here already.
-        left_out: reason → how many.
-        failed: PMCID → reason; these are tried again by the next run.
-        not_asked: after the run had given up.
-        files: how many files this run fetched.
-        images: how many images the folder has of these articles.
-        missing: graphics for which PMC has no image.
-        unchecked: files for which PMC gives no MD5.
+        requested: articles requested.
+        fetched: articles fetched by this run.
+        present: articles that were in the folder before.
+        left_out: reason → articles left out.
+        failed: PMCID → reason; the next run tries these articles again.
+        not_tried: articles not tried because the run gave up.
+        files: files fetched by this run.
+        images: images of these articles in the folder.
+        missing: graphics without an image in PMC.
+        unchecked: files without an MD5 in PMC.
     """
 
-    asked: int = 0
+    requested: int = 0
     fetched: int = 0
-    there: int = 0
+    present: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     failed: dict[str, str] = field(default_factory=dict)
-    not_asked: int = 0
+    not_tried: int = 0
     files: int = 0
     images: int = 0
     missing: int = 0
     unchecked: int = 0
 
     def count(self, entry: Entry) -> None:
-        """Adds an article to the counts of what is here."""
+        """Counts an article and its files."""
         if entry.outcome == "left out":
             self.left_out[entry.reason] += 1
         self.images += len(entry.images)
@@ -73,35 +77,35 @@ class FetchSummary:
 
 
 def fetch(
-    wanted: Mapping[str, frozenset[str] | None],
+    articles: Mapping[str, frozenset[str] | None],
     folder: Path,
     settings: FetchSettings,
     *,
     progress: Progress = silent,
 ) -> FetchSummary:
-    """Fetches what is not here yet.
+    """Fetches the articles that are not in the folder yet.
 
     Args:
-        wanted: PMCID → the graphics wanted, ``None`` for those of all figures.
-        folder: where to; new, empty, or of an earlier run.
-        settings: how.
-        progress: told how far it is.
+        articles: PMCID → the graphics to fetch; ``None`` means those of all figures.
+        folder: the output folder: new, empty, or of an earlier run.
+        settings: endpoint, licences, rate …
+        progress: called with each step and the share done.
 
     Raises:
-        InputError: the folder is something else, or another run writes to it.
+        InputError: the folder has other content, or another run writes to it.
         SettingsError: httpx or lxml is not installed.
     """
-    summary = FetchSummary(asked=len(wanted))
+    summary = FetchSummary(requested=len(articles))
     with _locked(folder), Manifest(folder) as manifest:
-        done = {entry.pmcid: entry for entry in read_manifest(folder) if entry.pmcid in wanted}
+        done = {entry.pmcid: entry for entry in read_manifest(folder) if entry.pmcid in articles}
         todo: list[tuple[str, frozenset[str] | None]] = []
-        for pmcid, graphics in wanted.items():
+        for pmcid, graphics in articles.items():
             entry = done.get(pmcid)
             if entry and _is_done(entry, graphics, settings):
-                summary.there += entry.outcome == "fetched"
+                summary.present += entry.outcome == "fetched"
                 summary.count(entry)
             else:
-                todo.append((pmcid, _joined(entry, graphics)))
+                todo.append((pmcid, _merged(entry, graphics)))
         stop = threading.Event()
         client = CloudClient(settings, stop)
         job = _Job(folder, settings, client, summary)
@@ -121,8 +125,8 @@ def _is_done(entry: Entry, graphics: frozenset[str] | None, settings: FetchSetti
     return graphics is not None and graphics <= set(entry.graphics)
 
 
-def _joined(entry: Entry | None, graphics: frozenset[str] | None) -> frozenset[str] | None:
-    """What is wanted now and what was wanted before."""
+def _merged(entry: Entry | None, graphics: frozenset[str] | None) -> frozenset[str] | None:
+    """Returns the graphics that are requested now or were requested before."""
     if entry is None or entry.outcome == "left out" or graphics is None:
         return graphics
     return None if entry.graphics is None else graphics.union(entry.graphics)
@@ -130,18 +134,20 @@ def _joined(entry: Entry | None, graphics: frozenset[str] | None) -> frozenset[s
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """The folder, ours alone and without the unfinished files of a run that was killed."""
+    """Locks the folder and removes the unfinished files of a killed run."""
     from filelock import FileLock, Timeout
 
-    ours = not folder.exists() or (folder / MANIFEST).is_file() or (folder / _LOCK).is_file()
-    if not ours and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} exists and was not fetched; wanted a new one, or one to resume")
+    resumable = not folder.exists() or (folder / MANIFEST).is_file() or (folder / _LOCK).is_file()
+    if not resumable and (not folder.is_dir() or any(folder.iterdir())):
+        raise InputError(
+            f"{folder} has other content, expected a new folder, or one of `pmc fetch`"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / _LOCK)
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise InputError(f"{folder}: another run is fetching into it") from None
+        raise InputError(f"{folder} is locked by another run; wait until it ends") from None
     try:
         shutil.rmtree(folder / _PARTIAL, ignore_errors=True)
         for name in (_PARTIAL, _METADATA):
@@ -170,27 +176,27 @@ class _Job:
         stop: threading.Event,
         progress: Progress,
     ) -> None:
-        """All articles, a few at a time, written down in their order."""
+        """Fetches all articles, a few at a time; their entries are written in order."""
         summary = self._summary
-        in_a_row = 0
+        failures = 0
         waiting = iter(todo)
-        underway: deque[tuple[str, Future[Entry]]] = deque()
+        running: deque[tuple[str, Future[Entry]]] = deque()
         pool = ThreadPoolExecutor(self._settings.workers, thread_name_prefix="pmc")
         try:
             for number in range(len(todo)):
-                while len(underway) < 2 * self._settings.workers and (one := next(waiting, None)):
-                    underway.append((one[0], pool.submit(self._article, *one)))
-                pmcid, future = underway.popleft()
+                while len(running) < 2 * self._settings.workers and (one := next(waiting, None)):
+                    running.append((one[0], pool.submit(self._article, *one)))
+                pmcid, future = running.popleft()
                 try:
                     entry = future.result()
                 except CloudError as error:
                     summary.failed[pmcid] = str(error)
-                    in_a_row += 1
-                    if in_a_row >= self._settings.give_up:
-                        summary.not_asked = len(todo) - number - 1
+                    failures += 1
+                    if failures >= self._settings.give_up:
+                        summary.not_tried = len(todo) - number - 1
                         return
                 else:
-                    in_a_row = 0
+                    failures = 0
                     manifest.add(entry)
                     summary.fetched += entry.outcome == "fetched"
                     summary.count(entry)
@@ -202,9 +208,9 @@ class _Job:
     def _article(self, pmcid: str, graphics: frozenset[str] | None) -> Entry:
         described = [self._client.metadata(pmcid, one) for one in self._client.versions(pmcid)]
         chosen = choose_version([one for one, _ in described], self._settings.licences)
-        asked = Entry(pmcid=pmcid, outcome="fetched", licences=self._settings.licences)
+        entry = Entry(pmcid=pmcid, outcome="fetched", licences=self._settings.licences)
         if isinstance(chosen, str):
-            return asked.model_copy(update={"outcome": "left out", "reason": chosen})
+            return entry.model_copy(update={"outcome": "left out", "reason": chosen})
         (self._folder / chosen.folder).mkdir(exist_ok=True)
         [metadata] = [data for one, data in described if one is chosen]
         self._place(self._folder / _METADATA / f"{chosen.folder}.json", metadata)
@@ -213,13 +219,13 @@ class _Job:
         found, missing = self._images(chosen, jats, graphics)
         for file in found:
             files[file.name] = self._file(file)
-        return asked.model_copy(
+        return entry.model_copy(
             update={
                 "version": chosen.version,
                 "licence": chosen.license_code or "",
                 "source_url": self._client.url(jats.key),
                 "retrieved": datetime.now(UTC).date().isoformat(),
-                "graphics": self._graphics_asked(graphics),
+                "graphics": self._requested_graphics(graphics),
                 "files": files,
                 "images": tuple(file.name for file in found),
                 "missing": tuple(missing),
@@ -227,7 +233,7 @@ class _Job:
             }
         )
 
-    def _graphics_asked(self, graphics: frozenset[str] | None) -> tuple[str, ...] | None:
+    def _requested_graphics(self, graphics: frozenset[str] | None) -> tuple[str, ...] | None:
         if self._settings.images == "none":
             return ()
         return None if graphics is None else tuple(sorted(graphics))
@@ -235,7 +241,7 @@ class _Job:
     def _images(
         self, chosen: ArticleVersion, jats: CloudFile, graphics: frozenset[str] | None
     ) -> tuple[list[CloudFile], list[str]]:
-        """The files of the graphics, and the graphics that have none."""
+        """Returns the files of the graphics, and the graphics without a file."""
         if self._settings.images == "none":
             return [], []
         if graphics is None:
@@ -267,14 +273,14 @@ class _Job:
         return list(found.values()), missing
 
     def _file(self, file: CloudFile) -> str:
-        """Its MD5; fetched unless it is here already."""
+        """Downloads a file unless it is in the folder; returns its MD5."""
         target = self._folder / file.key
         if file.md5 and target.is_file() and _md5_of(target) == file.md5:
             return file.md5
         try:
             digest = self._client.download(file, target, self._partial(file.folder, file.name))
         except FileNotThereError as error:
-            raise CloudError(f"named but not there: {error}") from None
+            raise CloudError(f"the description names a missing file: {error}") from None
         with self._lock:
             self._summary.files += 1
         return digest
@@ -285,7 +291,6 @@ class _Job:
         partial.replace(target)
 
     def _partial(self, folder: str, name: str) -> Path:
-        # A digest: two long names together may be too long for a file system.
         digest = hashlib.md5(f"{folder}/{name}".encode(), usedforsecurity=False).hexdigest()
         return self._folder / _PARTIAL / digest
 

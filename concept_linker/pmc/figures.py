@@ -1,11 +1,11 @@
-"""The figures of a JATS article: what each is called, what it says, which graphics it has.
+"""The figures of a JATS article: id, label, caption and graphics.
 
-A group's caption applies to each of its figures and stands before theirs; a figure without a label
-or an id takes its group's.  A figure inside a figure counts as in a group.  Of the forms of one
-graphic under ``alternatives`` one is taken, of captions in several languages the English one.
+The caption of a group applies to each of its figures and comes before theirs; a figure without a
+label or id takes that of its group. A figure inside a figure is treated as in a group. Of the
+graphics under ``alternatives`` one is taken; of captions in several languages, the English one.
 
-A group's caption is read once, and what an article's captions may have in all is limited: a long
-one with many figures would fill the memory.
+A group's caption is read once, and the total length of an article's captions is limited: a long
+group caption with many figures would fill the memory.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 __all__ = ["IMAGE_ENDINGS", "Figure", "Graphic", "figures_of", "href_of", "image_ending"]
 
 _HREF = "{http://www.w3.org/1999/xlink}href"
-#: The most characters of one caption, and of all captions and list items of an article's images.
-MOST_OF_A_CAPTION = 100_000
-MOST_OF_AN_ARTICLE = 8_000_000
-#: What an image's name ends with, best first; another ending (``pone.0000217.g001``) is none.
+#: Characters of a caption; of the captions and list items of all images of an article.
+MAX_CAPTION = 100_000
+MAX_ARTICLE = 8_000_000
+#: The endings of image files, best first; ``.g001`` in ``pone.0000217.g001`` is not an ending.
 IMAGE_ENDINGS = (".jpg", ".jpeg", ".png", ".gif", ".tif", ".tiff", ".bmp", ".webp")
 
 
@@ -36,8 +36,8 @@ class Graphic(NamedTuple):
 
     Args:
         href: its ``xlink:href``.
-        ref: its id where that is written before the href, else the href: what pubmed_parser, and
-            with it MedConcept, calls ``graphic_ref``.
+        ref: its id if that attribute comes before the href, else the href; ``graphic_ref`` in
+            pubmed_parser and so in MedConcept.
     """
 
     href: str
@@ -45,16 +45,16 @@ class Graphic(NamedTuple):
 
 
 class Figure(NamedTuple):
-    """One figure; a text that the article does not have is empty.
+    """A figure; texts that the article does not have are empty.
 
     Args:
         id: ``fig/@id``.
         label: such as ``Figure 1``.
-        caption: its text, the groups' captions first.
-        list_items: each item of its lists, label and text.
+        caption: its caption, after those of its groups.
+        list_items: the items of its lists, with labels.
         graphics: its images, in reading order.
-        language: of its caption, such as ``pt``; empty where the article does not tell.
-        problem: why its texts, which then are empty, cannot be read.
+        language: the language of its caption, such as ``pt``; empty if the article has none.
+        problem: why its texts cannot be read; they are then empty.
     """
 
     id: str
@@ -67,7 +67,7 @@ class Figure(NamedTuple):
 
 
 def image_ending(name: str) -> str:
-    """The ending of an image's name as it is written, or ``""`` where it has none."""
+    """Returns the ending of an image's name as it is written, or an empty string."""
     for ending in IMAGE_ENDINGS:
         if name.lower().endswith(ending):
             return name[-len(ending) :]
@@ -75,10 +75,10 @@ def image_ending(name: str) -> str:
 
 
 def figures_of(article: _Element) -> Iterator[Figure]:
-    """Every figure of an article in document order, those of its sub-articles too.
+    """Yields the figures of an article and its sub-articles, in document order.
 
     Raises:
-        ArticleError: its captions are too long in all.
+        ArticleError: the captions are too long in total.
     """
     texts = _Texts()
     for element in article.iter("{*}fig", "{*}fig-group"):
@@ -87,8 +87,8 @@ def figures_of(article: _Element) -> Iterator[Figure]:
             yield texts.figure(element, graphics)
 
 
-class _Own(NamedTuple):
-    """What a figure or group says itself; ``language`` is ``None`` where it has no caption."""
+class _ElementTexts(NamedTuple):
+    """The texts of one figure or group; ``language`` is ``None`` if it has no caption."""
 
     label: str
     caption: str
@@ -96,12 +96,12 @@ class _Own(NamedTuple):
 
 
 class _Texts:
-    """Reads the texts of one article's figures; those of groups once."""
+    """Reads the texts of the figures of one article; those of a group are read once."""
 
     def __init__(self) -> None:
         self._size = 0
         self._ids: dict[_Element, str] = {}
-        self._own: dict[_Element, _Own | _UnreadableError] = {}
+        self._read: dict[_Element, _ElementTexts | _UnreadableError] = {}
 
     def figure(self, element: _Element, graphics: tuple[Graphic, ...]) -> Figure:
         above = [one for one in element.iterancestors() if local_name(one) in ("fig", "fig-group")]
@@ -110,13 +110,12 @@ class _Texts:
         try:
             labels, captions, languages = zip(*map(self._texts, chain), strict=True)
             size = sum(map(len, (id, *labels, *captions)))
-            if size > MOST_OF_A_CAPTION:
+            if size > MAX_CAPTION:
                 raise _UnreadableError(
-                    f"label and caption of {size:,} characters, wanted at most "
-                    f"{MOST_OF_A_CAPTION:,}"
+                    f"label and caption have {size:,} characters, expected at most {MAX_CAPTION:,}"
                 )
             items = tuple(self._list_items(element))
-            # Each image has a record of its own, with all of this.
+            # Every image has a record with all of these texts.
             self._count(max(len(graphics), 1) * (size + sum(map(len, items))))
             return Figure(
                 id=id,
@@ -134,20 +133,20 @@ class _Texts:
             self._ids[element] = element.get("id", "")
         return self._ids[element]
 
-    def _texts(self, element: _Element) -> _Own:
-        if element not in self._own:
+    def _texts(self, element: _Element) -> _ElementTexts:
+        if element not in self._read:
             try:
-                self._own[element] = _own_texts(element)
+                self._read[element] = _element_texts(element)
             except _UnreadableError as error:
-                self._own[element] = error
-        own = self._own[element]
-        if isinstance(own, _UnreadableError):
-            raise own.with_traceback(None)  # it is raised for each figure of a group
-        return own
+                self._read[element] = error
+        texts = self._read[element]
+        if isinstance(texts, _UnreadableError):
+            raise texts.with_traceback(None)  # raised again for each figure of a group
+        return texts
 
     def _list_items(self, element: _Element) -> Iterator[str]:
-        for item in _own_list_items(element):
-            # An item in an item is read with both, and markup costs more than text.
+        for item in _items_of(element):
+            # A nested item is read again with the outer one; elements take more memory than text.
             self._count(40 * sum(1 for _ in item.iter()))
             text = _text(item)
             self._count(len(text))
@@ -155,20 +154,20 @@ class _Texts:
 
     def _count(self, size: int) -> None:
         self._size += size
-        if self._size > MOST_OF_AN_ARTICLE:
+        if self._size > MAX_ARTICLE:
             raise ArticleError(
-                f"captions of more than {MOST_OF_AN_ARTICLE:,} characters in all; refused"
+                f"captions have more than {MAX_ARTICLE:,} characters in total, the maximum"
             )
 
 
 class _UnreadableError(Exception):
-    """A figure's text cannot be read; its article's other figures can."""
+    """The text of one figure cannot be read."""
 
 
-def _own_texts(element: _Element) -> _Own:
+def _element_texts(element: _Element) -> _ElementTexts:
     labels = in_one_language(element.findall("{*}label"))
     captions = in_one_language(element.findall("{*}caption"))
-    return _Own(
+    return _ElementTexts(
         label=" ".join(map(_text, labels[:1])),
         caption=" ".join(filter(None, map(_text, captions))),
         language=_language(captions[0]) if captions else None,
@@ -182,24 +181,24 @@ def _text(element: _Element) -> str:
         raise _UnreadableError(str(error)) from None
 
 
-def _own_list_items(element: _Element) -> Iterator[_Element]:
-    """Those of an element itself, not of figures in it."""
+def _items_of(element: _Element) -> Iterator[_Element]:
+    """Yields the list items of an element, without those of figures inside it."""
     for child in element:
         name = local_name(child)
         if name == "list-item":
             yield child
         if name not in ("fig", "fig-group"):
-            yield from _own_list_items(child)
+            yield from _items_of(child)
 
 
 def _language(caption: _Element) -> str:
-    """The language of what is taken of a caption."""
+    """Returns the language of the part of a caption that is read."""
     blocks = in_one_language([one for one in caption if local_name(one)])
     return language_of(blocks[0] if blocks else caption)
 
 
 def _graphics(element: _Element) -> Iterator[Graphic]:
-    """The images of an element itself: not those of figures, formulas and tables inside it."""
+    """Yields the graphics of an element, without those of figures, formulas and tables inside."""
     for child in element:
         name = local_name(child)
         if name == "graphic":
@@ -212,19 +211,19 @@ def _graphics(element: _Element) -> Iterator[Graphic]:
 
 
 def href_of(element: _Element) -> str:
-    """The target of a link, or ``""``."""
+    """Returns the target of a link, or an empty string."""
     return (element.get(_HREF) or "").strip(XML_SPACE)
 
 
 def _graphic(element: _Element) -> Iterator[Graphic]:
     href = href_of(element)
     if href:
-        # An href that a DTD inside the article gives is none of these.
+        # An href from an internal DTD is not among the attributes.
         first = next((name for name in element.attrib if name in ("id", _HREF)), _HREF)
         yield Graphic(href, element.get(first) or href)
 
 
 def _preference(graphic: Graphic) -> int:
-    """An image that PMC shows before one for print; the first of equals stays first."""
+    """Sorts web formats before print formats; ``sorted`` is stable."""
     ending = image_ending(graphic.href).lower()
     return IMAGE_ENDINGS.index(ending) if ending else 0

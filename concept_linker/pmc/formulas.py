@@ -1,4 +1,4 @@
-"""Formulas in one readable line: MathML without its layout, TeX without its commands."""
+"""Converts formulas to one readable line: MathML without layout, TeX without commands."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["math_text", "readable_tex"]
 
 _NO_TEXT = frozenset(("annotation", "annotation-xml"))
 
-#: Commands that stand for a sign; those of the second list have the name that HTML gives it.
+#: TeX command → sign. The commands of ``_AS_IN_HTML`` have the same name in HTML.
 _SIGNS = {
     "cdot": "·", "circ": "°", "degree": "°", "textdegree": "°", "celsius": "°C", "AA": "Å",
     "infty": "∞", "ldots": "…", "dots": "…", "cdots": "…", "sqrt": "√", "ell": "ℓ", "mid": "|",
@@ -30,12 +30,12 @@ _AS_IN_HTML = """alpha beta gamma delta epsilon varepsilon zeta eta theta varthe
     notin cup cap forall exist part nabla sum prod int prime ast star bull perp parallel angle
     dagger""".split()
 _SIGNS |= {name: character_named(name) or "" for name in _AS_IN_HTML}
-#: Functions are read by their names.
+#: Functions keep their names.
 _SIGNS |= {
     name: f"{name} "
     for name in "log ln exp sin cos tan max min lim arg det sinh cosh tanh cot sup inf".split()
 }
-#: What a command holds in braces: words, with their blanks, or nothing that is shown.
+#: Commands whose argument is words with blanks, and commands whose argument is not shown.
 _WORDS = frozenset("text textrm textit textbf textsf mbox hbox mathrm".split())
 _UNSEEN = re.compile(
     r"\\(?:documentclass|usepackage|setlength|begin|end|label|[hv]space|color)\*?"
@@ -45,10 +45,10 @@ _TOKEN = re.compile(r"\\[A-Za-z]+|\\.|[{}]|[^\\{}]+|\\", re.DOTALL)
 
 
 def math_text(element: _Element) -> str:
-    """MathML in one line; its white space means nothing.
+    """Returns MathML as one line; its white space is ignored.
 
     Raises:
-        ArticleError: an entity that only the DTD could explain.
+        ArticleError: an entity is defined in the DTD only, which is never read.
     """
     name = local_name(element)
     if not name:
@@ -65,7 +65,7 @@ def math_text(element: _Element) -> str:
 
 
 def readable_tex(tex: str) -> str:
-    r"""What TeX says, as far as that goes in one line; the document around it does not count.
+    r"""Returns TeX as one line, as far as possible; only the body of a document is read.
 
     >>> readable_tex(r"\documentclass{x}\begin{document}$$10^{-3}\,\mu m$$\end{document}")
     '10-3 μm'
@@ -75,7 +75,7 @@ def readable_tex(tex: str) -> str:
     body = tex.partition(r"\begin{document}")[2] or tex
     body = _UNSEEN.sub("", body.partition(r"\end{document}")[0])
     parts: list[str] = []
-    braces: list[tuple[str, bool]] = []  # what follows when it closes; whether words are around
+    braces: list[tuple[str, bool]] = []  # text after the brace; whether words are around it
     words, follows, begins_words = False, "", False
     for token in _TOKEN.findall(body):
         if token == "{":

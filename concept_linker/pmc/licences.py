@@ -1,16 +1,17 @@
-"""Licences by the codes that PMC writes, such as ``CC BY``, ``CC0``, ``CC BY-NC``."""
+"""Licence codes as PMC writes them, such as ``CC BY``, ``CC0``, ``CC BY-NC``."""
 
 from __future__ import annotations
 
 import re
 
 from concept_linker.errors import SettingsError
+from concept_linker.runtime.registry import list_names
 
 __all__ = ["CODES", "DEFAULT", "licence_code", "licence_of_url", "parse_licences"]
 
-#: Every licence of the Open Access Subset that has a code.
+#: The codes of the Open Access Subset.
 CODES = ("CC0", "CC BY", "CC BY-SA", "CC BY-ND", "CC BY-NC", "CC BY-NC-SA", "CC BY-NC-ND")
-#: What may be passed on and used for any purpose.
+#: Licences that allow any use and redistribution.
 DEFAULT = ("CC BY", "CC0")
 
 _URL = re.compile(
@@ -20,7 +21,7 @@ _KEYS = {re.sub("[^A-Z0-9]", "", code): code for code in CODES}
 
 
 def licence_code(written: str) -> str:
-    """The code however it is written, or ``""`` where it is none.
+    """Returns the code of a licence in any spelling, or an empty string.
 
     >>> licence_code("cc-by-nc"), licence_code("CC BY 4.0"), licence_code("TDM")
     ('CC BY-NC', 'CC BY', '')
@@ -30,7 +31,7 @@ def licence_code(written: str) -> str:
 
 
 def licence_of_url(url: str) -> str:
-    """The code of a licence's address, or ``""``.
+    """Returns the code of a licence's URL, or an empty string.
 
     >>> licence_of_url("http://creativecommons.org/licenses/by/4.0/")
     'CC BY'
@@ -42,19 +43,19 @@ def licence_of_url(url: str) -> str:
 
 
 def parse_licences(written: str) -> tuple[str, ...]:
-    """Codes from a list with commas.
+    """Parses a comma-separated list of codes.
 
     >>> parse_licences("CC-BY,CC0")
     ('CC BY', 'CC0')
 
     Raises:
-        SettingsError: one that does not exist, or none at all.
+        SettingsError: a code is unknown, or the list is empty.
     """
     codes = []
     for one in written.split(","):
         code = licence_code(one)
         if not code:
-            wanted = ", ".join(code.replace(" ", "-") for code in CODES)
-            raise SettingsError(f"licence {one.strip()!r}, wanted some of {wanted}")
+            known = list_names(code.replace(" ", "-") for code in CODES)
+            raise SettingsError(f"licence is {one.strip()!r}, expected {known}")
         codes.append(code)
     return tuple(dict.fromkeys(codes))

@@ -1,9 +1,8 @@
-"""``manifest.jsonl`` of a fetched folder: a line says what became of an article.
+"""``manifest.jsonl`` of a fetched folder: one line for the outcome of each article.
 
-A line is written when all files of its article are at their places, so a run that is killed goes
-on from there: an article without a line is looked at again, and a file of it that is there with
-the right MD5 is not fetched again.  A line that a kill has torn is dropped.  Of several lines about
-one article the last counts.
+A line is written when all files of its article are in place, so that a killed run can resume: the
+next run checks each article without a line, and fetches only files that are missing or have another
+MD5. An incomplete last line is dropped. If an article has several lines, the last one counts.
 """
 
 from __future__ import annotations
@@ -24,22 +23,22 @@ MANIFEST = "manifest.jsonl"
 
 
 class Entry(BaseModel):
-    """One article.
+    """The outcome of one article.
 
     Args:
-        pmcid: with its letters.
-        outcome: whether its files are here.
+        pmcid: the PMCID, with its letters.
+        outcome: whether the article was fetched or left out.
         reason: why it was left out.
-        licences: the filter that was set.
-        version: of the article.
-        licence: as PMC writes it.
-        source_url: the address of its XML.
-        retrieved: the day, ``YYYY-MM-DD``.
-        graphics: the graphics that were asked for; ``None`` is those of all its figures.
+        licences: the licences that were accepted.
+        version: the version of the article.
+        licence: the code of its licence.
+        source_url: the URL of its XML.
+        retrieved: the date, ``YYYY-MM-DD``.
+        graphics: the requested graphics; ``None`` means those of all figures.
         files: name → MD5, in the folder ``PMC<id>.<version>``.
         images: the images among them.
-        missing: graphics for which PMC has no image.
-        unchecked: files for which PMC gives no MD5.
+        missing: graphics without an image in PMC.
+        unchecked: files without an MD5 in PMC.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -60,22 +59,22 @@ class Entry(BaseModel):
 
     @property
     def folder(self) -> str:
-        """Where its files are, inside the fetched folder."""
+        """The folder of its files, inside the fetched folder."""
         return f"{self.pmcid}.{self.version}"
 
 
 def read_manifest(folder: Path) -> Iterator[Entry]:
-    """The lines of a folder's manifest as they were written; none where there is no manifest.
+    """Yields the entries of a folder's manifest in order; none if there is no manifest.
 
     Raises:
-        InputError: a line that is none of ours.
+        InputError: a line is not an entry.
     """
     path = folder / MANIFEST
     if not path.is_file():
         return
     with path.open("rb") as stream:
         for number, line in enumerate(stream, start=1):
-            if not line.endswith(b"\n"):  # torn by a kill
+            if not line.endswith(b"\n"):  # incomplete: the run was killed
                 return
             try:
                 yield Entry.model_validate_json(line)
@@ -85,12 +84,12 @@ def read_manifest(folder: Path) -> Iterator[Entry]:
 
 
 class Manifest:
-    """A manifest that is being added to."""
+    """A manifest that is open for appending."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / MANIFEST
         if self._path.is_file():
-            _drop_torn_line(self._path)
+            _drop_incomplete_line(self._path)
         self._stream = self._path.open("ab")
 
     def __enter__(self) -> Manifest:
@@ -105,13 +104,13 @@ class Manifest:
         self._stream.close()
 
     def add(self, entry: Entry) -> None:
-        """Writes a line, onto the disk."""
+        """Appends an entry and syncs it to disk."""
         self._stream.write(entry.model_dump_json(exclude_defaults=True).encode() + b"\n")
         self._stream.flush()
         os.fsync(self._stream.fileno())
 
 
-def _drop_torn_line(path: Path) -> None:
+def _drop_incomplete_line(path: Path) -> None:
     with path.open("r+b") as stream:
         end = stream.seek(0, os.SEEK_END)
         while end:

@@ -1,4 +1,4 @@
-"""A published file of records, and the images that were fetched for it, made to fit again."""
+"""Matches published records with the images that were fetched for them."""
 
 from __future__ import annotations
 
@@ -9,70 +9,72 @@ from typing import Any
 
 from concept_linker.errors import InputError
 from concept_linker.knowledge_base.source import Quarantine
-from concept_linker.pmc.images import choose_image
+from concept_linker.pmc.article_lists import ArticleList, graphic_of_record
+from concept_linker.pmc.image_files import choose_image
 from concept_linker.pmc.manifest import Entry, read_manifest
-from concept_linker.pmc.wanted import Wanted, graphic_of_record
-from concept_linker.triplets.breach import BadRow, Breach
-from concept_linker.triplets.json_lines import parse_line, read_lines
+from concept_linker.triplets.checking import PROVENANCE, Breach
+from concept_linker.triplets.lines import BadRow, lines, parse
 from concept_linker.triplets.provenance import Provenance
 from concept_linker.triplets.reading import is_parquet
 from concept_linker.triplets.record import PROVENANCE
 from concept_linker.triplets.record_files import quarantine_path, side_car
 from concept_linker.triplets.writing import open_writer
 
-__all__ = ["RebuildSummary", "rebuild", "wanted_by_records"]
+__all__ = ["RebuildSummary", "articles_of_records", "rebuild"]
 
 
 @dataclass
 class RebuildSummary:
-    """What became of the records.
+    """The counts of a rebuild.
 
     Args:
-        rows: how many there were.
-        written: those with an image, now in ``records.jsonl``.
-        without_image: their article or its image could not be had.
-        untold: they name no article or no graphic.
-        bad: rows that are no record.
+        rows: rows read.
+        written: records with an image, written to ``records.jsonl``.
+        without_image: records whose article or image was not fetched.
+        unidentified: records that do not name their article and graphic.
+        bad: rows that are not records.
     """
 
     rows: int = 0
     written: int = 0
     without_image: int = 0
-    untold: int = 0
+    unidentified: int = 0
     bad: int = 0
 
 
-def wanted_by_records(path: Path) -> Wanted:
-    """The articles and graphics that records name.
+def articles_of_records(path: Path) -> ArticleList:
+    """Returns the articles and graphics that records name.
 
     Args:
         path: JSON Lines (plain, gzip, zstd) or Parquet.
 
     Raises:
-        InputError: no such file, or no record in it that names its article.
+        InputError: the file does not exist, or no record in it names its article.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file; wanted records")
+        raise InputError(f"{path}: no such file, expected records")
     graphics: dict[str, set[str]] = {}
     for row in _rows(path):
         if isinstance(row, dict) and (graphic := graphic_of_record(row)):
             graphics.setdefault(graphic[0], set()).add(graphic[1])
     if not graphics:
-        raise InputError(f"{path}: no record names its article and graphic (pmc, href, image)")
+        raise InputError(
+            f"{path}: no record names its article and graphic, expected keys pmc and href, or image"
+        )
     return {pmcid: frozenset(hrefs) for pmcid, hrefs in graphics.items()}
 
 
 def rebuild(path: Path, folder: Path) -> RebuildSummary:
-    """Writes ``records.jsonl`` into a fetched folder: the records whose image is there.
+    """Writes the records whose image was fetched into ``records.jsonl`` of the folder.
 
-    Their order and all their keys stay; ``image`` becomes the path in the folder.
+    Their order and keys stay; ``image`` becomes the path in the folder.
 
     Args:
         path: the records.
-        folder: what was fetched for them.
+        folder: the folder that was fetched for them.
 
     Raises:
-        InputError: a manifest that cannot be read.
+        InputError: the manifest cannot be read.
         OSError: a file cannot be read or written.
     """
     output = folder / "records.jsonl"
@@ -91,7 +93,7 @@ def rebuild(path: Path, folder: Path) -> RebuildSummary:
             entry = entries.get(graphic[0]) if graphic else None
             image = _image(entry, graphic[1]) if entry and graphic else None
             if graphic is None:
-                summary.untold += 1
+                summary.unidentified += 1
             elif entry is None or image is None:
                 summary.without_image += 1
             else:
@@ -101,21 +103,21 @@ def rebuild(path: Path, folder: Path) -> RebuildSummary:
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any] | BadRow]:
-    """The rows as they are; whether they keep the rules is ``records validate``'s question."""
+    """Yields the rows; only ``records validate`` checks the rules of records."""
     if is_parquet(path):
         from concept_linker.triplets.parquet_files import read_rows
 
         yield from read_rows(path)
         return
-    about = read_lines(side_car(path)) if side_car(path).is_file() else None
-    for line in read_lines(path):
-        row = parse_line(line, lenient=True)
-        if about is not None and (more := next(about, None)) and isinstance(row, dict):
-            known = parse_line(more)
+    provenance = lines(side_car(path)) if side_car(path).is_file() else None
+    for line in lines(path):
+        row = parse(line, mend=True)
+        if provenance is not None and (more := next(provenance, None)) and isinstance(row, dict):
+            known = parse(more)
             if isinstance(known, dict):
                 row[PROVENANCE] = known
         if not isinstance(row, dict | BadRow):
-            reason = f"is {type(row).__name__}, wanted an object"
+            reason = f"is {type(row).__name__}, expected an object"
             row = BadRow((Breach("record", reason),))
         yield row
 
@@ -126,7 +128,7 @@ def _image(entry: Entry, href: str) -> str | None:
 
 
 def _provenance(row: dict[str, Any], entry: Entry) -> dict[str, Any]:
-    """The article's is that of the fetch; what is known of the linker stays."""
+    """Returns the provenance of a row, with the article's from the fetch."""
     known = Provenance.from_dict(row.get(PROVENANCE) or {}).to_dict()
     return {
         **known,

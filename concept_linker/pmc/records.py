@@ -1,8 +1,9 @@
-"""A file of records from articles, with concepts where a linker is given."""
+"""Writes records of the figures of articles, with concepts if there is a linker."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,13 @@ from concept_linker.knowledge_base.store import MANIFEST as KB_MANIFEST
 from concept_linker.pmc.extraction import ExtractionSummary, Pair, extract
 from concept_linker.pmc.manifest import MANIFEST
 from concept_linker.pmc.sources import check_sources
-from concept_linker.triplets.from_annotation import record_settings, to_record
-from concept_linker.triplets.mention_columns import MENTION, MENTIONS
-from concept_linker.triplets.record import PROFILES, PROVENANCE, SPANS, Profile
-from concept_linker.triplets.record_files import check_ending, quarantine_path
-from concept_linker.triplets.writing import open_writer
+from concept_linker.runtime.registry import list_names
+from concept_linker.triplets.checking import PROVENANCE
+from concept_linker.triplets.making import how_made, to_record
+from concept_linker.triplets.mentions import MENTION, MENTIONS
+from concept_linker.triplets.record import PROFILES, SPANS, Negated, Profile
+from concept_linker.triplets.running import quarantine_of
+from concept_linker.triplets.streams import check_ending, open_writer
 
 if TYPE_CHECKING:
     from concept_linker.linker import ConceptLinker
@@ -30,51 +33,61 @@ if TYPE_CHECKING:
 
 __all__ = ["write_records"]
 
-#: How many captions are linked together, and of how many characters in all.
-_BATCH = 256
-_CHARACTERS = 1 << 20
+_BATCH, _BATCH_CHARACTERS = 256, 1 << 20  # captions linked at a time
 
 
 def write_records(
-    sources: Sequence[Path],
-    output: Path,
+    sources: str | PathLike[str] | Sequence[str | PathLike[str]],
+    output: str | PathLike[str],
     *,
-    images: Path | None = None,
+    images: str | PathLike[str] | None = None,
     with_images: bool = False,
     linker: ConceptLinker | None = None,
-    profile: Profile = PROFILES["exact"],
-    tokenizer: WordPiece | None = None,
+    profile: str = "exact",
+    negated: Negated | None = None,
+    tokenizer: WordPiece | str | PathLike[str] | None = None,
     mentions: bool = False,
     progress: Callable[[int], object] | None = None,
 ) -> ExtractionSummary:
-    """Reads articles and writes a record for each image of each figure, in constant memory.
+    """Writes a record for each image of each figure of some articles, in constant memory.
 
-    What cannot be read goes, with the reason, into ``OUTPUT.quarantine.jsonl``.  Where a record
-    comes from goes into its side-car, or a column of Parquet.
+    What cannot be read is listed in ``OUTPUT.quarantine.jsonl`` with the reason. The provenance of
+    records is in a side-car of JSON Lines, or in a column of Parquet.
 
     Args:
-        sources: folders, archives, files, or a folder that was fetched.
-        output: ends in ``.jsonl``, ``.jsonl.gz``, ``.jsonl.zst`` or ``.parquet``; whole or not
-            at all.
-        images: a folder of images; figures without one in it are left out.
-        with_images: the images' bytes go into the Parquet file.
-        linker: finds the concepts; without one there are none.
-        profile: which become spans, and what their offsets count in.
-        tokenizer: makes the spans' tokens.
-        mentions: the key or column ``mentions`` has every mention, whatever its id.
-        progress: told how many records there are.
+        sources: JATS files, archives, folders of them, or the folder of ``pmc fetch``.
+        output: a file that ends in ``.jsonl``, ``.jsonl.gz``, ``.jsonl.zst`` or ``.parquet``. It is
+            complete, or not written at all.
+        images: a folder of images; figures without an image in it are left out.
+        with_images: whether the Parquet file contains the images.
+        linker: finds the concepts; without one, records have no concepts. Its settings, such as
+            ``min_score``, are those of :meth:`~concept_linker.ConceptLinker.load`.
+        profile: ``"exact"`` or ``"medconcept23m"``, as in :func:`~concept_linker.annotate`.
+        negated: ``"drop"`` leaves out negated mentions, ``"keep"`` includes them (default: that of
+            the profile).
+        tokenizer: a WordPiece vocabulary for the tokens of spans (default: basic words).
+        mentions: whether to add a key or column ``mentions`` with all mentions, linked or not.
+        progress: called with the number of new records.
 
     Raises:
-        InputError: a source or folder of images that does not exist; sources without any article;
-            images of which no figure has one.
-        SettingsError: another ending; images without a place they come from; mentions without a
-            linker.
+        InputError: a source or the folder of images does not exist; there is no article; or no
+            figure has an image.
+        SettingsError: the output has another ending, ``profile`` or ``negated`` is unknown,
+            ``with_images`` is set without a folder of images, or ``mentions`` without a linker.
         OSError: the output cannot be written.
     """
-    check_sources(sources)
+    sources = [sources] if isinstance(sources, str | PathLike) else sources
+    paths, output = list(map(Path, sources)), Path(output)
+    images = None if images is None else Path(images)
+    rules = _rules(profile, negated)
+    if isinstance(tokenizer, str | PathLike):
+        from concept_linker.triplets.wordpiece import WordPiece
+
+        tokenizer = WordPiece.load(Path(tokenizer))
+    check_sources(paths)
     check_ending(output)
     if mentions and linker is None:
-        raise SettingsError("mentions are wanted, but captions are not linked")
+        raise SettingsError("mentions is set without a linker; give linker=, or leave out mentions")
     summary = ExtractionSummary()
     bad = Quarantine(quarantine_path(output))
 
@@ -85,18 +98,20 @@ def write_records(
     with open_writer(
         output,
         provenance=True,
-        images=_image_folder(sources, images) if with_images else False,
+        images=_image_folder(paths, images) if with_images else False,
         columns=pa.schema([(MENTIONS, pa.list_(MENTION))] if mentions else []),
-        metadata=record_settings(**profile, tokenizer=tokenizer),
+        metadata=how_made(**rules, tokenizer=tokenizer),
     ) as writer:
-        quarantine_path(output).unlink(missing_ok=True)
-        pairs = extract(sources, summary, reject, images=images)
-        for pair, annotation in _linked(pairs, linker, _about(linker, profile, tokenizer)):
+        quarantine_of(output).unlink(missing_ok=True)
+        pairs = extract(paths, summary, reject, images=images)
+        for pair, annotation in _linked(
+            pairs, linker, _linker_provenance(linker, rules, tokenizer)
+        ):
             if isinstance(annotation, ConceptLinkerError):
                 reject(pair.place, str(annotation))
                 continue
             try:
-                row = _row(pair, annotation, profile, tokenizer, mentions=mentions)
+                row = _row(pair, annotation, rules, tokenizer, mentions=mentions)
                 writer.write(row)
             except InputError as error:
                 reject(pair.place, str(error))
@@ -104,20 +119,32 @@ def write_records(
             _count(summary, annotation, row)
             if progress:
                 progress(1)
-        _check_anything_found(sources, images, summary)
+        _check_anything_found(paths, images, summary)
     return summary
+
+
+def _rules(profile: str, negated: Negated | None) -> Profile:
+    if profile not in PROFILES:
+        raise SettingsError(f"profile is {profile!r}, expected {list_names(PROFILES)}")
+    if negated is None:
+        return PROFILES[profile]
+    if negated not in ("drop", "keep"):
+        raise SettingsError(f"negated is {negated!r}, expected drop or keep")
+    return {**PROFILES[profile], "negated": negated}
 
 
 def _check_anything_found(
     sources: Sequence[Path], images: Path | None, summary: ExtractionSummary
 ) -> None:
-    """A file without records is no result where a path was wrong."""
+    """Raises an error if the output is empty because a path is wrong."""
     named = ", ".join(map(str, sources[:3])) + (" …" if len(sources) > 3 else "")
     if not summary.articles and not summary.rejected:
-        raise InputError(f"{named}: no article that was fetched; see {MANIFEST} in it for why")
+        raise InputError(
+            f"{named}: no fetched articles, expected at least one; {MANIFEST} in it has the reasons"
+        )
     if images and not summary.records and summary.left_out["no image"]:
         raise InputError(
-            f"{images}: has no image of the {summary.figures:,} figures; wanted "
+            f"{images}: has no image of the {summary.figures:,} figures, expected "
             "PMC<id>/<href>.jpg or <href>.jpg in it"
         )
 
@@ -134,18 +161,20 @@ def _count(summary: ExtractionSummary, annotation: Annotation, row: dict[str, An
 
 
 def _image_folder(sources: Sequence[Path], images: Path | None) -> Path:
-    """Where the paths of images count from."""
+    """Returns the folder that the paths of images are relative to."""
     if images:
         return images
     if len(sources) == 1 and (sources[0] / MANIFEST).is_file():
         return sources[0]
-    raise SettingsError("images are wanted in the file, but no folder of images is given")
+    raise SettingsError(
+        "with_images is set without a folder of images; give images=, or a fetched folder"
+    )
 
 
-def _about(
-    linker: ConceptLinker | None, profile: Profile, tokenizer: WordPiece | None
+def _linker_provenance(
+    linker: ConceptLinker | None, rules: Profile, tokenizer: WordPiece | None
 ) -> dict[str, Any]:
-    """What the provenance says of the linker."""
+    """Returns the linker's part of the provenance."""
     if linker is None:
         return {}
     return {
@@ -154,15 +183,15 @@ def _about(
         "kb_sha256": sha256_of(linker.kb.path / KB_MANIFEST),
         "settings": {
             **linker.settings.model_dump(mode="json"),
-            **record_settings(**profile, tokenizer=tokenizer),
+            **how_made(**rules, tokenizer=tokenizer),
         },
     }
 
 
 def _linked(
-    pairs: Iterable[Pair], linker: ConceptLinker | None, about: dict[str, Any]
+    pairs: Iterable[Pair], linker: ConceptLinker | None, provenance: dict[str, Any]
 ) -> Iterator[tuple[Pair, Annotation | ConceptLinkerError]]:
-    """Each pair with its mentions, or with what the linker has against its caption."""
+    """Yields each pair with its annotation, or with the linker's error."""
     if linker is None:
         for pair in pairs:
             yield pair, Annotation(pair.figure.caption)
@@ -172,13 +201,13 @@ def _linked(
         annotations: list[Annotation | ConceptLinkerError]
         try:
             annotations = [*linker.link_many(captions)]
-        except ConceptLinkerError:  # one of them; the others shall not suffer for it
-            annotations = [_one(linker, caption) for caption in captions]
+        except ConceptLinkerError:  # of one caption: link each alone
+            annotations = [_link_one(linker, caption) for caption in captions]
         for pair, annotation in zip(batch, annotations, strict=True):
-            yield pair._replace(provenance=pair.provenance.linked(**about)), annotation
+            yield pair._replace(provenance=pair.provenance.linked(**provenance)), annotation
 
 
-def _one(linker: ConceptLinker, caption: str) -> Annotation | ConceptLinkerError:
+def _link_one(linker: ConceptLinker, caption: str) -> Annotation | ConceptLinkerError:
     try:
         return linker.link(caption)
     except ConceptLinkerError as error:
@@ -191,7 +220,7 @@ def _batches(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
     for pair in pairs:
         batch.append(pair)
         characters += len(pair.figure.caption)
-        if len(batch) == _BATCH or characters >= _CHARACTERS:
+        if len(batch) == _BATCH or characters >= _BATCH_CHARACTERS:
             yield batch
             batch, characters = [], 0
     if batch:
@@ -201,7 +230,7 @@ def _batches(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
 def _row(
     pair: Pair,
     annotation: Annotation,
-    profile: Profile,
+    rules: Profile,
     tokenizer: WordPiece | None,
     *,
     mentions: bool,
@@ -217,7 +246,7 @@ def _row(
         graphic_ref=pair.graphic.ref,
         href=pair.graphic.href,
         tokenizer=tokenizer,
-        **profile,
+        **rules,
     )
     every = {MENTIONS: [mention.to_row() for mention in annotation]} if mentions else {}
     return {**record, **every, PROVENANCE: pair.provenance.to_dict()}

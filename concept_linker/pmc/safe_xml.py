@@ -1,8 +1,8 @@
-"""XML from outside, parsed so that nothing is fetched, expanded or nested without end.
+"""Parses untrusted XML: nothing is fetched or expanded, and depth and size are limited.
 
-libxml2 is told to read no DTD and no entity.  It stops by itself at 256 levels of depth, at a text
-of 10 MB, and where entities in attributes multiply.  A document that declares entities of its own
-is refused whole: PMC's articles do not.
+libxml2 is configured to read no DTD and no entity. It has limits of its own: 256 levels of depth,
+10 MB of text, and the expansion of entities in attributes. A document that declares entities is
+rejected; PMC's articles do not declare any.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_BYTES", "XML_SPACE", "all_text", "local_name", "parse_xml", "shortened"]
 
-#: The most bytes of one XML file; a tree takes about thirty times that.
+#: The maximum size of a file in bytes; its tree takes about thirty times that.
 MAX_BYTES = 64 << 20
-#: What XML counts as white space; U+00A0 and U+2009 are text.
+#: White space in XML; U+00A0 and U+2009 are text.
 XML_SPACE = " \t\r\n"
-#: The first line of a document, and the head of one that names no DTD.
+#: The XML declaration, and a DOCTYPE without a DTD.
 _DECLARATION = re.compile(rb"(?:\xef\xbb\xbf)?(?:<\?xml[^>]{0,200}\?>)?")
 _STANDALONE = re.compile(rb"\s+standalone\s*=\s*['\"]yes['\"]")
 _DOCTYPE = re.compile(rb"<!DOCTYPE\s{1,20}[\w:.-]{1,100}(?=\s{0,20}[\[>])")
 
 
 def parse_xml(data: bytes) -> _Element:
-    """The root of a document; comments and processing instructions are left out.
+    """Returns the root of a document, without comments and processing instructions.
 
     Raises:
-        ArticleError: not well-formed, too deep, too large, or it declares entities.
+        ArticleError: the document is not well-formed, too deep or too large, or declares entities.
         SettingsError: lxml is not installed.
     """
     try:
         from lxml import etree
     except ImportError:
         raise SettingsError(
-            'lxml is not installed; wanted: pip install "concept-linker[pmc]"'
+            'lxml is not installed; run pip install "concept-linker[pmc]"'
         ) from None
     if len(data) > MAX_BYTES:
-        raise ArticleError(f"{len(data):,} bytes, wanted at most {MAX_BYTES:,}")
+        raise ArticleError(f"the file has {len(data):,} bytes, expected at most {MAX_BYTES:,}")
     parser = etree.XMLParser(
         resolve_entities=False,
         load_dtd=False,
@@ -61,21 +61,22 @@ def parse_xml(data: bytes) -> _Element:
                 raise
             root = etree.fromstring(_with_dtd(data), parser)
     except etree.XMLSyntaxError as error:
-        raise ArticleError(f"no well-formed XML: {shortened(error.msg)}") from None
-    except ValueError as error:  # lxml's word for some encodings
-        raise ArticleError(f"no XML: {shortened(str(error))}") from None
+        raise ArticleError(f"not well-formed XML: {shortened(error.msg)}") from None
+    except ValueError as error:  # from lxml, for some encodings
+        raise ArticleError(f"not XML: {shortened(str(error))}") from None
     declared = root.getroottree().docinfo.internalDTD
     if declared is not None:
         names = sorted(entity.name for entity in declared.iterentities())  # type: ignore[union-attr]
         if names:
-            raise ArticleError(
-                f"declares entities of its own ({shortened(', '.join(names))}); refused"
-            )
+            raise ArticleError(f"declares entities ({shortened(', '.join(names))}), expected none")
     return root
 
 
 def _with_dtd(data: bytes) -> bytes:
-    """The document as if it named a DTD, which is not read: then ``&alpha;`` may be in that."""
+    """Returns the document with a reference to a DTD.
+
+    The DTD is never read, but libxml2 then accepts entities that it might define (``&alpha;``).
+    """
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         text = data.decode("utf-16", "replace").encode()
         data = text[text.find(b"?>") + 2 :] if text.startswith(b"<?xml") else text
@@ -89,17 +90,17 @@ def _with_dtd(data: bytes) -> bytes:
 
 
 def local_name(element: _Element) -> str:
-    """An element's name without its namespace; empty for an entity reference."""
+    """Returns an element's name without its namespace; empty for an entity reference."""
     tag = element.tag
     return tag.rpartition("}")[2] if isinstance(tag, str) else ""
 
 
 def all_text(element: _Element) -> str:
-    """Every character inside an element, as it stands."""
+    """Returns all text inside an element."""
     return "".join(map(str, element.itertext()))
 
 
 def shortened(text: str) -> str:
-    """At most 100 characters of what stands in a file, for one line that tells of it."""
+    """Returns at most 100 characters of a text as one line, for messages."""
     line = " ".join(text[:1000].split())
     return line if len(line) <= 100 else f"{line[:100]}…"

@@ -1,4 +1,4 @@
-"""What can be set when articles are fetched."""
+"""The settings of fetching articles."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from concept_linker.pmc.licences import CODES, DEFAULT
 
 __all__ = ["ENDPOINT", "FetchSettings"]
 
-#: NLM's public bucket over HTTPS; no login.
+#: NLM's public bucket over HTTPS; it needs no login.
 ENDPOINT = "https://pmc-oa-opendata.s3.amazonaws.com"
 
 
 class FetchSettings(BaseModel):
-    """How to ask, and what for.
+    """What to fetch, and how.
 
     Args:
-        endpoint: the address of the bucket.
-        licences: codes that are wanted.
-        images: those of the figures, or none.
-        rate: at most so many requests a second, all workers together.
-        workers: articles that are fetched at a time.
-        retries: how often a request that failed in passing is tried again.
+        endpoint: the URL of the bucket.
+        licences: the codes of accepted licences.
+        images: the images of figures, or none.
+        rate: the maximum number of requests a second, of all workers together.
+        workers: the number of articles fetched at a time.
+        retries: the number of retries after a temporary failure.
         back_off: seconds before the first retry; doubled before each further one.
-        max_wait: seconds; a server that asks to wait longer is not waited for.
-        timeout: seconds without a byte, or until an answer, after which a request has failed; a
-            file may take twenty times as long in all.
-        give_up: failures in a row after which the run stops.
+        max_wait: the longest ``Retry-After`` that is waited for, in seconds.
+        timeout: the time limit for the start of an answer, and between two pieces of it, in
+            seconds; a whole file may take twenty times as long.
+        give_up: the number of failures in a row after which the run stops.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,24 +47,24 @@ class FetchSettings(BaseModel):
 
     @field_validator("endpoint")
     @classmethod
-    def _an_address(cls, endpoint: str) -> str:
+    def _check_endpoint(cls, endpoint: str) -> str:
         if not endpoint.startswith(("https://", "http://")) or "?" in endpoint:
-            raise ValueError(f"wanted an address such as {ENDPOINT}")
+            raise ValueError(f"expected a URL such as {ENDPOINT}")
         return endpoint.rstrip("/")
 
     @field_validator("licences")
     @classmethod
-    def _known(cls, licences: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_licences(cls, licences: tuple[str, ...]) -> tuple[str, ...]:
         if not licences or not set(licences) <= set(CODES):
-            raise ValueError(f"wanted some of {', '.join(CODES)}")
+            raise ValueError(f"expected some of {', '.join(CODES)}")
         return licences
 
     @classmethod
     def checked(cls, **settings: Any) -> FetchSettings:
-        """From values of any kind.
+        """Returns validated settings.
 
         Raises:
-            SettingsError: one that does not exist or lies outside its range.
+            SettingsError: a setting is unknown or out of range.
         """
         try:
             return cls(**settings)

@@ -1,6 +1,6 @@
-"""Where JATS files lie: folders, archives, single files; read one after the other.
+"""Reads JATS files from folders, archives and single files, one at a time.
 
-How a file is packed is told by its first bytes, so ``gzip`` named ``.xml`` is read too.
+The compression is detected by a file's first bytes, so that a gzip file named ``.xml`` is read too.
 """
 
 from __future__ import annotations
@@ -13,48 +13,50 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from concept_linker.errors import InputError
-from concept_linker.pmc.archives import BLOCK, ArchiveError, is_tar, read_archive
-from concept_linker.pmc.packing import DAMAGED, looks_like, unpacked
+from concept_linker.pmc.compression import DAMAGED, decompress, describe_content
 from concept_linker.pmc.safe_xml import MAX_BYTES, shortened
+from concept_linker.pmc.tar_stream import BLOCK, ArchiveError, is_tar, read_archive
 
 __all__ = ["SourceFile", "check_sources", "read_file", "read_sources"]
 
-_PACKINGS = ("", ".gz", ".bz2", ".xz", ".zst")
-_XML = tuple(f"{kind}{packing}" for kind in (".xml", ".nxml") for packing in _PACKINGS)
-_TAR = (*(f".tar{packing}" for packing in _PACKINGS), ".tgz", ".tbz2", ".txz", ".tzst")
-_WANTED = "wanted JATS (.xml, .nxml, .tar; also .gz, .bz2, .xz, .zst)"
+_COMPRESSIONS = ("", ".gz", ".bz2", ".xz", ".zst")
+_XML = tuple(f"{kind}{ending}" for kind in (".xml", ".nxml") for ending in _COMPRESSIONS)
+_TAR = (*(f".tar{ending}" for ending in _COMPRESSIONS), ".tgz", ".tbz2", ".txz", ".tzst")
+_EXPECTED = "expected JATS (.xml, .nxml, .tar; also .gz, .bz2, .xz, .zst)"
 
 
 class SourceFile(NamedTuple):
-    """One file: its name (inside an archive ``archive!member``) and its bytes."""
+    """A file: its name (``archive!member`` inside an archive) and its bytes."""
 
     name: str
     data: bytes
 
 
-#: Called with a file's name and the reason why it cannot be read.
+#: Called with the name of a file and the reason why it cannot be read.
 Reject = Callable[[str, str], None]
 
 
 def check_sources(paths: Iterable[Path]) -> None:
-    """Says at once which source does not exist, or is a folder with nothing to read.
+    """Checks that sources exist and have files to read.
 
     Raises:
-        InputError: there is one.
+        InputError: a source does not exist, or is a folder without JATS files.
     """
     for path in paths:
-        if not os.path.isdir(path) and not os.path.isfile(path):  # any text may be given for one
-            raise InputError(f"{shortened(str(path))}: no such file or folder; {_WANTED}")
+        if not os.path.isdir(path) and not os.path.isfile(
+            path
+        ):  # Path.is_file fails on texts that are too long
+            raise InputError(f"{shortened(str(path))}: no such file or folder, {_EXPECTED}")
         if path.is_dir() and next(_walk(path), None) is None:
-            raise InputError(f"{path}: nothing to read in this folder; {_WANTED}")
+            raise InputError(f"{path}: no JATS in this folder, {_EXPECTED}")
 
 
 def read_sources(paths: Iterable[Path], reject: Reject) -> Iterator[SourceFile]:
-    """Every JATS file of the sources; of a folder's files in the order of their names.
+    """Yields the JATS files of the sources; those of a folder are sorted by name.
 
     Args:
-        paths: folders (searched to any depth), tar archives, single files.
-        reject: told of what cannot be read, and of an archive without articles; the rest goes on.
+        paths: folders (searched recursively), tar archives, single files.
+        reject: called for files that cannot be read, and for archives without JATS files.
     """
     for path in paths:
         if path.is_dir():
@@ -65,7 +67,7 @@ def read_sources(paths: Iterable[Path], reject: Reject) -> Iterator[SourceFile]:
 
 
 def _walk(folder: Path) -> Iterator[Path]:
-    """The files below a folder; one folder's names at a time are held, no link is followed."""
+    """Yields the files below a folder, with one folder's names in memory; links are ignored."""
     with os.scandir(folder) as entries:
         found = sorted((entry.name, entry.is_dir(follow_symlinks=False)) for entry in entries)
     for name, is_folder in found:
@@ -78,25 +80,25 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 
 def read_file(path: Path, name: str, reject: Reject) -> Iterator[SourceFile]:
-    """One file, or those of an archive.
+    """Yields a file, or the files of an archive.
 
     Args:
         path: the file.
-        name: what it is called where it is told of.
-        reject: told of what cannot be read.
+        name: its name in messages.
+        reject: called for files that cannot be read.
     """
     try:
-        if not stat.S_ISREG(path.stat().st_mode):  # a pipe would be waited for
-            reject(name, "is a folder, a pipe or a device, wanted a file")
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would block
+            reject(name, "is a folder, a pipe or a device, expected a file")
             return
         with path.open("rb") as file:
             yield from _read_open(file, path, name, reject)
     except DAMAGED as error:
-        reject(name, f"cannot be read, or is damaged: {_told(error)}")
+        reject(name, f"cannot be read, or is damaged: {_reason(error)}")
 
 
 def _read_open(file: IO[bytes], path: Path, name: str, reject: Reject) -> Iterator[SourceFile]:
-    stream = unpacked(file)
+    stream = decompress(file)
     head = stream.read(BLOCK)
     if is_tar(head) or path.name.lower().endswith(_TAR):
         yield from _read_members(file, stream, head, name, reject)
@@ -119,31 +121,31 @@ def _read_members(
                 reject(inner, _too_large())
                 continue
             try:
-                data = unpacked(io.BytesIO(member.data)).read(MAX_BYTES + 1)
+                data = decompress(io.BytesIO(member.data)).read(MAX_BYTES + 1)
             except DAMAGED as error:
-                reject(inner, f"is damaged: {_told(error)}")
+                reject(inner, f"is damaged: {_reason(error)}")
                 continue
             yield from _checked(inner, data, reject)
     except (*DAMAGED, ArchiveError) as error:
-        told = f"the archive cannot be read on from here: {_told(error)}"
-        reject(name, told if empty else f"{told}; what was read of it before may be damaged too")
+        problem = f"the rest of the archive cannot be read: {_reason(error)}"
+        reject(name, problem if empty else f"{problem}; the part before may be damaged too")
     else:
         if empty:
-            reject(name, f"nothing to read in this archive; {_WANTED}")
+            reject(name, f"no JATS in this archive, {_EXPECTED}")
 
 
 def _checked(name: str, data: bytes, reject: Reject) -> Iterator[SourceFile]:
     if len(data) > MAX_BYTES:
         reject(name, _too_large())
-    elif kind := looks_like(data):
-        reject(name, f"{kind}; {_WANTED}")
+    elif kind := describe_content(data):
+        reject(name, f"{kind}, {_EXPECTED}")
     else:
         yield SourceFile(name, data)
 
 
-def _told(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     return str(getattr(error, "strerror", None) or error or type(error).__name__)
 
 
 def _too_large() -> str:
-    return f"has more than {MAX_BYTES:,} bytes, the most that are read"
+    return f"has more than {MAX_BYTES:,} bytes, the maximum"

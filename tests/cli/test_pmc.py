@@ -97,8 +97,8 @@ def test_records(run: Run, cloud: Cloud, tmp_path: Path) -> None:
     [
         ([], "give PMCIDs"),
         (["PMC1", "--records", __file__], "one of these"),
-        (["PMCx"], "'PMCx' is no PMCID"),
-        (["9" * 5000], f"'{'9' * 100}…' is no PMCID"),
+        (["PMCx"], "'PMCx' is not a PMCID"),
+        (["9" * 5000], f"'{'9' * 100}…' is not a PMCID"),
         (["-"], "no PMCIDs"),
         (["PMC1", "--licence", "MIT"], "licence 'MIT'"),
         (["PMC1", "--rate", "0"], "setting 'rate' is 0.0"),
@@ -144,12 +144,12 @@ def test_extract_links(run: Run, tmp_path: Path) -> None:
     [
         (["none", "-o", "o.jsonl"], "none: no such file or folder"),
         (["9" * 5000, "-o", "o.jsonl"], f"{'9' * 100}…: no such file or folder"),
-        (["a.xml", "-o", "o.txt"], "expected a name that ends in .jsonl"),
-        (["a.xml", "-o", "o.jsonl", "--profile", "x"], "--profile 'x'"),
+        (["a.xml", "-o", "o.txt"], "wanted a name that ends in .jsonl"),
+        (["a.xml", "-o", "o.jsonl", "--profile", "x"], "profile is 'x', expected"),
         (["a.xml", "-o", "o.jsonl", "--link", "--detector", "x"], "detector is 'x'"),
-        (["a.xml", "-o", "o.parquet", "--with-images"], "no folder of images"),
+        (["a.xml", "-o", "o.parquet", "--with-images"], "without a folder of images"),
         (["a.xml", "-o", "o.jsonl", "--mentions"], "wanted with --link"),
-        (["a.xml", "-o", "o.jsonl", "--link", "--negated", "mark"], "--negated 'mark', wanted"),
+        (["a.xml", "-o", "o.jsonl", "--link", "--negated", "mark"], "negated is 'mark', expected"),
         (["a.xml", "-o", "o.jsonl", "--link", "--setting", "k"], "wanted NAME=VALUE"),
         (["a.xml", "-o", "o.jsonl", "--link", "--setting", "k=0"], "setting 'k' is 0"),
     ],
@@ -172,11 +172,11 @@ def test_defaults_are_the_librarys() -> None:
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["empty"], "empty: nothing to read in this folder; wanted JATS (.xml"),
-        (["a.xml", "empty"], "empty: nothing to read in this folder"),
-        (["a.xml", "--images", "nowhere"], "nowhere: no such folder; wanted one of images"),
-        (["a.xml", "--images", "a.xml"], "a.xml: no such folder; wanted one of images"),
-        (["a.xml", "--images", "empty"], "empty: has no image of the 2 figures; wanted PMC<id>/"),
+        (["empty"], "empty: no JATS in this folder, expected JATS (.xml"),
+        (["a.xml", "empty"], "empty: no JATS in this folder"),
+        (["a.xml", "--images", "nowhere"], "nowhere: no such folder, expected a folder of images"),
+        (["a.xml", "--images", "a.xml"], "a.xml: no such folder, expected a folder of images"),
+        (["a.xml", "--images", "empty"], "empty: has no image of the 2 figures, expected PMC<id>/"),
     ],
 )
 def test_a_path_that_leads_to_nothing(

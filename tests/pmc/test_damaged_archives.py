@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_sources import archive, read
 
-from concept_linker.pmc import archives, sources
+from concept_linker.pmc import sources, tar_stream
 from concept_linker.pmc.extraction import ExtractionSummary, Pair, extract
 
 slow = pytest.mark.skipif(not os.environ.get("CONCEPT_LINKER_SLOW"), reason="takes a minute")
@@ -193,7 +193,7 @@ def test_what_headers_claim_costs_nothing(tmp_path: Path, before: bytes, good: b
 def test_what_unpacks_without_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr(archives, "_LARGE", 1 << 24)
+    monkeypatch.setattr(tar_stream, "_LARGE", 1 << 24)
     monkeypatch.setattr(sources, "MAX_BYTES", 1 << 24)
     begin = header("a.bin", 2 << 30) if name == "x.tar.bz2" else b"<article>"
     (tmp_path / name).write_bytes(bz2.compress(begin + bytes(20 << 20)))
@@ -253,4 +253,4 @@ def test_an_archive_without_any_article(tmp_path: Path) -> None:
     (tmp_path / "x.tar").write_bytes(archive({"a.txt": b"a"}))
     found, rejected = read(tmp_path / "x.tar")
     assert not found
-    assert rejected["x.tar"].startswith("nothing to read in this archive; wanted JATS")
+    assert rejected["x.tar"].startswith("no JATS in this archive, expected JATS")

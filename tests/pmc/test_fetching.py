@@ -22,11 +22,11 @@ from concept_linker.pmc.manifest import MANIFEST, Entry, read_manifest
 from concept_linker.pmc.settings import FetchSettings
 
 
-def run(cloud: Cloud, folder: Path, wanted: Any, **settings: Any) -> FetchSummary:
+def run(cloud: Cloud, folder: Path, articles: Any, **settings: Any) -> FetchSummary:
     values = {"rate": 1000, "back_off": 0.01, "timeout": 5, "workers": 2, **settings}
-    if not isinstance(wanted, dict):
-        wanted = dict.fromkeys([wanted] if isinstance(wanted, str) else wanted)
-    return fetch(wanted, folder, FetchSettings.checked(endpoint=cloud.endpoint, **values))
+    if not isinstance(articles, dict):
+        articles = dict.fromkeys([articles] if isinstance(articles, str) else articles)
+    return fetch(articles, folder, FetchSettings.checked(endpoint=cloud.endpoint, **values))
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
@@ -45,13 +45,13 @@ def test_an_article_and_the_images_of_its_figures(cloud: Cloud, folder: Path) ->
     cloud.add("PMC1")
     summary = run(cloud, folder, "PMC1")
     assert (summary.asked, summary.fetched, summary.files, summary.images) == (1, 1, 3, 2)
-    wanted = ("PMC1.1/PMC1.1.xml", "PMC1.1/gr1.jpg", "PMC1.1/gr2.jpg")  # no supplement
-    assert files_of(folder) == {key: cloud.objects[key] for key in wanted}
+    articles = ("PMC1.1/PMC1.1.xml", "PMC1.1/gr1.jpg", "PMC1.1/gr2.jpg")  # no supplement
+    assert files_of(folder) == {key: cloud.objects[key] for key in articles}
     entry = entries_of(folder)["PMC1"]
     assert (entry.version, entry.licence) == (1, "CC BY")
     assert entry.source_url == f"{cloud.endpoint}/PMC1.1/PMC1.1.xml"
     assert entry.files == {
-        key.partition("/")[2]: hashlib.md5(cloud.objects[key]).hexdigest() for key in wanted
+        key.partition("/")[2]: hashlib.md5(cloud.objects[key]).hexdigest() for key in articles
     }
     time.strptime(entry.retrieved, "%Y-%m-%d")
     assert json.loads((folder / "metadata/PMC1.1.json").read_bytes())["pmcid"] == "PMC1"
@@ -309,7 +309,7 @@ def test_text_alone_then_images(cloud: Cloud, folder: Path) -> None:
 def test_a_folder_of_something_else(cloud: Cloud, folder: Path) -> None:
     folder.mkdir()
     (folder / "mine.txt").write_text("mine")
-    with pytest.raises(InputError, match="was not fetched"):
+    with pytest.raises(InputError, match="has other content"):
         run(cloud, folder, "PMC1")
     assert [path.name for path in folder.iterdir()] == ["mine.txt"]
 
@@ -348,7 +348,7 @@ def test_a_full_disk_ends_the_run(
         raise OSError(28, "No space left on device")
 
     cloud.add("PMC1")
-    monkeypatch.setattr("concept_linker.pmc.client.os.fsync", full)
+    monkeypatch.setattr("concept_linker.pmc.cloud_client.os.fsync", full)
     with pytest.raises(OSError, match="No space left"):
         run(cloud, folder, "PMC1")
     assert files_of(folder) == {}

@@ -11,7 +11,7 @@ from test_figures import FIGURE, XLINK, figure
 
 from concept_linker.pmc.articles import read_articles
 from concept_linker.pmc.extraction import ExtractionSummary, extract
-from concept_linker.pmc.images import image_stem
+from concept_linker.pmc.image_files import image_stem
 
 TRANSLATION, REPLY = 'article-type="translation"', 'article-type="reply"'
 

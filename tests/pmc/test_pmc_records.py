@@ -1,4 +1,4 @@
-"""From articles to triplets, and published records made to fit their fetched images."""
+"""Extracting records from articles, and matching published records with fetched images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from concept_linker.annotation import Annotation
 from concept_linker.errors import InputError, SettingsError
 from concept_linker.linker import ConceptLinker
 from concept_linker.pmc.fetching import fetch
-from concept_linker.pmc.rebuilding import rebuild, wanted_by_records
+from concept_linker.pmc.rebuilding import articles_of_records, rebuild
 from concept_linker.pmc.records import write_records
 from concept_linker.pmc.settings import FetchSettings
 from concept_linker.triplets.reading import read_records
@@ -27,9 +27,9 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def run(cloud: Cloud, folder: Path, wanted: Any) -> Path:
+def run(cloud: Cloud, folder: Path, articles: Any) -> Path:
     settings = FetchSettings.checked(endpoint=cloud.endpoint, rate=1000, back_off=0.01)
-    assert not fetch(wanted, folder, settings).failed
+    assert not fetch(articles, folder, settings).failed
     return folder
 
 
@@ -57,7 +57,7 @@ def test_records_without_concepts(tmp_path: Path) -> None:
     assert lines(tmp_path / "out.provenance.jsonl")[0]["version"] == 2
 
 
-def test_a_bad_article_costs_no_good_one(tmp_path: Path) -> None:
+def test_a_bad_article_is_set_aside_alone(tmp_path: Path) -> None:
     (tmp_path / "in.tar").write_bytes(
         archive({"1.xml": jats("PMC1"), "2.xml": b"<article>", "3.xml": jats("PMC3")})
     )
@@ -67,13 +67,13 @@ def test_a_bad_article_costs_no_good_one(tmp_path: Path) -> None:
         assert (summary.records, summary.rejected) == (4, 1)
         [bad] = lines(tmp_path / "out.jsonl.quarantine.jsonl")
         assert bad["file"] == "in.tar!2.xml"
-        assert bad["problem"].startswith("no well-formed XML")
+        assert bad["problem"].startswith("not well-formed XML")
     (tmp_path / "in.tar").write_bytes(archive({"1.xml": jats("PMC1")}))
     write_records([tmp_path / "in.tar"], output)
     assert not (tmp_path / "out.jsonl.quarantine.jsonl").exists()
 
 
-def test_what_makes_no_pair_is_counted(tmp_path: Path) -> None:
+def test_figures_without_a_pair_are_counted(tmp_path: Path) -> None:
     body = '<fig><graphic xlink:href="a"/></fig><fig><caption><p>c</p></caption></fig>'
     xml = jats("PMC1", ("gr1", "..")).replace(b"<body>", b"<body>" + body.encode())
     (tmp_path / "1.xml").write_bytes(xml)
@@ -114,13 +114,13 @@ def test_a_fetched_folder(cloud: Cloud, tmp_path: Path) -> None:
 
 def test_images_without_a_folder(tmp_path: Path) -> None:
     (tmp_path / "1.xml").write_bytes(jats("PMC1"))
-    with pytest.raises(SettingsError, match="no folder of images"):
+    with pytest.raises(SettingsError, match="without a folder of images"):
         write_records([tmp_path / "1.xml"], tmp_path / "out.parquet", with_images=True)
     assert not (tmp_path / "out.parquet").exists()
 
 
-class Refusing(ConceptLinker):
-    """Refuses long captions, as those that would take too long."""
+class LimitedLinker(ConceptLinker):
+    """A linker that raises for long captions."""
 
     def link_many(self, texts: Iterable[str], *, batch_size: int = 256) -> Iterator[Annotation]:
         for text in texts:
@@ -129,13 +129,13 @@ class Refusing(ConceptLinker):
             yield Annotation(text)
 
 
-def test_a_caption_that_the_linker_refuses_costs_its_figure(
+def test_a_caption_the_linker_rejects_is_set_aside_alone(
     tmp_path: Path, linker: ConceptLinker
 ) -> None:
     for number, caption in enumerate(("CT", "x" * 200, "MRI")):
         (tmp_path / f"{number}.xml").write_bytes(jats(f"PMC{number + 1}", ("gr1",), caption))
-    refusing = Refusing(*linker.__reduce__()[1])
-    summary = write_records([tmp_path], tmp_path / "out.jsonl", linker=refusing)
+    limited = LimitedLinker(*linker.__reduce__()[1])
+    summary = write_records([tmp_path], tmp_path / "out.jsonl", linker=limited)
     assert [row["caption"] for row in lines(tmp_path / "out.jsonl")] == ["CT 1", "MRI 1"]
     assert (summary.records, summary.rejected) == (2, 1)
     [bad] = lines(tmp_path / "out.jsonl.quarantine.jsonl")
@@ -146,7 +146,7 @@ def test_a_caption_that_the_linker_refuses_costs_its_figure(
 
 
 def test_hostile_articles_cost_one_line_each(tmp_path: Path) -> None:
-    """Whatever one article of an archive has, the good one after it is read."""
+    """Good articles after a hostile one in an archive are read."""
     good = jats("PMC9")
     head, _, body = good.partition(b"<body>")
     group = b"<fig-group><caption><p>" + b"x" * 90_000 + b"</p></caption>"
@@ -187,7 +187,7 @@ def test_articles_to_triplets_to_datasets(
 
     output = tmp_path / "triplets.parquet"
     summary = write_records(
-        [shared_data / "jats/articles.tar.xz"], output, linker=linker, profile=PROFILES[profile]
+        [shared_data / "jats/articles.tar.xz"], output, linker=linker, profile=profile
     )
     assert (summary.articles, summary.figures, summary.records) == (120, 588, 590)
     assert summary.spans > 1000
@@ -241,10 +241,10 @@ def published(cloud: Cloud, tmp_path: Path) -> Path:
 
 
 def test_published_records_get_their_images(cloud: Cloud, published: Path, tmp_path: Path) -> None:
-    folder = run(cloud, tmp_path / "articles", wanted_by_records(published))
+    folder = run(cloud, tmp_path / "articles", articles_of_records(published))
     summary = rebuild(published, folder)
     assert (summary.rows, summary.written, summary.bad) == (7, 2, 2)
-    assert (summary.without_image, summary.untold) == (2, 1)
+    assert (summary.without_image, summary.unidentified) == (2, 1)
     rows, given = lines(folder / "records.jsonl"), published.read_text().splitlines()
     assert rows == [
         {**json.loads(given[0]), "image": "PMC1.1/gr2.jpg"},
@@ -254,9 +254,9 @@ def test_published_records_get_their_images(cloud: Cloud, published: Path, tmp_p
     assert len(lines(folder / "records.jsonl.quarantine.jsonl")) == 2
 
 
-def test_records_that_name_nothing(tmp_path: Path) -> None:
+def test_records_without_article_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "x.jsonl").write_text('{"image": "a.jpg"}\n')
     with pytest.raises(InputError, match="no record names its article"):
-        wanted_by_records(tmp_path / "x.jsonl")
+        articles_of_records(tmp_path / "x.jsonl")
     with pytest.raises(InputError, match="no such file"):
-        wanted_by_records(tmp_path / "none")
+        articles_of_records(tmp_path / "none")

@@ -1,4 +1,4 @@
-"""Which articles to fetch: PMCIDs as they are written, and what existing records name."""
+"""Lists of articles to fetch: PMCIDs, and the articles that records name."""
 
 from __future__ import annotations
 
@@ -9,68 +9,68 @@ from pathlib import Path
 from typing import Any
 
 from concept_linker.errors import InputError
+from concept_linker.pmc.compression import DAMAGED, decompress
 from concept_linker.pmc.figures import image_ending
-from concept_linker.pmc.packing import DAMAGED, unpacked
 from concept_linker.pmc.safe_xml import shortened
 
 __all__ = [
-    "Wanted",
+    "ArticleList",
     "graphic_of_record",
-    "ids_of_file",
+    "parse_article_list",
     "parse_pmcid",
-    "wanted_by_ids",
+    "read_article_list",
 ]
 
-#: PMCID → the graphics that are wanted of the article; ``None`` is those of all its figures.
-Wanted = dict[str, frozenset[str] | None]
+#: PMCID → the graphics to fetch; ``None`` means those of all figures.
+ArticleList = dict[str, frozenset[str] | None]
 
 _PMCID = re.compile(r"(?:PMC)?(\d{1,12})(?:\.\d+)?", re.IGNORECASE)
 _PMCID_IN_PATH = re.compile(r"(?:^|[/_])PMC(\d{1,12})(?=[./_]|$)", re.IGNORECASE)
 
 
 def parse_pmcid(written: str) -> str:
-    """A PMCID in its usual form; a version behind it is dropped.
+    """Parses a PMCID; a version after it is dropped.
 
     >>> parse_pmcid("pmc11370360.2"), parse_pmcid("11370360")
     ('PMC11370360', 'PMC11370360')
 
     Raises:
-        InputError: none.
+        InputError: the text is not a PMCID.
     """
     match = _PMCID.fullmatch(written.strip())
     if not match or not int(match[1]):
-        raise InputError(f"{shortened(written)!r} is no PMCID, wanted such as PMC11370360")
+        raise InputError(f"{shortened(written)!r} is not a PMCID, expected e.g. PMC11370360")
     return f"PMC{int(match[1])}"
 
 
-def wanted_by_ids(lines: Iterable[str], name: str) -> Wanted:
-    """Articles by a list: one PMCID a line, or the first column of a table; ``#`` begins a remark.
+def parse_article_list(lines: Iterable[str], name: str) -> ArticleList:
+    """Parses a list: one PMCID a line, or the first column of a table; ``#`` starts a comment.
 
     Args:
         lines: the list.
-        name: what an error calls it.
+        name: its name in messages.
 
     Raises:
-        InputError: a line that is no PMCID; a table's head is passed over.
+        InputError: a line is not a PMCID; the header of a table is skipped.
     """
-    wanted: Wanted = {}
+    articles: ArticleList = {}
     for number, line in enumerate(lines, start=1):
         row = line.removeprefix("\ufeff").partition("#")[0]
         first = re.split(r"[\t,;]", row)[0].strip(' "\r\n')
         if not first or (number == 1 and first.lower() in ("pmcid", "pmc", "pmc_id")):
             continue
         try:
-            wanted[parse_pmcid(first)] = None
+            articles[parse_pmcid(first)] = None
         except InputError as error:
             raise InputError(f"{name}, line {number}: {error}") from None
-    return wanted
+    return articles
 
 
 def graphic_of_record(record: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The article and the graphic of a record, or ``None`` where it does not tell.
+    """Returns the article and the graphic that a record names, or ``None``.
 
-    The article is in ``pmc`` or in the path of ``image``; the graphic is ``href``, or the name of
-    ``image`` in such a path.
+    The article is in ``pmc`` or in the path of ``image``; the graphic is ``href``, or the file name
+    in such a path.
     """
     image = record.get("image")
     path = image if isinstance(image, str) else ""
@@ -89,17 +89,17 @@ def graphic_of_record(record: Mapping[str, Any]) -> tuple[str, str] | None:
     return None
 
 
-def ids_of_file(path: Path) -> Wanted:
-    """Articles by a file that lists them, packed or not.
+def read_article_list(path: Path) -> ArticleList:
+    """Reads a list from a file, plain or compressed.
 
     Raises:
-        InputError: no such file, a damaged one, or a line that is no PMCID.
+        InputError: the file does not exist or is damaged, or a line is not a PMCID.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file; wanted a list of PMCIDs")
+        raise InputError(f"{path}: no such file, expected a list of PMCIDs")
     with path.open("rb") as file:
-        lines = io.TextIOWrapper(unpacked(file), encoding="utf-8", errors="replace")
+        lines = io.TextIOWrapper(decompress(file), encoding="utf-8", errors="replace")
         try:
-            return wanted_by_ids(lines, str(path))
+            return parse_article_list(lines, str(path))
         except DAMAGED as error:
             raise InputError(f"{path}: cannot be read, or is damaged: {error}") from None

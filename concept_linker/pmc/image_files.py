@@ -1,4 +1,4 @@
-"""Which image file belongs to a graphic: the article says ``gr1``, the file is ``gr1.jpg``."""
+"""Finds the image file of a graphic: in the article it is ``gr1``, the file is ``gr1.jpg``."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ __all__ = [
     "is_plain_name",
 ]
 
-_MOST_BYTES = 255  # of a file name, on the usual file systems
+_MAX_BYTES = 255  # of a file name, on common file systems
 
 
 def is_plain_name(name: str) -> bool:
-    """Whether a name from outside is a file's name and nothing more, on any system."""
+    """Whether a name is a plain file name on any system, without a path."""
     return (
-        0 < len(name.encode("utf-8", "surrogatepass")) <= _MOST_BYTES
+        0 < len(name.encode("utf-8", "surrogatepass")) <= _MAX_BYTES
         and name.isprintable()
         and not name.startswith(".")
         and not name.endswith((".", " "))
@@ -33,29 +33,29 @@ def is_plain_name(name: str) -> bool:
 
 
 def file_name_of(href: str) -> str:
-    """The last part of a href, or ``""`` where that is no file name."""
+    """Returns the last part of a href, or an empty string if that is not a plain file name."""
     name = href.rpartition("/")[2]
     return name if is_plain_name(name) else ""
 
 
 def image_name_of(href: str) -> str:
-    """The name that a graphic's image has, as far as the article tells, or ``""``."""
+    """Returns the likely name of a graphic's image, or an empty string."""
     name = file_name_of(href)
     return name if not name or image_ending(name) else f"{name}.jpg"
 
 
 def image_stem(href: str) -> str:
-    """What two names of one image share: lower case, without ending; ``""`` if it is no name."""
+    """Returns the file name of a href in lower case without its ending, or an empty string."""
     name = file_name_of(href).lower()
     return name.removesuffix(image_ending(name))
 
 
 def choose_image(href: str, names: Mapping[str, str]) -> str | None:
-    """The best image of a graphic.
+    """Returns the best image of a graphic, or ``None``.
 
     Args:
-        href: the graphic's, with or without an ending; the file's may be another one.
-        names: the files there are, by their names in lower case.
+        href: the graphic's href; its ending, if any, may differ from the file's.
+        names: name of a file in lower case → file.
     """
     stem = image_stem(href)
     if not stem:
@@ -67,25 +67,25 @@ def choose_image(href: str, names: Mapping[str, str]) -> str | None:
 
 
 class ImageFolder:
-    """Images on disk: ``PMC<id>.<version>/``, ``PMC<id>/`` or the folder itself.
+    """A folder of images, in ``PMC<id>.<version>/``, ``PMC<id>/`` or the folder itself.
 
     Args:
-        folder: their folder; what is found is given as a path in it.
+        folder: the folder; paths of images are relative to it.
 
     Raises:
-        InputError: there is no such folder.
+        InputError: the folder does not exist.
     """
 
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
-            raise InputError(f"{folder}: no such folder; wanted one of images")
+            raise InputError(f"{folder}: no such folder, expected a folder of images")
         self._folder = folder
         self._top = _names(folder)
-        # An article's graphics come one after the other.
+        # The graphics of an article are looked up in a row.
         self._names = lru_cache(maxsize=2)(_names)
 
     def find(self, pmc: str, version: int | None, href: str) -> str | None:
-        """The path of a graphic's image in the folder, with ``/``, or ``None``."""
+        """Returns the path of a graphic's image in the folder, with ``/``, or ``None``."""
         for article in ([f"PMC{pmc}.{version}"] if version else []) + [f"PMC{pmc}"]:
             if found := choose_image(href, self._names(self._folder / article)):
                 return f"{article}/{found}"

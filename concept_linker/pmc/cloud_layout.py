@@ -1,10 +1,10 @@
-"""The layout of PMC's Cloud Service, and which version of an article to take.
+"""The layout of PMC's Cloud Service, and the choice of an article's version.
 
     ``?list-type=2&prefix=PMC<id>.&delimiter=/``   the versions of an article, in pages
-    ``metadata/PMC<id>.<version>.json``            what a version is, and the addresses of its files
+    ``metadata/PMC<id>.<version>.json``            the description of a version, and its files
     ``PMC<id>.<version>/…``                        the files
 
-What comes from there is checked here before anything uses it.
+All answers of the service are validated here.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from concept_linker.errors import ArticleError, CloudError
-from concept_linker.pmc.images import is_plain_name
+from concept_linker.pmc.image_files import is_plain_name
 from concept_linker.pmc.licences import licence_code
 from concept_linker.pmc.safe_xml import parse_xml, shortened
 
@@ -30,14 +30,14 @@ __all__ = [
     "read_metadata",
 ]
 
-#: No version has more digits; S3's tokens have a few hundred characters.
-_MOST_DIGITS, _MOST_OF_A_TOKEN = 9, 4096
+#: Of a version number; of S3's continuation tokens, which have a few hundred characters.
+_MAX_DIGITS, _MAX_TOKEN = 9, 4096
 
 _ADDRESS = re.compile(r"s3://[^/]+/(PMC\d+\.\d+)/([^?]+)(?:\?md5=([0-9a-fA-F]{32}))?")
 
 
 class CloudFile(NamedTuple):
-    """A file of an article: its folder, its name, and its MD5 where the address gives one."""
+    """A file of an article: its folder, its name, and its MD5 if the address has one."""
 
     folder: str
     name: str
@@ -45,17 +45,17 @@ class CloudFile(NamedTuple):
 
     @property
     def key(self) -> str:
-        """Its place in the bucket."""
+        """Its key in the bucket."""
         return f"{self.folder}/{self.name}"
 
 
 class ArticleVersion(BaseModel):
-    """What the service says of one version; what is not needed here is left out."""
+    """The description of a version; fields that are not used are ignored."""
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     pmcid: str
-    version: int = Field(ge=0, lt=10**_MOST_DIGITS)
+    version: int = Field(ge=0, lt=10**_MAX_DIGITS)
     is_manuscript: bool
     is_retracted: bool
     is_historical_ocr: bool = False
@@ -65,22 +65,22 @@ class ArticleVersion(BaseModel):
 
     @property
     def folder(self) -> str:
-        """Where its files are."""
+        """The folder of its files."""
         return f"{self.pmcid}.{self.version}"
 
 
 class Listing(NamedTuple):
-    """One page of the versions of an article, and the token of the next page."""
+    """A page of the versions of an article, and the token of the next page."""
 
     versions: tuple[int, ...]
     next_page: str | None
 
 
 def read_listing(data: bytes, pmcid: str) -> Listing:
-    """A page of S3's ListObjectsV2.
+    """Parses a page of S3's ListObjectsV2.
 
     Raises:
-        CloudError: no such listing.
+        CloudError: the data is not such a page.
     """
     try:
         root = parse_xml(data)
@@ -88,28 +88,34 @@ def read_listing(data: bytes, pmcid: str) -> Listing:
         raise CloudError(f"listing of {pmcid}: {error}") from None
     if not root.tag.endswith("ListBucketResult"):
         tag = shortened(root.tag)
-        raise CloudError(f"listing of {pmcid}: <{tag}>, wanted <ListBucketResult>")
+        raise CloudError(f"listing of {pmcid}: root is <{tag}>, expected <ListBucketResult>")
     pattern = re.compile(rf"{pmcid}\.([0-9]+)/")
     versions = []
     for prefix in root.iterfind("{*}CommonPrefixes/{*}Prefix"):
         if match := pattern.fullmatch(prefix.text or ""):
-            if len(match[1]) > _MOST_DIGITS:
-                raise CloudError(f"listing of {pmcid}: a version of {len(match[1]):,} digits")
+            if len(match[1]) > _MAX_DIGITS:
+                raise CloudError(
+                    f"listing of {pmcid}: version with {len(match[1]):,} digits, "
+                    f"expected at most {_MAX_DIGITS}"
+                )
             versions.append(int(match[1]))
     token = root.findtext("{*}NextContinuationToken")
     truncated = root.findtext("{*}IsTruncated") == "true"
     if truncated and not token:
-        raise CloudError(f"listing of {pmcid}: cut off, without a token for the rest")
-    if token and len(token) > _MOST_OF_A_TOKEN:
-        raise CloudError(f"listing of {pmcid}: a token of {len(token):,} characters")
+        raise CloudError(f"listing of {pmcid}: truncated without a continuation token")
+    if token and len(token) > _MAX_TOKEN:
+        raise CloudError(
+            f"listing of {pmcid}: token of {len(token):,} characters, "
+            f"expected at most {_MAX_TOKEN:,}"
+        )
     return Listing(tuple(versions), token if truncated else None)
 
 
 def read_metadata(data: bytes, pmcid: str, version: int) -> ArticleVersion:
-    """What one version is.
+    """Parses the description of a version.
 
     Raises:
-        CloudError: no such description, or one of another article.
+        CloudError: the data is not such a description, or is that of another version.
     """
     name = f"metadata of {pmcid}.{version}"
     try:
@@ -120,30 +126,31 @@ def read_metadata(data: bytes, pmcid: str, version: int) -> ArticleVersion:
         problem = shortened(f"{place}: {first['msg']}")
         raise CloudError(f"{name}: {problem}") from None
     if (described.pmcid, described.version) != (pmcid, version):
-        raise CloudError(f"{name}: it is of {shortened(described.folder)}")
+        raise CloudError(f"{name}: is that of {shortened(described.folder)}")
     return described
 
 
 def cloud_file(address: str, folder: str) -> CloudFile:
-    """A file by its address, ``s3://bucket/PMC1.2/gr1.jpg?md5=…``.
+    """Parses the address of a file, such as ``s3://bucket/PMC1.2/gr1.jpg?md5=…``.
 
     Raises:
-        CloudError: another form, another article's folder, or a name that would lead elsewhere.
+        CloudError: the address has another form, is in another folder, or its name is not a plain
+            file name.
     """
     match = _ADDRESS.fullmatch(address)
     if not match or match[1] != folder or not is_plain_name(match[2]):
-        raise CloudError(f"address {shortened(address)!r}, wanted s3://…/{folder}/NAME?md5=…")
+        raise CloudError(f"address is {shortened(address)!r}, expected s3://…/{folder}/NAME?md5=…")
     return CloudFile(folder, match[2], match[3].lower() if match[3] else None)
 
 
 def choose_version(
     versions: Sequence[ArticleVersion], licences: Collection[str]
 ) -> ArticleVersion | str:
-    """The version to take, or the reason to leave the article out.
+    """Returns the version to fetch, or the reason why the article is left out.
 
-    A retraction of any version retracts the article.  Of the versions with a licence that is
-    wanted a published one comes before a manuscript, a born-digital one before a scan; of equals,
-    the newest.
+    An article with a retracted version is left out. Of the versions with an accepted licence, a
+    published version is preferred to a manuscript, a born-digital one to a scan, and then the
+    newest.
     """
     if not versions:
         return "not in the Cloud Service"

@@ -1,11 +1,11 @@
-"""Requests to the Cloud Service: polite, patient, checked.
+"""The client of the Cloud Service: limits its rate, retries, and verifies files.
 
-A request that fails in passing (503, a cut connection, a wrong MD5 …) is tried again after a pause
-that doubles; ``Retry-After`` holds back every worker.  The pace spaces requests out, so the pauses
-need no chance.
+A request with a temporary failure (503, a lost connection, a wrong MD5 …) is retried after a pause
+that doubles each time; ``Retry-After`` pauses all workers. The rate limit spaces out the requests
+of all workers, so the pauses need no jitter.
 
-Whoever calls waits in a thread of his own; the requests themselves run in one event loop, for only
-there has a request a limit as a whole, however its bytes trickle.
+Callers wait in their own threads. The requests run in one event loop, because only there can a
+request have a time limit as a whole, however slowly its bytes arrive.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from urllib.parse import quote
 
 from concept_linker._version import __version__
 from concept_linker.errors import CloudError, SettingsError
-from concept_linker.pmc.cloud import (
+from concept_linker.pmc.cloud_layout import (
     ArticleVersion,
     CloudFile,
     read_listing,
@@ -41,36 +41,36 @@ __all__ = ["CloudClient", "FileNotThereError", "StoppedError"]
 
 T = TypeVar("T")
 
-_PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
-#: The most bytes of one file, and of what tells of an article; S3 lists a thousand names in 0.2 MB.
-_MOST_BYTES, _MOST_TOLD = 1 << 30, 4 << 20
-#: A file may take this many times the timeout in all, however steadily it drips.
-_DEADLINE = 20
-_LONGEST_PAUSE = 60.0
-#: How many pages a listing may have, and an article versions; they have one page and a few.
-_MOST_PAGES, _MOST_VERSIONS = 10, 100
-#: Seconds after which a thread that waits looks whether the run is stopped.
-_LOOK = 0.2
+_TEMPORARY = frozenset({408, 425, 429, 500, 502, 503, 504})
+#: The maximum size in bytes of a file, and of a listing or description; S3 lists a thousand names
+#: in 0.2 MB.
+_MAX_FILE, _MAX_METADATA = 1 << 30, 4 << 20
+#: The time limit of a whole file, in timeouts.
+_FILE_TIMEOUTS = 20
+_MAX_PAUSE = 60.0  # seconds
+#: Of a listing, and of an article; they have one page and a few versions.
+_MAX_PAGES, _MAX_VERSIONS = 10, 100
+_POLL = 0.2  # seconds between two checks whether the run is stopped
 
 
 class FileNotThereError(CloudError):
-    """The service answers that there is no such file."""
+    """The service has no such file."""
 
 
 class StoppedError(CloudError):
     """The run is being stopped."""
 
 
-class _PassingError(Exception):
-    """Worth another try."""
+class _TemporaryError(Exception):
+    """A failure that may not occur again."""
 
     def __init__(self, problem: str, retry_after: float | None = None) -> None:
         super().__init__(problem)
         self.retry_after = retry_after
 
 
-class _Pace:
-    """Spaces the requests of all threads out."""
+class _RateLimit:
+    """Spaces out the requests of all threads."""
 
     def __init__(self, rate: float, stop: threading.Event) -> None:
         self._step = 1 / rate
@@ -79,7 +79,7 @@ class _Pace:
         self._next = time.monotonic()
 
     def wait(self) -> None:
-        """Until it is this thread's turn."""
+        """Waits until this thread may send a request."""
         with self._lock:
             now = time.monotonic()
             turn = max(now, self._next)
@@ -87,22 +87,26 @@ class _Pace:
         self.sleep(turn - now)
 
     def sleep(self, seconds: float) -> None:
-        """Unless the run is stopped meanwhile."""
+        """Sleeps.
+
+        Raises:
+            StoppedError: the run is stopped meanwhile.
+        """
         if self._stop.wait(max(0.0, seconds)):
             raise StoppedError("stopped")
 
-    def hold(self, seconds: float) -> None:
-        """Nobody asks before so many seconds have passed."""
+    def delay(self, seconds: float) -> None:
+        """Delays all requests by some seconds."""
         with self._lock:
             self._next = max(self._next, time.monotonic() + seconds)
 
 
 class CloudClient:
-    """Asks the service; one for all threads.
+    """A client of the service; all threads share one.
 
     Args:
-        settings: endpoint, rate, retries …
-        stop: set from outside to end every wait.
+        settings: the endpoint, the rate, the retries …
+        stop: ends every wait when it is set.
     """
 
     def __init__(self, settings: FetchSettings, stop: threading.Event) -> None:
@@ -110,17 +114,17 @@ class CloudClient:
             import httpx
         except ImportError:
             raise SettingsError(
-                'httpx is not installed; wanted: pip install "concept-linker[pmc]"'
+                'httpx is not installed; run pip install "concept-linker[pmc]"'
             ) from None
         self._settings = settings
         self._stop = stop
-        self._pace = _Pace(settings.rate, stop)
+        self._rate_limit = _RateLimit(settings.rate, stop)
         self._http = httpx.AsyncClient(
             timeout=settings.timeout,
             follow_redirects=False,
             headers={
                 "User-Agent": f"concept-linker/{__version__}",
-                "Accept-Encoding": "identity",  # an MD5 is of the bytes as they are stored
+                "Accept-Encoding": "identity",  # an MD5 is that of the stored bytes
             },
             limits=httpx.Limits(max_connections=settings.workers),
         )
@@ -129,60 +133,60 @@ class CloudClient:
         self._thread.start()
 
     def close(self) -> None:
-        """Closes the connections; nobody may be waiting."""
+        """Closes the connections; no request may be open."""
         asyncio.run_coroutine_threadsafe(self._http.aclose(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
 
     def versions(self, pmcid: str) -> list[int]:
-        """The numbers of an article's versions; none where PMC does not serve it.
+        """Returns the version numbers of an article; none if the service does not have it.
 
         Raises:
-            CloudError: no answer, or no listing.
+            CloudError: the service does not answer, or its answer is not valid.
         """
         versions: set[int] = set()
         query = f"?list-type=2&prefix={pmcid}.&delimiter=/"
         next_page = ""
-        for _ in range(_MOST_PAGES):
+        for _ in range(_MAX_PAGES):
             listing = read_listing(self._read(query + next_page), pmcid)
             versions.update(listing.versions)
-            if len(versions) > _MOST_VERSIONS:
-                raise CloudError(f"listing of {pmcid}: more than {_MOST_VERSIONS} versions")
+            if len(versions) > _MAX_VERSIONS:
+                raise CloudError(f"listing of {pmcid}: more than {_MAX_VERSIONS} versions")
             if not listing.next_page:
                 return sorted(versions)
             next_page = f"&continuation-token={quote(listing.next_page, safe='')}"
-        raise CloudError(f"listing of {pmcid}: more than {_MOST_PAGES} pages")
+        raise CloudError(f"listing of {pmcid}: more than {_MAX_PAGES} pages")
 
     def metadata(self, pmcid: str, version: int) -> tuple[ArticleVersion, bytes]:
-        """What a version is, and the file that says so.
+        """Returns the description of a version, and the file it was parsed from.
 
         Raises:
-            CloudError: no answer, or not what it should be.
+            CloudError: the service does not answer, or its answer is not valid.
         """
         data = self._read(f"metadata/{pmcid}.{version}.json")
         return read_metadata(data, pmcid, version), data
 
     def download(self, file: CloudFile, target: Path, partial: Path) -> str:
-        """Fetches a file; it is at its place whole and checked, or not at all.
+        """Downloads a file: ``target`` is complete and verified, or it does not exist.
 
         Args:
-            file: which.
-            target: its place.
-            partial: where to write until then, on the same file system.
+            file: the file.
+            target: its path.
+            partial: the path of the unfinished file, on the same file system.
 
         Returns:
-            The MD5 of what was written.
+            The MD5 of the file.
 
         Raises:
-            CloudError: no answer, or never the right bytes.
+            CloudError: the service does not answer, or the MD5 is wrong at every try.
         """
 
         def once() -> str:
             with partial.open("wb") as stream:
-                digest = self._get(quote(file.key), stream.write, _MOST_BYTES, _DEADLINE)
+                digest = self._get(quote(file.key), stream.write, _MAX_FILE, _FILE_TIMEOUTS)
                 if file.md5 not in (None, digest):
-                    raise _PassingError(f"MD5 {digest}, wanted {file.md5}")
+                    raise _TemporaryError(f"MD5 is {digest}, expected {file.md5}")
                 stream.flush()
                 os.fsync(stream.fileno())
             partial.replace(target)
@@ -194,13 +198,13 @@ class CloudClient:
             partial.unlink(missing_ok=True)
 
     def url(self, key: str) -> str:
-        """The address of a key."""
+        """Returns the URL of a key."""
         return f"{self._settings.endpoint}/{key}"
 
     def _read(self, key: str) -> bytes:
         def once() -> bytes:
             parts: list[bytes] = []
-            self._get(key, parts.append, _MOST_TOLD, 1)
+            self._get(key, parts.append, _MAX_METADATA, 1)
             return b"".join(parts)
 
         return self._try(key, once)
@@ -208,48 +212,49 @@ class CloudClient:
     def _try(self, key: str, once: Callable[[], T]) -> T:
         tries = self._settings.retries + 1
         for number in range(tries):
-            self._pace.wait()
+            self._rate_limit.wait()
             try:
                 return once()
-            except _PassingError as error:
+            except _TemporaryError as error:
                 if number + 1 == tries:
                     raise CloudError(f"{self.url(key)}: {error}, {tries} times") from None
                 if error.retry_after is not None:
                     if error.retry_after > self._settings.max_wait:
                         raise CloudError(
-                            f"{self.url(key)}: {error}, and asks to wait {error.retry_after:,.0f} s"
+                            f"{self.url(key)}: {error}, Retry-After is {error.retry_after:,.0f} s, "
+                            f"expected at most {self._settings.max_wait:,.0f} s"
                         ) from None
-                    self._pace.hold(error.retry_after)
+                    self._rate_limit.delay(error.retry_after)
                 else:
                     pause = self._settings.back_off * 2**number
-                    self._pace.sleep(min(pause, _LONGEST_PAUSE))
+                    self._rate_limit.sleep(min(pause, _MAX_PAUSE))
         raise AssertionError  # the last try returned or raised
 
-    def _get(self, key: str, write: Callable[[bytes], object], most: int, times: int) -> str:
-        """One request; gives the bytes to ``write`` and returns their MD5.
+    def _get(self, key: str, write: Callable[[bytes], object], max_size: int, timeouts: int) -> str:
+        """Sends one request, passes the bytes to ``write`` and returns their MD5.
 
         Args:
-            key: what is asked for.
+            key: the key.
             write: takes the bytes.
-            most: how many there may be.
-            times: how many times the timeout the whole may take.
+            max_size: the maximum number of bytes.
+            timeouts: the time limit of the whole request, in timeouts.
         """
-        request = self._stream(key, write, most, times * self._settings.timeout)
+        request = self._stream(key, write, max_size, timeouts * self._settings.timeout)
         future = asyncio.run_coroutine_threadsafe(request, self._loop)
-        while not wait([future], _LOOK).done:
+        while not wait([future], _POLL).done:
             if self._stop.is_set():
-                self._loop.call_soon_threadsafe(self._end_requests)
+                self._loop.call_soon_threadsafe(self._cancel_requests)
         try:
             return future.result()
         except CancelledError:
             raise StoppedError("stopped") from None
 
-    def _end_requests(self) -> None:
+    def _cancel_requests(self) -> None:
         for task in asyncio.all_tasks(self._loop):
             task.cancel()
 
     async def _stream(
-        self, key: str, write: Callable[[bytes], object], most: int, seconds: float
+        self, key: str, write: Callable[[bytes], object], max_size: int, seconds: float
     ) -> str:
         import httpx
 
@@ -265,17 +270,17 @@ class CloudClient:
                     self._check(key, answer)
                     async for part in answer.aiter_raw():
                         size += len(part)
-                        if size > most:
-                            raise CloudError(f"{url}: more than {most:,} bytes")
+                        if size > max_size:
+                            raise CloudError(f"{url}: more than {max_size:,} bytes")
                         digest.update(part)
                         write(part)
                 finally:
                     await answer.aclose()
         except TimeoutError:
             seconds = seconds if whole.expired() else self._settings.timeout
-            raise _PassingError(f"too slow: not done in {seconds:g} s") from None
+            raise _TemporaryError(f"not done in {seconds:g} s") from None
         except httpx.TransportError as error:
-            raise _PassingError(_reason(error)) from None
+            raise _TemporaryError(_reason(error)) from None
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise CloudError(f"{shortened(url)}: {shortened(str(error))}") from None
         return digest.hexdigest()
@@ -285,16 +290,16 @@ class CloudClient:
         if status == 200:
             return
         problem = shortened(f"HTTP {status} {answer.reason_phrase}")
-        if status in _PASSING:
-            raise _PassingError(problem, _retry_after(answer.headers.get("Retry-After")))
+        if status in _TEMPORARY:
+            raise _TemporaryError(problem, _retry_after(answer.headers.get("Retry-After")))
         if status == 404:
             raise FileNotThereError(f"{self.url(key)}: {problem}")
         raise CloudError(f"{self.url(key)}: {problem}")
 
 
 def _reason(error: BaseException) -> str:
-    """What the system said, if it said anything; else what the first to notice said."""
-    said = ""
+    """Returns the message of the system if there is one, else that of the outermost error."""
+    message = ""
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, BaseExceptionGroup):
@@ -303,13 +308,13 @@ def _reason(error: BaseException) -> str:
             return os.strerror(cause.errno)
         if isinstance(cause, OSError) and cause.strerror:
             return cause.strerror
-        said = said or str(cause)
+        message = message or str(cause)
         cause = cause.__cause__ or cause.__context__
-    return shortened(said) or type(error).__name__
+    return shortened(message) or type(error).__name__
 
 
 def _retry_after(header: str | None) -> float | None:
-    """Seconds, from a number or a date; what is neither is no wish."""
+    """Returns the seconds of a ``Retry-After`` header, a number or a date; else ``None``."""
     if header is None:
         return None
     try:

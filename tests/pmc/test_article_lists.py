@@ -9,31 +9,36 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from concept_linker.errors import InputError, SettingsError
-from concept_linker.pmc.images import ImageFolder, choose_image, image_name_of, is_plain_name
+from concept_linker.pmc.article_lists import (
+    graphic_of_record,
+    parse_article_list,
+    parse_pmcid,
+    read_article_list,
+)
+from concept_linker.pmc.image_files import ImageFolder, choose_image, image_name_of, is_plain_name
 from concept_linker.pmc.licences import CODES, licence_code, parse_licences
 from concept_linker.pmc.settings import FetchSettings
-from concept_linker.pmc.wanted import graphic_of_record, ids_of_file, parse_pmcid, wanted_by_ids
 
 
 @pytest.mark.parametrize("written", ["", "PMC", "PMC0", "PMCx", "PMC12a", "12.x", "PMC1 2", "-1"])
 def test_no_pmcid(written: str) -> None:
-    with pytest.raises(InputError, match="is no PMCID"):
+    with pytest.raises(InputError, match="is not a PMCID"):
         parse_pmcid(written)
 
 
 def test_a_list() -> None:
     lines = ["\ufeffpmcid\tdoi\n", "PMC2\t10.1/x\n", "\n", "# remark\n", '"pmc3",x\r\n', "4 # y\n"]
-    assert list(wanted_by_ids(lines, "list")) == ["PMC2", "PMC3", "PMC4"]
+    assert list(parse_article_list(lines, "list")) == ["PMC2", "PMC3", "PMC4"]
     with pytest.raises(InputError, match="list, line 2: 'x'"):
-        wanted_by_ids(["PMC1", "x"], "list")
+        parse_article_list(["PMC1", "x"], "list")
 
 
 def test_a_list_that_is_packed(tmp_path: Path) -> None:
     (tmp_path / "ids.txt").write_bytes(data := gzip.compress(b"PMC1\nPMC2\n"))
-    assert list(ids_of_file(tmp_path / "ids.txt")) == ["PMC1", "PMC2"]
+    assert list(read_article_list(tmp_path / "ids.txt")) == ["PMC1", "PMC2"]
     (tmp_path / "ids.txt").write_bytes(data[:-8] + bytes(8))
     with pytest.raises(InputError, match=r"ids\.txt: cannot be read, or is damaged: CRC"):
-        ids_of_file(tmp_path / "ids.txt")
+        read_article_list(tmp_path / "ids.txt")
 
 
 @pytest.mark.parametrize(
@@ -110,7 +115,7 @@ def test_licence_codes(code: str) -> None:
 
 @pytest.mark.parametrize("written", ["", "CC", "MIT", "CC-BY,", "CC BY-XX"])
 def test_no_licence(written: str) -> None:
-    with pytest.raises(SettingsError, match="wanted some of CC0, CC-BY"):
+    with pytest.raises(SettingsError, match="expected CC0, CC-BY"):
         parse_licences(written)
 
 
