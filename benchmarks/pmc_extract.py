@@ -1,6 +1,6 @@
-"""How fast are articles read into records, and in how much memory?
+"""Measures the speed and memory of extracting records from articles.
 
-    python benchmarks/pmc_extract.py             # speed, a few seconds
+    python benchmarks/pmc_extract.py             # speed, seconds
     python benchmarks/pmc_extract.py --scale     # memory at 1,000 to 100,000 articles, minutes
 
 The articles are the 120 of ``data/jats``, repeated.
@@ -26,7 +26,7 @@ SIZES = (1_200, 12_000, 100_000)
 
 
 def articles() -> dict[str, bytes]:
-    """Name → JATS."""
+    """Returns name → JATS."""
     with tarfile.open(data_folder() / "jats/articles.tar.xz") as archive:
         return {
             member.name: content.read()
@@ -36,7 +36,7 @@ def articles() -> dict[str, bytes]:
 
 
 def write_archive(path: Path, count: int) -> None:
-    """An archive of so many articles; equal ones stand together, so that it packs small."""
+    """Writes an archive of ``count`` articles; equal ones are adjacent, so that it is small."""
     each = list(articles().items())
     with (
         pa.output_stream(path, compression="zstd" if path.suffix == ".zst" else None) as stream,
@@ -50,7 +50,7 @@ def write_archive(path: Path, count: int) -> None:
 
 
 def measure(source: Path, output: Path) -> dict[str, float]:
-    """Extracts in this process."""
+    """Measures an extraction in this process."""
     from concept_linker.pmc.records import write_records
 
     begin = time.perf_counter()
@@ -65,8 +65,8 @@ def measure(source: Path, output: Path) -> dict[str, float]:
     }
 
 
-def beside_pubmed_parser(folder: Path, rounds: int = 10) -> dict[str, float]:
-    """The same files, reading alone, one after the other: ours and pubmed_parser."""
+def compare_with_pubmed_parser(folder: Path, rounds: int = 10) -> dict[str, float]:
+    """Measures reading the same files, with this library and with pubmed_parser."""
     import pubmed_parser
 
     from concept_linker.pmc.articles import read_articles
@@ -90,12 +90,12 @@ def beside_pubmed_parser(folder: Path, rounds: int = 10) -> dict[str, float]:
 
 
 def main() -> None:
-    """Prints the figures and keeps them."""
+    """Prints and saves the results."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--scale", action="store_true")
     parser.add_argument("--one", nargs=2, type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    if arguments.one:  # in a process of its own, for its own peak
+    if arguments.one:  # in a separate process, for a separate memory peak
         print(json.dumps(measure(*arguments.one)))
         return
     rows = []
@@ -110,12 +110,14 @@ def main() -> None:
                 done = subprocess.run(command, check=True, capture_output=True, text=True)
                 row = json.loads(done.stdout)
                 if arguments.scale:
-                    del row["articles/s"]  # minutes long, so on a machine that does other things
+                    del row[
+                        "articles/s"
+                    ]  # not comparable: the run is long, and the machine does other work
                 rows.append({"output": ending, **row})
                 print(rows[-1], flush=True)
         figures: dict[str, object] = {"rows": rows}
         if not arguments.scale:
-            figures["reading alone"] = beside_pubmed_parser(folder)
+            figures["reading alone"] = compare_with_pubmed_parser(folder)
             print(figures["reading alone"])
     name = "pmc_extract_scale" if arguments.scale else "pmc_extract"
     save(name, "python benchmarks/pmc_extract.py" + " --scale" * arguments.scale, figures)

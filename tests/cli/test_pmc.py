@@ -100,7 +100,7 @@ def test_records(run: Run, cloud: Cloud, tmp_path: Path) -> None:
         (["PMCx"], "'PMCx' is not a PMCID"),
         (["9" * 5000], f"'{'9' * 100}…' is not a PMCID"),
         (["-"], "no PMCIDs"),
-        (["PMC1", "--licence", "MIT"], "licence 'MIT'"),
+        (["PMC1", "--licence", "MIT"], "licence is 'MIT', expected CC0"),
         (["PMC1", "--rate", "0"], "setting 'rate' is 0.0"),
         (["--records", "none"], "none: no such file"),
     ],

@@ -1,4 +1,4 @@
-"""PMC's Cloud Service on this machine, with its layout, and with every fault that it could have."""
+"""A local server with the layout of PMC's Cloud Service, and with faults on request."""
 
 from __future__ import annotations
 
@@ -191,7 +191,7 @@ class Cloud:
         request.wfile.write(data)
 
     def listing(self, query: dict[str, list[str]]) -> bytes:
-        """S3's ListObjectsV2, in pages; a token is the number of the first that comes next."""
+        """S3's ListObjectsV2, in pages; a token is the number of the next page's first entry."""
         prefix = query["prefix"][0]
         folders = {key.partition("/")[0] + "/" for key in self.objects if key.startswith(prefix)}
         first = int(query.get("continuation-token", ["at 0 +/="])[0].split()[1])

@@ -1,4 +1,4 @@
-"""What the tests of PMC share."""
+"""Fixtures of the tests of ``pmc``."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where articles are fetched to."""
+    """The output folder."""
     return tmp_path / "articles"

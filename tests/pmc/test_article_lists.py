@@ -21,7 +21,7 @@ from concept_linker.pmc.settings import FetchSettings
 
 
 @pytest.mark.parametrize("written", ["", "PMC", "PMC0", "PMCx", "PMC12a", "12.x", "PMC1 2", "-1"])
-def test_no_pmcid(written: str) -> None:
+def test_malformed_pmcids(written: str) -> None:
     with pytest.raises(InputError, match="is not a PMCID"):
         parse_pmcid(written)
 
@@ -33,7 +33,7 @@ def test_a_list() -> None:
         parse_article_list(["PMC1", "x"], "list")
 
 
-def test_a_list_that_is_packed(tmp_path: Path) -> None:
+def test_a_compressed_list(tmp_path: Path) -> None:
     (tmp_path / "ids.txt").write_bytes(data := gzip.compress(b"PMC1\nPMC2\n"))
     assert list(read_article_list(tmp_path / "ids.txt")) == ["PMC1", "PMC2"]
     (tmp_path / "ids.txt").write_bytes(data[:-8] + bytes(8))
@@ -57,7 +57,7 @@ def test_a_list_that_is_packed(tmp_path: Path) -> None:
         ({}, None),
     ],
 )
-def test_what_a_record_names(record: dict[str, Any], graphic: tuple[str, str] | None) -> None:
+def test_the_graphic_of_a_record(record: dict[str, Any], graphic: tuple[str, str] | None) -> None:
     assert graphic_of_record(record) == graphic
 
 
@@ -75,7 +75,7 @@ def test_what_a_record_names(record: dict[str, Any], graphic: tuple[str, str] | 
         ("", [".jpg"], None),
     ],
 )  # fmt: skip
-def test_which_image(href: str, files: list[str], chosen: str | None) -> None:
+def test_the_image_of_a_graphic(href: str, files: list[str], chosen: str | None) -> None:
     assert choose_image(href, {name.lower(): name for name in files}) == chosen
 
 
@@ -114,7 +114,7 @@ def test_licence_codes(code: str) -> None:
 
 
 @pytest.mark.parametrize("written", ["", "CC", "MIT", "CC-BY,", "CC BY-XX"])
-def test_no_licence(written: str) -> None:
+def test_unknown_licences(written: str) -> None:
     with pytest.raises(SettingsError, match="expected CC0, CC-BY"):
         parse_licences(written)
 

@@ -1,4 +1,4 @@
-"""Archives that a disk, a download or a person has changed: noticed, or without effect."""
+"""Damage to an archive is detected, or does not change what is read from it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ ARTICLES = {
     st.sampled_from([tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]),
 )  # fmt: skip
 @settings(max_examples=200)
-def test_what_tarfile_writes_is_read_as_tarfile_reads_it(
+def test_archives_are_read_as_tarfile_reads_them(
     tmp_path_factory: pytest.TempPathFactory, members: list[tuple[str, bytes, bytes]], form: int
 ) -> None:
     stream = io.BytesIO()
@@ -89,14 +89,14 @@ PACKED: dict[str, Callable[[], bytes]] = {
 
 
 def figures(path: Path) -> tuple[list[Pair], int]:
-    """What a user has of it, and how many lines tell of what he has not."""
+    """The articles read from an archive, and the number of rejected files."""
     told: list[str] = []
     pairs = list(extract([path], ExtractionSummary(), lambda name, reason: told.append(reason)))
     return pairs, len(told)
 
 
 def flips(path: Path, data: bytes, places: list[int]) -> None:
-    """Each flipped bit is noticed, or what is read is equal."""
+    """Each flipped bit is detected, or the articles are equal."""
     path.write_bytes(data)
     whole, told = figures(path)
     assert whole
@@ -110,7 +110,7 @@ def flips(path: Path, data: bytes, places: list[int]) -> None:
 
 
 @pytest.mark.parametrize("name", PACKED)
-def test_a_flipped_bit_is_noticed(tmp_path: Path, name: str) -> None:
+def test_a_flipped_bit_is_detected(tmp_path: Path, name: str) -> None:
     data = PACKED[name]()
     flips(tmp_path / name, data, random.Random(name).sample(range(8 * len(data)), 40))
 
@@ -118,13 +118,13 @@ def test_a_flipped_bit_is_noticed(tmp_path: Path, name: str) -> None:
 @slow
 @pytest.mark.slow
 @pytest.mark.parametrize("name", PACKED)
-def test_500_flipped_bits_are_noticed(tmp_path: Path, name: str) -> None:
+def test_500_flipped_bits_are_detected(tmp_path: Path, name: str) -> None:
     data = PACKED[name]()
     flips(tmp_path / name, data, random.Random(name).sample(range(8 * len(data)), 500))
 
 
-def test_a_flipped_bit_in_a_header_is_noticed(tmp_path: Path) -> None:
-    """A plain archive has sums of its headers alone."""
+def test_a_flipped_bit_in_a_header_is_detected(tmp_path: Path) -> None:
+    """A plain archive has checksums of its headers only."""
     data = archive({f"{n}.xml": jats(f"PMC{n}") for n in range(4)})
     with tarfile.open(fileobj=io.BytesIO(data)) as made:
         headers = [one.offset for one in made]
@@ -134,14 +134,14 @@ def test_a_flipped_bit_in_a_header_is_noticed(tmp_path: Path) -> None:
     flips(tmp_path / "x.tar", data, random.Random(1).sample(places, 300))
 
 
-def test_a_sum_that_is_wrong_is_told(tmp_path: Path) -> None:
+def test_a_wrong_checksum_is_reported(tmp_path: Path) -> None:
     data = bytearray(archive(ARTICLES, "gz"))
     data[-8] ^= 1
     (tmp_path / "x.tar.gz").write_bytes(data)
     found, rejected = read(tmp_path)
     assert found.keys() == {f"x.tar.gz!{name}" for name in ARTICLES}
     assert "CRC check failed" in rejected["x.tar.gz"]
-    assert rejected["x.tar.gz"].endswith("what was read of it before may be damaged too")
+    assert rejected["x.tar.gz"].endswith("the part before may be damaged too")
 
 
 def header(name: str, size: int, kind: bytes = b"0") -> bytes:
@@ -176,7 +176,7 @@ PAX = b"30 size=100000000000000000000\n", b"29 size=10000000000000000000\n", b"1
     ],
     ids=range(13),
 )
-def test_what_headers_claim_costs_nothing(tmp_path: Path, before: bytes, good: bool) -> None:
+def test_sizes_in_headers_allocate_nothing(tmp_path: Path, before: bytes, good: bool) -> None:
     (tmp_path / "x.tar").write_bytes(before + GOOD)
     tracemalloc.start()
     try:
@@ -190,7 +190,7 @@ def test_what_headers_claim_costs_nothing(tmp_path: Path, before: bytes, good: b
 
 
 @pytest.mark.parametrize("name", ["x.tar.bz2", "x.xml"])
-def test_what_unpacks_without_end(
+def test_archives_that_unpack_without_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     monkeypatch.setattr(tar_stream, "_LARGE", 1 << 24)
@@ -200,26 +200,30 @@ def test_what_unpacks_without_end(
     found, rejected = read(tmp_path)
     assert not found
     [reason] = rejected.values()
-    told = "it unpacks to more than 1,000 times" if name == "x.tar.bz2" else "more than 16,777,216"
-    assert told in reason
+    expected = (
+        "the archive unpacks to more than 1,000 times"
+        if name == "x.tar.bz2"
+        else "more than 16,777,216"
+    )
+    assert expected in reason
 
 
 @pytest.mark.parametrize(
-    ("data", "told"),
+    ("data", "description"),
     [
         (b"PK\x03\x04...", "a zip archive; unpack it first"),
         (b"%PDF-1.7", "a PDF"),
         (b'  {"a": 1}', "JSON"),
-        (gzip.compress(gzip.compress(b"<article/>")), "packed more than once"),
+        (gzip.compress(gzip.compress(b"<article/>")), "a file compressed twice"),
     ],
 )
-def test_what_is_no_xml_is_told(tmp_path: Path, data: bytes, told: str) -> None:
+def test_other_content_is_named(tmp_path: Path, data: bytes, description: str) -> None:
     (tmp_path / "a.xml").write_bytes(data)
     (tmp_path / "b.tar").write_bytes(archive({"c.xml": data, "d.xml": b"<article/>"}))
     found, rejected = read(tmp_path)
     assert list(found) == ["b.tar!d.xml"]
     assert list(rejected) == ["a.xml", "b.tar!c.xml"]
-    assert all(f"looks like {told}" in reason for reason in rejected.values())
+    assert all(f"looks like {description}" in reason for reason in rejected.values())
 
 
 def zstd(data: bytes) -> bytes:
@@ -227,8 +231,10 @@ def zstd(data: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("packer", [gzip.compress, bz2.compress, lzma.compress, zstd])
-def test_packing_is_told_by_content(tmp_path: Path, packer: Callable[[bytes], bytes]) -> None:
-    """However a file is named: an article, an archive, an article in an archive."""
+def test_compression_is_detected_by_content(
+    tmp_path: Path, packer: Callable[[bytes], bytes]
+) -> None:
+    """Of articles, archives, and articles in archives, whatever their names."""
     (tmp_path / "a.xml").write_bytes(packer(b"<article/>"))
     (tmp_path / "b.nxml.gz").write_bytes(packer(b"<article/>"))
     (tmp_path / "c.tar").write_bytes(packer(archive({"d.xml": packer(b"<article/>")})))
@@ -241,7 +247,7 @@ def test_packing_is_told_by_content(tmp_path: Path, packer: Callable[[bytes], by
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 @pytest.mark.timeout(20)
-def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+def test_pipes_are_rejected(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.xml")
     (tmp_path / "b.xml").write_bytes(b"<article/>")
     found, rejected = read(tmp_path)

@@ -30,7 +30,7 @@ def run(cloud: Cloud, folder: Path, articles: Any, **settings: Any) -> FetchSumm
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    """What lies in the articles' folders."""
+    """The files in the folders of articles."""
     return {
         path.relative_to(folder).as_posix(): path.read_bytes()
         for path in sorted(folder.glob("PMC*/*"))
@@ -44,7 +44,7 @@ def entries_of(folder: Path) -> dict[str, Entry]:
 def test_an_article_and_the_images_of_its_figures(cloud: Cloud, folder: Path) -> None:
     cloud.add("PMC1")
     summary = run(cloud, folder, "PMC1")
-    assert (summary.asked, summary.fetched, summary.files, summary.images) == (1, 1, 3, 2)
+    assert (summary.requested, summary.fetched, summary.files, summary.images) == (1, 1, 3, 2)
     articles = ("PMC1.1/PMC1.1.xml", "PMC1.1/gr1.jpg", "PMC1.1/gr2.jpg")  # no supplement
     assert files_of(folder) == {key: cloud.objects[key] for key in articles}
     entry = entries_of(folder)["PMC1"]
@@ -63,7 +63,7 @@ def test_nothing_is_fetched_twice(cloud: Cloud, folder: Path) -> None:
     run(cloud, folder, ["PMC1", "PMC2"])
     asked = len(cloud.requests)
     summary = run(cloud, folder, ["PMC1", "PMC2"])
-    assert (summary.fetched, summary.there, summary.files) == (0, 1, 0)
+    assert (summary.fetched, summary.present, summary.files) == (0, 1, 0)
     assert summary.left_out == {"retracted": 1}
     assert len(cloud.requests) == asked
 
@@ -101,7 +101,7 @@ def test_the_version(cloud: Cloud, folder: Path, versions: Any, chosen: int | st
         assert f"PMC1.{chosen}/PMC1.{chosen}.xml" in files_of(folder)
 
 
-def test_another_licence_filter_asks_again(cloud: Cloud, folder: Path) -> None:
+def test_other_licences_are_requested_again(cloud: Cloud, folder: Path) -> None:
     cloud.add("PMC1", license_code="CC BY-NC")
     assert run(cloud, folder, "PMC1").left_out == {"licence CC BY-NC": 1}
     assert run(cloud, folder, "PMC1", licences=("CC BY", "CC BY-NC")).fetched == 1
@@ -125,7 +125,7 @@ KEYS = ("list PMC1.", "metadata/PMC1.1.json", "PMC1.1/PMC1.1.xml", "PMC1.1/gr1.j
     [(key, fault) for key in KEYS for fault in ("503", "500", "429 0", "cut", "drip")]
     + [(key, "wrong") for key in KEYS[2:]],
 )
-def test_passing_faults_pass(cloud: Cloud, folder: Path, key: str, fault: str) -> None:
+def test_temporary_faults_are_retried(cloud: Cloud, folder: Path, key: str, fault: str) -> None:
     cloud.add("PMC1")
     cloud.faults[key].extend([fault] * 2)
     assert run(cloud, folder, "PMC1").fetched == 1
@@ -180,11 +180,11 @@ def test_retry_after_holds_back_every_worker(cloud: Cloud, folder: Path) -> None
 
 
 @pytest.mark.parametrize("wish", ["99999", "Fri, 31 Dec 2999 23:59:59 GMT"])
-def test_a_wait_too_long_is_not_waited_for(cloud: Cloud, folder: Path, wish: str) -> None:
+def test_a_long_retry_after_is_a_failure(cloud: Cloud, folder: Path, wish: str) -> None:
     cloud.add("PMC1")
     cloud.faults["list PMC1."].append(f"503 {wish}")
     begin = time.monotonic()
-    assert "asks to wait" in run(cloud, folder, "PMC1").failed["PMC1"]
+    assert "Retry-After is" in run(cloud, folder, "PMC1").failed["PMC1"]
     assert time.monotonic() - begin < 60
 
 
@@ -196,7 +196,7 @@ def test_the_rate(cloud: Cloud, folder: Path) -> None:
     assert cloud.times[-1] - cloud.times[0] >= 19 / 50 - 0.02
 
 
-def test_so_many_at_a_time(cloud: Cloud, folder: Path) -> None:
+def test_the_number_of_workers(cloud: Cloud, folder: Path) -> None:
     cloud.delay = 0.02
     for number in range(1, 11):
         cloud.add(f"PMC{number}")
@@ -204,22 +204,22 @@ def test_so_many_at_a_time(cloud: Cloud, folder: Path) -> None:
     assert 2 <= cloud.most_underway <= 3
 
 
-def test_a_service_that_is_down_is_left_alone(cloud: Cloud, folder: Path) -> None:
+def test_the_run_gives_up_when_the_service_is_down(cloud: Cloud, folder: Path) -> None:
     names = [f"PMC{number}" for number in range(1, 101)]
     for name in names:
         cloud.faults[f"list {name}."].extend(["503"] * 9)
     summary = run(cloud, folder, names, retries=0, give_up=5)
     assert len(summary.failed) == 5
-    assert summary.not_asked == 95
+    assert summary.not_tried == 95
     assert len(cloud.requests) < 30
 
 
-def test_nobody_listens(folder: Path, cloud: Cloud) -> None:
+def test_no_server(folder: Path, cloud: Cloud) -> None:
     settings = FetchSettings.checked(endpoint="http://127.0.0.1:9", retries=0)
     assert "refused" in fetch({"PMC1": None}, folder, settings).failed["PMC1"]
 
 
-def test_images_that_pmc_has_not(cloud: Cloud, folder: Path) -> None:
+def test_images_missing_from_pmc(cloud: Cloud, folder: Path) -> None:
     cloud.add("PMC1", media={"gr2.JPG": IMAGE})
     cloud.add("PMC2", is_manuscript=True, media_urls=None)
     summary = run(cloud, folder, ["PMC1", "PMC2"])
@@ -229,7 +229,7 @@ def test_images_that_pmc_has_not(cloud: Cloud, folder: Path) -> None:
     assert entries["PMC2"].missing == ("gr1", "gr2")
 
 
-def test_a_file_without_an_md5_is_said(cloud: Cloud, folder: Path) -> None:
+def test_files_without_an_md5_are_counted(cloud: Cloud, folder: Path) -> None:
     cloud.add("PMC1", media_urls=["s3://pmc-oa-opendata/PMC1.1/gr1.jpg"])
     summary = run(cloud, folder, "PMC1")
     assert (summary.fetched, summary.unchecked) == (1, 1)
@@ -274,10 +274,10 @@ def test_a_description_of_another_article(cloud: Cloud, folder: Path) -> None:
 
 def test_an_article_that_cannot_be_read(cloud: Cloud, folder: Path) -> None:
     cloud.add("PMC1", xml=b"<article><fig></article>")
-    assert "no well-formed XML" in run(cloud, folder, "PMC1").failed["PMC1"]
+    assert "not well-formed XML" in run(cloud, folder, "PMC1").failed["PMC1"]
 
 
-def test_a_file_that_went_bad_is_fetched_again(cloud: Cloud, folder: Path) -> None:
+def test_a_damaged_file_is_fetched_again(cloud: Cloud, folder: Path) -> None:
     cloud.add("PMC1")
     run(cloud, folder, "PMC1")
     (folder / MANIFEST).unlink()
@@ -306,7 +306,7 @@ def test_text_alone_then_images(cloud: Cloud, folder: Path) -> None:
     assert run(cloud, folder, "PMC1").images == 2
 
 
-def test_a_folder_of_something_else(cloud: Cloud, folder: Path) -> None:
+def test_a_folder_with_other_content(cloud: Cloud, folder: Path) -> None:
     folder.mkdir()
     (folder / "mine.txt").write_text("mine")
     with pytest.raises(InputError, match="has other content"):
@@ -314,7 +314,7 @@ def test_a_folder_of_something_else(cloud: Cloud, folder: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["mine.txt"]
 
 
-def test_two_at_once(cloud: Cloud, folder: Path) -> None:
+def test_two_runs_at_once(cloud: Cloud, folder: Path) -> None:
     from filelock import FileLock
 
     run(cloud, folder, [])
@@ -325,7 +325,7 @@ def test_two_at_once(cloud: Cloud, folder: Path) -> None:
         run(cloud, folder, "PMC1")
 
 
-def test_a_torn_manifest(cloud: Cloud, folder: Path) -> None:
+def test_an_incomplete_manifest(cloud: Cloud, folder: Path) -> None:
     cloud.add("PMC1")
     cloud.add("PMC2")
     run(cloud, folder, ["PMC1", "PMC2"])
@@ -356,7 +356,7 @@ def test_a_full_disk_ends_the_run(
 
 @pytest.mark.parametrize("seed", range(2))
 def test_killed_and_resumed(cloud: Cloud, folder: Path, seed: int) -> None:
-    """Killed at random moments until a run lives: nothing wrong kept, nothing fetched twice."""
+    """A run is killed at random until it ends: all files are right, none is fetched twice."""
     names = [f"PMC{number}" for number in range(1, 21)]
     for number, name in enumerate(names):
         cloud.add(name, media={"gr1.jpg": bytes([number]) * 9000, "gr2.jpg": IMAGE})

@@ -1,4 +1,4 @@
-"""Figures as they occur in JATS, and what must not be read from it."""
+"""The figures of JATS articles, and documents that are rejected."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ inline = st.recursive(
 
 @given(inline)
 def test_inline_markup_loses_no_character(markup: str) -> None:
-    """Whatever is nested in whatever: what is left is the text without the tags."""
+    """Any nesting of inline elements: the caption is the text without the tags."""
     text = html.unescape(re.sub(r"<[^>]*>", "", markup))
     assert caption(f"<p>{markup}</p>") == text.strip(" \t\r\n")
 
@@ -152,7 +152,7 @@ def test_a_figure_in_a_figure() -> None:
     assert (inner.label, inner.caption) == ("1", "Outer. Inner.")
 
 
-def test_where_figures_stand() -> None:
+def test_figures_anywhere_in_an_article() -> None:
     fig = '<fig id="{}"><graphic xlink:href="x"/></fig>'
     text = (
         f"<article {XLINK}><front/><body>{fig.format('b')}<p>{fig.format('p')}</p></body>"
@@ -219,7 +219,7 @@ def test_namespaces_do_not_matter() -> None:
 
 
 @pytest.mark.parametrize(
-    ("ids", "name", "wanted"),
+    ("ids", "name", "expected"),
     [
         ('<article-id pub-id-type="pmc">12</article-id>', "x.xml", ("12", None, "")),
         ('<article-id pub-id-type="pmcid">PMC12</article-id>', "", ("12", None, "")),
@@ -229,10 +229,10 @@ def test_namespaces_do_not_matter() -> None:
         ('<article-id pub-id-type="pmid">none</article-id>', "", ("", None, "")),
     ],
 )
-def test_ids(ids: str, name: str, wanted: tuple[str, int | None, str]) -> None:
+def test_ids(ids: str, name: str, expected: tuple[str, int | None, str]) -> None:
     text = f"<article><front><article-meta>{ids}</article-meta></front></article>"
     [one] = read_articles(text.encode(), name)
-    assert (one.pmc, one.version, one.pmid) == wanted
+    assert (one.pmc, one.version, one.pmid) == expected
 
 
 def test_a_set_of_articles() -> None:
@@ -246,11 +246,11 @@ BOMB = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 30))
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "no well-formed XML"),
-        ("<article><fig></article>", "no well-formed XML"),
-        ("no xml", "no well-formed XML"),
-        ("<html/>", "holds no <article>"),
-        ("<pmc-articleset><Reply error='x'/></pmc-articleset>", "holds no <article>"),
+        ("", "not well-formed XML"),
+        ("<article><fig></article>", "not well-formed XML"),
+        ("no xml", "not well-formed XML"),
+        ("<html/>", "contains no <article>"),
+        ("<pmc-articleset><Reply error='x'/></pmc-articleset>", "contains no <article>"),
         ("<article>" + "<sec>" * 300 + "</sec>" * 300 + "</article>", "depth"),
         ("<article>" + "<sec>" * 100_000, "depth"),
         (f'<!DOCTYPE a [<!ENTITY l0 "lol">{BOMB}]><article>&l29;</article>', "ntit"),
@@ -263,7 +263,7 @@ BOMB = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 30))
     ],
     ids=range(14),
 )
-def test_what_is_refused(text: str, reason: str) -> None:
+def test_rejected_documents(text: str, reason: str) -> None:
     with pytest.raises(ArticleError, match=reason) as caught:
         list(read_articles(text.encode()))
     assert "\n" not in str(caught.value)
@@ -271,7 +271,7 @@ def test_what_is_refused(text: str, reason: str) -> None:
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_are_an_article_or_refused(data: bytes) -> None:
+def test_any_bytes_are_an_article_or_rejected(data: bytes) -> None:
     with contextlib.suppress(ArticleError):
         list(read_articles(data))
 
@@ -291,7 +291,7 @@ DOCTYPE = '<!DOCTYPE article PUBLIC "-//NLM//DTD JATS//EN" "{}">'
         "<!DOCTYPE article [<!ELEMENT article ANY>]>",
     ],
 )
-def test_names_of_characters_need_no_dtd(head: str) -> None:
+def test_character_names_without_a_dtd(head: str) -> None:
     inside = "<caption><p>&alpha;&nbsp;&lt; &hellip;</p></caption>"
     assert figure(inside, head).caption == "α\u00a0< …"
 
@@ -305,13 +305,13 @@ def test_names_of_characters_in_utf_16() -> None:
 
 
 @pytest.mark.parametrize("head", ["", DOCTYPE.format("JATS.dtd")])
-def test_an_entity_of_the_dtd_alone_costs_its_figure(head: str) -> None:
+def test_an_entity_of_the_dtd_rejects_its_figure(head: str) -> None:
     bad, good = article(
         '<fig id="a"><caption><p>&figname;</p></caption><graphic xlink:href="x"/></fig>'
         '<fig id="b"><caption><p>Good.</p></caption></fig>',
         head=head,
     ).figures
-    assert "&figname; is in the DTD only" in bad.problem
+    assert "&figname; is defined in the DTD only" in bad.problem
     assert (bad.id, bad.caption, bad.graphics[0].href) == ("a", "", "x")  # it is still fetched
     assert (good.caption, good.problem) == ("Good.", "")
 
@@ -319,7 +319,7 @@ def test_an_entity_of_the_dtd_alone_costs_its_figure(head: str) -> None:
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 @pytest.mark.timeout(20)
 def test_the_dtd_is_never_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is a named pipe: whoever opens it waits for ever."""
+    """The DTD is a named pipe: opening it would block."""
     os.mkfifo(tmp_path / "JATS.dtd")
     monkeypatch.chdir(tmp_path)
     for place in ("JATS.dtd", str(tmp_path / "JATS.dtd"), (tmp_path / "JATS.dtd").as_uri()):
@@ -345,7 +345,7 @@ def test_licence_of_an_article(inside: str, licence: str) -> None:
 
 @given(st.randoms(use_true_random=False), st.sampled_from(["\n", "\n        ", "\t", "\r\n  "]))
 def test_line_breaks_change_nothing_but_white_space(random: Any, break_: str) -> None:
-    """As a pretty printer breaks lines: at blanks inside, and between blocks."""
+    """Line breaks as from a pretty printer: at blanks, and between blocks."""
     flat = (
         "<label>Figure 1</label><caption><title>Chest CT.</title><p>No evidence of <italic>pleural "
         "effusion</italic> (<xref>A</xref>) or <inline-formula><alternatives><mml:math><mml:mi>x"
@@ -362,8 +362,8 @@ def test_line_breaks_change_nothing_but_white_space(random: Any, break_: str) ->
     assert [item.split() for item in other.list_items] == [item.split() for item in one.list_items]
 
 
-def test_white_space_is_the_articles() -> None:
-    """As in MedConcept; whoever reads a caption folds it."""
+def test_white_space_is_kept() -> None:
+    """As in MedConcept; readers of a caption normalise it."""
     assert (
         caption("<p>No evidence of\n   effusion</p>\n  <p>b</p>") == "No evidence of\n   effusion b"
     )

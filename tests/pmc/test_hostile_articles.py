@@ -1,4 +1,4 @@
-"""One article costs one article, a few seconds and some megabytes, whatever is in it."""
+"""A hostile article is rejected alone, in a few seconds and megabytes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from concept_linker.pmc.articles import read_articles
 @pytest.mark.parametrize(
     "number", ["9" * 5000, "9" * 13, "PMC" + "1" * 5000, "1.5", "-1", "PMCPMC1", "٣" * 20]
 )
-def test_ids_that_are_none(number: str) -> None:
+def test_malformed_ids(number: str) -> None:
     ids = (
         "".join(
             f'<article-id pub-id-type="{kind}">{number}</article-id>' for kind in ("pmc", "pmid")
@@ -25,7 +25,7 @@ def test_ids_that_are_none(number: str) -> None:
     assert (one.pmc, one.version, one.pmid) == ("", None, "")
 
 
-def test_an_href_that_a_dtd_inside_gives() -> None:
+def test_an_href_from_an_internal_dtd() -> None:
     head = '<!DOCTYPE article [<!ATTLIST graphic xlink:href CDATA "x" id CDATA "i">]>'
     one = figure("<caption><p>a</p></caption><graphic/>", head)
     assert [graphic.href for graphic in one.graphics] in ([], ["x"])
@@ -38,15 +38,15 @@ def test_an_article_in_an_article_is_read_once() -> None:
     assert len(one.figures) == 2
 
 
-def test_a_bad_article_of_a_set_costs_no_other() -> None:
+def test_a_bad_article_of_a_set_is_rejected_alone() -> None:
     bad = group(f"<caption><p>{'x' * 90_000}</p></caption>", figures=100)
     articles = [f"<article><front/>{body}</article>" for body in (FIGURE, bad, FIGURE)]
     text = f"<pmc-articleset {XLINK}>{''.join(articles)}</pmc-articleset>".encode()
-    told: list[str] = []
-    assert [len(one.figures) for one in read_articles(text, "", told.append)] == [1, 1]
-    [problem] = told
-    assert problem.startswith("article 2 of 3: captions of more than 8,000,000 characters")
-    with pytest.raises(ArticleError, match="captions of more than"):
+    problems: list[str] = []
+    assert [len(one.figures) for one in read_articles(text, "", problems.append)] == [1, 1]
+    [problem] = problems
+    assert problem.startswith("article 2 of 3: captions have more than 8,000,000 characters")
+    with pytest.raises(ArticleError, match="captions have more than"):
         list(read_articles(text))
 
 
@@ -60,25 +60,25 @@ NESTED = "<list-item>" * 120 + "<b/>" * 20_000 + "</list-item>" * 120
 
 @pytest.mark.timeout(60)
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "reason"),
     [
         (group(f"<caption><p>{'x' * 800_000}</p></caption>"), "800,"),
-        (group(f"<caption><p>{'x' * 50_000}</p></caption>"), "in all"),
+        (group(f"<caption><p>{'x' * 50_000}</p></caption>"), "total"),
         (group(f"<label>{'x' * 800_000}</label>"), "800,0"),
         (group(attribute=f"id='{'x' * 800_000}'").replace('id="f"', ""), "800,0"),
-        (f"<fig><caption><list>{NESTED}</list></caption></fig>", "in all"),
+        (f"<fig><caption><list>{NESTED}</list></caption></fig>", "total"),
         ("<fig>" * 120 + f"<list>{'<list-item/>' * 50_000}</list>" + "</fig>" * 120, ""),
         (f"<fig><caption><p>{'&nothing;' * 20_000}</p></caption></fig>" + FIGURE, "DTD only"),
         ("<fig><caption><p>&nothing;</p></caption></fig>" * 6_000, "DTD only"),
         (group(f"<caption>{'<p/>' * 20_000}</caption>").replace("<p>a</p>", ""), ""),
         (group(f"<caption><p>{'<b>x</b>' * 10_000}&nothing;</p></caption>"), "DTD only"),
         (f"<fig><caption><p>{'<b/>' * 100_000}</p></caption></fig>", ""),
-        (f"<fig><caption><p>{'x' * 50_000}</p></caption>{GRAPHIC * 30_000}</fig>", "in all"),
-        (f"<fig><list><list-item>{'x' * 50_000}</list-item></list>{GRAPHIC * 300}</fig>", "in all"),
+        (f"<fig><caption><p>{'x' * 50_000}</p></caption>{GRAPHIC * 30_000}</fig>", "total"),
+        (f"<fig><list><list-item>{'x' * 50_000}</list-item></list>{GRAPHIC * 300}</fig>", "total"),
     ],
     ids=range(13),
 )  # fmt: skip
-def test_a_large_article_is_bounded_in_time_and_memory(body: str, told: str) -> None:
+def test_a_large_article_is_bounded_in_time_and_memory(body: str, reason: str) -> None:
     text = f"{DOCTYPE.format('x')}<article {XLINK}><front/><body>{body}</body></article>".encode()
     problems: set[str] = set()
     tracemalloc.start()
@@ -91,5 +91,5 @@ def test_a_large_article_is_bounded_in_time_and_memory(body: str, told: str) -> 
         assert tracemalloc.get_traced_memory()[1] < 64 << 20
     finally:
         tracemalloc.stop()
-    assert len(problems) == bool(told)
-    assert all(told in one and "\n" not in one and len(one) < 200 for one in problems)
+    assert len(problems) == bool(reason)
+    assert all(reason in one and "\n" not in one and len(one) < 200 for one in problems)

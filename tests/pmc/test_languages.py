@@ -1,4 +1,4 @@
-"""Articles in several languages: which text is taken, and each image once."""
+"""Articles in several languages: the choice of a caption, and each image once."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ SUB_ARTICLES = st.lists(
 def test_an_image_has_captions_of_one_language(
     tmp_path_factory: pytest.TempPathFactory, language: str, parts: list[tuple[str, str, str]]
 ) -> None:
-    """The English one where there is one; no image is lost."""
+    """The English caption if there is one; no image is lost."""
 
     def fig(href: str) -> str:
         return f'<fig><caption><p>a</p></caption><graphic xlink:href="{href}"/></fig>'
@@ -106,7 +106,7 @@ def test_an_image_has_captions_of_one_language(
     assert summary.other_languages.total() == others
 
 
-def test_a_translation_without_a_caption_takes_nothing_away(tmp_path: Path) -> None:
+def test_a_translation_without_a_caption_changes_nothing(tmp_path: Path) -> None:
     bare = '<fig><caption/><graphic xlink:href="g"/></fig>'
     text = (
         f'<article {XLINK} xml:lang="pt"><front/>{FIGURE}'

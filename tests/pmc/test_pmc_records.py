@@ -145,7 +145,7 @@ def test_a_caption_the_linker_rejects_is_set_aside_alone(
     )
 
 
-def test_hostile_articles_cost_one_line_each(tmp_path: Path) -> None:
+def test_hostile_articles_are_rejected_alone(tmp_path: Path) -> None:
     """Good articles after a hostile one in an archive are read."""
     good = jats("PMC9")
     head, _, body = good.partition(b"<body>")
@@ -218,7 +218,7 @@ def test_articles_to_triplets_to_datasets(
 
 @pytest.fixture
 def published(cloud: Cloud, tmp_path: Path) -> Path:
-    """Records as MedConcept publishes them: the image has a name of its own."""
+    """Records as MedConcept publishes them: the image has another name."""
     cloud.add("PMC1")
     cloud.add("PMC2", is_retracted=True)
     span = {"umls_cui": "C0221198", "umls_similarity": 1.0, "start_char": 8, "end_char": 14,

@@ -1,4 +1,4 @@
-"""Folders, archives and files of articles, torn and hostile ones too."""
+"""Folders, archives and files of articles, including damaged and hostile ones."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("packing", ["", "gz", "xz", "zst"])
-def test_a_torn_archive_gives_what_it_has(tmp_path: Path, packing: str) -> None:
+def test_a_cut_archive_is_read_up_to_the_cut(tmp_path: Path, packing: str) -> None:
     members = {f"{n}.xml": b"<" + os.urandom(20_000) for n in range(20)}
     data = archive(members, packing)
     torn, after = tmp_path / f"a.tar.{packing or 'x'}", tmp_path / "b.xml"
@@ -68,7 +68,7 @@ def test_a_torn_archive_gives_what_it_has(tmp_path: Path, packing: str) -> None:
     after.write_bytes(b"after")
     found, rejected = read(torn, after)
     assert list(rejected) == [torn.name]
-    assert "cannot be read on" in rejected[torn.name]
+    assert "the rest of the archive cannot be read" in rejected[torn.name]
     assert found.pop("b.xml") == b"after"
     assert len(found) >= 5 or packing == "xz"  # which packs them as one block
     for name, content in found.items():
@@ -78,7 +78,7 @@ def test_a_torn_archive_gives_what_it_has(tmp_path: Path, packing: str) -> None:
 @pytest.mark.parametrize(
     "data", [b"", b"no archive" * 100, b"\x28\xb5\x2f\xfd....", lzma.compress(b"x")]
 )
-def test_what_is_no_archive(tmp_path: Path, data: bytes) -> None:
+def test_other_files_are_not_archives(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "x.tar").write_bytes(data)
     found, rejected = read(tmp_path)
     assert found == {}
@@ -123,12 +123,12 @@ def test_no_such_source(tmp_path: Path) -> None:
     check_sources([tmp_path, tmp_path / "a.xml"])
     with pytest.raises(InputError, match="no such file or folder"):
         check_sources([tmp_path, tmp_path / "none"])
-    with pytest.raises(InputError, match="empty: nothing to read in this folder"):
+    with pytest.raises(InputError, match="empty: no JATS in this folder"):
         check_sources([tmp_path, tmp_path / "empty"])
 
 
 def test_memory_does_not_grow(tmp_path: Path) -> None:
-    """An archive of many articles: what is held is one of them."""
+    """Of an archive of many articles, one at a time is in memory."""
     import tracemalloc
 
     path = tmp_path / "x.tar"

@@ -1,6 +1,6 @@
-"""Every figure of 120 real articles, read a second time by pubmed_parser.
+"""Compares every figure of 120 real articles with pubmed_parser.
 
-What differs is listed here by class, with its number; whatever is in no class fails the test.
+The differences are listed here by class, with their number; any other difference is a failure.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def test_every_figure(files: dict[str, bytes], ours: dict[str, Article], tmp_pat
 
 
 def differences(article: Article, ours: Figure, theirs: dict[str, Any], element: Any) -> list[str]:
-    """The class of each difference, after a look at the XML that it is what the class says."""
+    """The class of each difference; the XML is checked for what the class says."""
     found = []
     assert ours.id == theirs["fig_id"]
     assert article.pmid == theirs["pmid"]
@@ -98,7 +98,7 @@ def caption_difference(ours: str, theirs: str, element: Any) -> str:
         [block.text, *(text for one in block for text in (one.text, one.tail)), block.tail]
         for block in caption
     ]
-    # What it reads: two levels, no more.
+    # pubmed_parser reads two levels only.
     assert theirs == " ".join("".join(filter(None, texts)) for texts in shallow)
     if not caption.findall(".//alternatives"):
         assert "".join(ours.split()) == "".join("".join(whole).split())
