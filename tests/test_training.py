@@ -103,7 +103,7 @@ def test_base_and_priors_are_written_together(kb: KnowledgeBase, tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
     train(CORPUS, folder, kb=kb)
     before = sorted(path.stat().st_mtime_ns for path in folder.rglob("*"))
-    with pytest.raises(KnowledgeBaseError, match="holds a knowledge base already"):
+    with pytest.raises(KnowledgeBaseError, match="is already a knowledge base"):
         train(CORPUS, folder, kb=kb)
     assert sorted(path.stat().st_mtime_ns for path in folder.rglob("*")) == before
     train(CORPUS, folder, kb=folder, replace=True)

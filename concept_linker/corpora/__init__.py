@@ -10,9 +10,9 @@ from pathlib import Path
 from concept_linker.corpora.gold import GoldCorpus, GoldDocument
 from concept_linker.corpora.sniffing import Head, read_heads
 from concept_linker.errors import SourceError
+from concept_linker.input_files import find_files, is_pattern
 from concept_linker.quarantine import Quarantine
 from concept_linker.runtime.registry import Entry, find_entry, list_names, load
-from concept_linker.triplets.finding import find_files, is_pattern
 
 __all__ = ["FORMATS", "Format", "detect_format", "read_corpus"]
 

@@ -12,8 +12,8 @@ from concept_linker.knowledge_base.source import Quarantine
 from concept_linker.pmc.article_lists import ArticleList, graphic_of_record
 from concept_linker.pmc.image_files import choose_image
 from concept_linker.pmc.manifest import Entry, read_manifest
-from concept_linker.triplets.checking import PROVENANCE, Breach
-from concept_linker.triplets.lines import BadRow, lines, parse
+from concept_linker.triplets.breach import BadRow, Breach
+from concept_linker.triplets.json_lines import parse_line, read_lines
 from concept_linker.triplets.provenance import Provenance
 from concept_linker.triplets.reading import is_parquet
 from concept_linker.triplets.record import PROVENANCE
@@ -109,11 +109,11 @@ def _rows(path: Path) -> Iterator[dict[str, Any] | BadRow]:
 
         yield from read_rows(path)
         return
-    provenance = lines(side_car(path)) if side_car(path).is_file() else None
-    for line in lines(path):
-        row = parse(line, mend=True)
+    provenance = read_lines(side_car(path)) if side_car(path).is_file() else None
+    for line in read_lines(path):
+        row = parse_line(line, lenient=True)
         if provenance is not None and (more := next(provenance, None)) and isinstance(row, dict):
-            known = parse(more)
+            known = parse_line(more)
             if isinstance(known, dict):
                 row[PROVENANCE] = known
         if not isinstance(row, dict | BadRow):

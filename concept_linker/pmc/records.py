@@ -20,12 +20,11 @@ from concept_linker.pmc.extraction import ExtractionSummary, Pair, extract
 from concept_linker.pmc.manifest import MANIFEST
 from concept_linker.pmc.sources import check_sources
 from concept_linker.runtime.registry import list_names
-from concept_linker.triplets.checking import PROVENANCE
-from concept_linker.triplets.making import how_made, to_record
-from concept_linker.triplets.mentions import MENTION, MENTIONS
-from concept_linker.triplets.record import PROFILES, SPANS, Negated, Profile
-from concept_linker.triplets.running import quarantine_of
-from concept_linker.triplets.streams import check_ending, open_writer
+from concept_linker.triplets.from_annotation import record_settings, to_record
+from concept_linker.triplets.mention_columns import MENTION, MENTIONS
+from concept_linker.triplets.record import PROFILES, PROVENANCE, SPANS, Negated, Profile
+from concept_linker.triplets.record_files import check_ending, quarantine_path
+from concept_linker.triplets.writing import open_writer
 
 if TYPE_CHECKING:
     from concept_linker.linker import ConceptLinker
@@ -100,9 +99,9 @@ def write_records(
         provenance=True,
         images=_image_folder(paths, images) if with_images else False,
         columns=pa.schema([(MENTIONS, pa.list_(MENTION))] if mentions else []),
-        metadata=how_made(**rules, tokenizer=tokenizer),
+        metadata=record_settings(**rules, tokenizer=tokenizer),
     ) as writer:
-        quarantine_of(output).unlink(missing_ok=True)
+        quarantine_path(output).unlink(missing_ok=True)
         pairs = extract(paths, summary, reject, images=images)
         for pair, annotation in _linked(
             pairs, linker, _linker_provenance(linker, rules, tokenizer)
@@ -183,7 +182,7 @@ def _linker_provenance(
         "kb_sha256": sha256_of(linker.kb.path / KB_MANIFEST),
         "settings": {
             **linker.settings.model_dump(mode="json"),
-            **how_made(**rules, tokenizer=tokenizer),
+            **record_settings(**rules, tokenizer=tokenizer),
         },
     }
 
