@@ -12,19 +12,22 @@ __all__ = ["LinkerSettings", "checked_settings"]
 
 
 class LinkerSettings(BaseModel):
-    """What can be set.
+    """The settings of a linker.
 
-    Args:
-        k: how many candidates a mention keeps.
-        min_similarity: the least similarity of a candidate.
-        min_score: the least score of ``best``; below it a mention has none (NIL).
+    The text under each field is its help on the command line, too: a field that is added here
+    becomes an option of every command that links.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     k: Annotated[int, Field(ge=1, le=1000)] = 10
+    """List at most this many candidates for a mention."""
+
     min_similarity: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
+    """Ignore candidates whose name is less similar to the mention, 0 to 1."""
+
     min_score: Annotated[float, Field(ge=0.0, le=1.0)] = 0.38
+    """Link a mention only if its confidence (probability × score) reaches this, 0 to 1."""
 
     @classmethod
     def told(cls) -> str:

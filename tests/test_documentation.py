@@ -104,7 +104,9 @@ def test_commands_that_are_shown_exist(page: Path) -> None:
         while hasattr(command, "commands"):
             assert rest[0] in command.commands, words
             command = command.commands[rest.pop(0)]
-        known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
+        with command.make_context("shown", [], resilient_parsing=True) as context:
+            parameters = command.get_params(context)
+        known = {name for one in parameters for name in (*one.opts, *one.secondary_opts)}
         options = {word.partition("=")[0] for word in rest if re.match(r"--?[a-z]", word)}
         assert options <= known, words
 

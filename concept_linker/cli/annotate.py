@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from concept_linker.cli.console import counted, note, print_json
-from concept_linker.cli.options import KB, NegatedOption, ProfileOption, one_of
-from concept_linker.errors import SettingsError
+from concept_linker.cli.linking import linker_options, linking
+from concept_linker.cli.options import NegatedOption, ProfileOption, one_of
 
 if TYPE_CHECKING:
     from concept_linker.annotating.report import Summary
@@ -25,10 +25,11 @@ MAX_CHARACTERS = 100_000
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command(name="annotate")(annotate)
+    app.command(name="annotate", cls=linking())(annotate)
 
 
 def annotate(
+    context: typer.Context,
     inputs: Annotated[
         list[str],
         typer.Argument(
@@ -40,20 +41,6 @@ def annotate(
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="FOLDER", help="The folder to write.")
     ],
-    kb: KB = "default",
-    detector: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            autocompletion=one_of("hybrid", "dictionary", "ner"),
-            help="What finds mentions: 'hybrid', 'dictionary' (six times as fast), 'ner', or a "
-            "spaCy model.",
-        ),
-    ] = "hybrid",
-    setting: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A setting of the linker, such as min_score=0.3."),
-    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(metavar="N", help="How many processes (default one a core).", min=1),
@@ -167,8 +154,6 @@ def annotate(
         summary = run(
             inputs,
             output,
-            kb=kb,
-            detector=detector,
             workers=workers,
             engine=engine,
             ray_address=ray_address,
@@ -188,7 +173,7 @@ def annotate(
             resume=resume,
             metrics=metrics,
             quiet=quiet,
-            **linker_settings(setting or []),
+            **linker_options(context),
         )
     except KeyboardInterrupt:
         note("concept-linker: stopped; the same command goes on from there")
@@ -204,22 +189,6 @@ def annotate(
         place = output / "quarantine"
         note(f"{counted(summary.bad, 'bad row')} set aside in {place}; first {_first_bad(place)}")
         raise typer.Exit(1)
-
-
-def linker_settings(given: list[str]) -> dict[str, Any]:
-    """Settings of the linker as they are given, ``NAME=VALUE`` each."""
-    settings = {}
-    for one in given:
-        name, equals, value = one.partition("=")
-        if not equals or not name:
-            from concept_linker.settings import LinkerSettings
-
-            raise SettingsError(f"--setting {one!r}, wanted NAME=VALUE of {LinkerSettings.told()}")
-        try:
-            settings[name] = json.loads(value)
-        except ValueError:
-            settings[name] = value
-    return settings
 
 
 def _first_bad(quarantine: Path) -> str:

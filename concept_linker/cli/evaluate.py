@@ -12,7 +12,8 @@ import typer
 
 from concept_linker.cli.console import console, counted, print_json, print_table, printable
 from concept_linker.cli.corpora import SkipBadFlag, quarantine_for, tell_bad
-from concept_linker.cli.options import KB, QuietFlag
+from concept_linker.cli.linking import linker_options, linking
+from concept_linker.cli.options import QuietFlag
 from concept_linker.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
@@ -28,10 +29,11 @@ __all__ = ["register"]
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command(name="evaluate")(evaluate)
+    app.command(name="evaluate", cls=linking(k=30))(evaluate)
 
 
 def evaluate(
+    context: typer.Context,
     corpus: Annotated[
         Path,
         typer.Argument(
@@ -39,7 +41,6 @@ def evaluate(
             help="Gold annotations: PubTator, BioC, BRAT, MedMentions, CRAFT captions, JSON Lines.",
         ),
     ],
-    kb: KB = "default",
     gold_mentions: Annotated[
         bool,
         typer.Option("--gold-mentions", help="Linking of given mentions alone, not end to end."),
@@ -120,13 +121,16 @@ def evaluate(
     if not len(gold):
         raise InputError(f"{corpus}: no gold mention in it, wanted some to measure against")
     training = read_corpus(train, quarantine=quarantine) if train is not None else None
+    options = linker_options(context)
+    kb = options.pop("kb")
     base = KnowledgeBase.open(kb, quiet=quiet)
+    linker = ConceptLinker.load(base, **options)
     others = []
     if scispacy is not None:
         from concept_linker.evaluation.scispacy_linker import ScispacyLinker
 
         others.append(ScispacyLinker(scispacy))
-    options = reporting.Options(
+    measured = reporting.Options(
         end_to_end=not gold_mentions,
         baselines=not no_baselines,
         resamples=resamples,
@@ -134,13 +138,13 @@ def evaluate(
     )
     with _progress(len(gold.documents), quiet) as progress:
         found = reporting.evaluate(
-            ConceptLinker.load(base, k=30),
+            linker,
             gold,
             base,
             base_name=Path(kb).name,
             train=training,
             others=others,
-            options=options,
+            options=measured,
             progress=progress,
         )
     if html_file is not None:

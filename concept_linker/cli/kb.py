@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from concept_linker.cli.console import counted, note, print_json, printable
-from concept_linker.cli.options import KB, ForceFlag, JsonFlag, QuietFlag, complete_base, one_of
+from concept_linker.cli.linking import linker_options, linking
+from concept_linker.cli.options import ForceFlag, JsonFlag, QuietFlag, complete_base, one_of
 from concept_linker.cli.parser import CommandLine
 from concept_linker.errors import SettingsError
 from concept_linker.knowledge_base.readers import FORMATS
@@ -187,16 +188,12 @@ def _print_summary(base: Any) -> None:
         print(printable(f"  {source.name} ({about})"))
 
 
-@app.command()
+@app.command(cls=linking("kb", "k", "min_similarity", k=10, min_similarity=0.5))
 def search(
+    context: typer.Context,
     text: Annotated[
         str, typer.Argument(metavar="TEXT", help="A name, in any spelling; in quotes.")
     ],
-    kb: KB = "default",
-    k: Annotated[int, typer.Option("-k", metavar="N", help="At most so many concepts.")] = 10,
-    min_similarity: Annotated[
-        float, typer.Option(metavar="X", help="The least similarity, 0 to 1.")
-    ] = 0.5,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a concept.")] = False,
     quiet: QuietFlag = False,
 ) -> None:
@@ -209,7 +206,8 @@ def search(
     """
     from concept_linker.knowledge_base.base import KnowledgeBase
 
-    found = KnowledgeBase.open(kb, quiet=quiet).search(text, k=k, min_similarity=min_similarity)
+    options = linker_options(context)
+    found = KnowledgeBase.open(options.pop("kb"), quiet=quiet).search(text, **options)
     for candidate in found:
         if as_json:
             print_json(candidate.to_dict())
@@ -218,4 +216,4 @@ def search(
             line = f"{candidate.similarity:.3f}  {candidate.concept_id}  {candidate.name}{alias}"
             print(printable(line))
     if not found and not as_json:
-        note(f"nothing with a similarity of {min_similarity} or more")
+        note(f"no name has a similarity of {options['min_similarity']} or more")

@@ -17,7 +17,8 @@ from concept_linker.cli.console import (
     print_table,
     printable,
 )
-from concept_linker.cli.options import KB, QuietFlag
+from concept_linker.cli.linking import linker_options, linking
+from concept_linker.cli.options import QuietFlag
 from concept_linker.errors import InputError
 
 __all__ = ["register"]
@@ -28,17 +29,17 @@ _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 def register(app: typer.Typer) -> None:
     """Adds the command."""
-    app.command(name="link")(link)
+    app.command(name="link", cls=linking())(link)
 
 
 def link(
+    context: typer.Context,
     text: Annotated[
         str,
         typer.Argument(
             metavar="TEXT", help="A caption, in quotes; '-' reads one a line from standard input."
         ),
     ],
-    kb: KB = "default",
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON object a caption, with all candidates.")
     ] = False,
@@ -54,7 +55,7 @@ def link(
     """
     from concept_linker.linker import ConceptLinker
 
-    linker = ConceptLinker.load(kb, quiet=quiet)
+    linker = ConceptLinker.load(**linker_options(context), quiet=quiet)
     lines = _Lines()
     texts = iter(lines) if text == "-" else iter([text])
     # One at a time, so that `tail -f captions.txt | concept-linker link -` answers at once.

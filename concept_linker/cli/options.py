@@ -91,7 +91,8 @@ KB = Annotated[
     typer.Option(
         "--kb",
         metavar="KB",
-        help="'default', or the folder of a knowledge base.",
+        help="The knowledge base: 'default', or its folder.",
+        show_default=False,
         autocompletion=complete_base,
     ),
 ]

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-__all__ = ["CommandLine", "Group", "UsageError", "examples_of", "told"]
+__all__ = ["Command", "CommandLine", "Group", "UsageError", "examples_of", "told"]
 
 #: What the parser raises for a wrong call. Newer versions of typer bring their own copy of click,
 #: so it is reached by way of the one class that all of them export.
@@ -237,6 +237,9 @@ def _help(parameter: Any) -> str:
     if getattr(parameter, "multiple", False):
         notes.append("may be given again")
     default = parameter.default
+    shown = getattr(parameter, "show_default", True)
+    if not shown or isinstance(shown, str):
+        default = shown or None
     if parameter.required and not _is_argument(parameter):
         notes.append("required")
     elif _is_flag(parameter):

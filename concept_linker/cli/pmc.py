@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from concept_linker.cli.annotate import linker_settings
 from concept_linker.cli.console import bar, note, print_json, printable
+from concept_linker.cli.linking import linker_options, linking
 from concept_linker.cli.options import (
-    KB,
     JsonFlag,
     NegatedOption,
     ProfileOption,
@@ -151,8 +150,9 @@ def fetch(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(cls=linking())
 def extract(
+    context: typer.Context,
     articles: Annotated[
         list[Path],
         typer.Argument(
@@ -180,21 +180,6 @@ def extract(
         bool, typer.Option("--with-images", help="Parquet: put the images themselves in.")
     ] = False,
     link: Annotated[bool, typer.Option("--link", help="Find the captions' concepts.")] = False,
-    kb: KB = "default",
-    detector: Annotated[
-        str,
-        typer.Option(
-            metavar="DETECTOR",
-            autocompletion=one_of("hybrid", "dictionary", "ner"),
-            help="What finds the mentions: hybrid, dictionary, ner, or a spaCy model.",
-        ),
-    ] = "hybrid",
-    setting: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE", help="A setting of the linker, such as min_score=0.3 or k=5."
-        ),
-    ] = None,
     profile: ProfileOption = "exact",
     negated: NegatedOption = None,
     tokenizer: Annotated[
@@ -224,13 +209,19 @@ def extract(
         concept-linker pmc extract articles.tar.gz --link -o triplets.parquet
         concept-linker pmc extract articles --link --mentions -o all.parquet
     """
+    from concept_linker.linker import ConceptLinker
     from concept_linker.pmc.records import write_records
     from concept_linker.triplets.record import PROFILES
     from concept_linker.triplets.record_files import quarantine_path
 
-    if not link and (setting or mentions or negated):
+    if profile not in PROFILES:
+        raise SettingsError(f"--profile {profile!r}, wanted one of {', '.join(PROFILES)}")
+    if negated not in (None, "drop", "keep"):
+        raise SettingsError(f"--negated {negated!r}, wanted drop or keep")
+    options = linker_options(context)
+    if not link and (len(options) > 1 or mentions or negated):
         raise SettingsError(
-            "--setting, --mentions and --negated are of concepts; wanted with --link"
+            "options of linking, --mentions and --negated are given without --link; add --link"
         )
     with bar("Extracting", None, "records", quiet=quiet) as progress:
         summary = write_records(
@@ -238,10 +229,9 @@ def extract(
             output,
             images=images,
             with_images=with_images,
-            linker=_linker(kb, detector, setting or [], quiet=quiet) if link else None,
-            profile=profile,
-            negated=cast("Negated | None", negated),
-            tokenizer=tokenizer,
+            linker=ConceptLinker.load(**options, quiet=quiet) if link else None,
+            profile=rules,
+            tokenizer=_word_piece(tokenizer),
             mentions=mentions,
             progress=progress,
         )
@@ -259,10 +249,10 @@ def extract(
         raise typer.Exit(1)
 
 
-def _linker(kb: str, detector: str, setting: list[str], *, quiet: bool) -> Any:
-    from concept_linker.linker import ConceptLinker
+def _word_piece(path: Path | None) -> Any:
+    from concept_linker.triplets.wordpiece import WordPiece
 
-    return ConceptLinker.load(kb, detector=detector, quiet=quiet, **linker_settings(setting))
+    return WordPiece.load(path) if path else None
 
 
 def _wanted(articles: list[str]) -> dict[str, frozenset[str] | None]:

@@ -147,11 +147,11 @@ def test_extract_links(run: Run, tmp_path: Path) -> None:
         (["a.xml", "-o", "o.txt"], "wanted a name that ends in .jsonl"),
         (["a.xml", "-o", "o.jsonl", "--profile", "x"], "profile is 'x', expected"),
         (["a.xml", "-o", "o.jsonl", "--link", "--detector", "x"], "detector is 'x'"),
-        (["a.xml", "-o", "o.parquet", "--with-images"], "without a folder of images"),
-        (["a.xml", "-o", "o.jsonl", "--mentions"], "wanted with --link"),
-        (["a.xml", "-o", "o.jsonl", "--link", "--negated", "mark"], "negated is 'mark', expected"),
-        (["a.xml", "-o", "o.jsonl", "--link", "--setting", "k"], "wanted NAME=VALUE"),
-        (["a.xml", "-o", "o.jsonl", "--link", "--setting", "k=0"], "setting 'k' is 0"),
+        (["a.xml", "-o", "o.parquet", "--with-images"], "no folder of images"),
+        (["a.xml", "-o", "o.jsonl", "--mentions"], "add --link"),
+        (["a.xml", "-o", "o.jsonl", "--link", "--negated", "mark"], "--negated 'mark', wanted"),
+        (["a.xml", "-o", "o.jsonl", "--min-score", "0.5"], "add --link"),
+        (["a.xml", "-o", "o.jsonl", "--link", "-k", "0"], "'k' is 0"),
     ],
 )
 def test_extract_called_wrongly(
@@ -218,7 +218,7 @@ def base(run: Run, tmp_path: Path) -> Path:
 def extract(run: Run, base: Path, *arguments: str, to: str = "o.jsonl") -> Any:
     folder = base.parent
     (folder / "a.xml").write_bytes(jats("PMC1", ("gr1",), ABSENT))
-    linked = ["--link", "--kb", base, "--detector", "dictionary", "--setting", "min_score=0"]
+    linked = ["--link", "--kb", base, "--detector", "dictionary", "--min-score", "0"]
     return run("pmc", "extract", folder / "a.xml", "-o", folder / to, "-q", *linked, *arguments)
 
 
@@ -271,7 +271,7 @@ def test_every_mention_in_its_own_column(run: Run, base: Path) -> None:
 
 
 def test_settings_of_the_linker(run: Run, base: Path) -> None:
-    summary, _ = extracted(run, base, "--setting", "min_score=1.0", "--setting", "k=3")
+    summary, _ = extracted(run, base, "--min-score", "1.0", "-k", "3")
     assert (summary["concepts"], summary["mentions"]) == (0, 3)
     about = json.loads((base.parent / "o.provenance.jsonl").read_text())
     settings = json.loads(about["settings"])
