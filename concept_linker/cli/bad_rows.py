@@ -1,4 +1,4 @@
-"""What the commands that read gold corpora share: what becomes of bad rows."""
+"""What commands do with bad rows of their input."""
 
 from __future__ import annotations
 
@@ -12,35 +12,36 @@ from concept_linker.cli.console import counted, note
 if TYPE_CHECKING:
     from concept_linker.quarantine import Quarantine
 
-__all__ = ["SkipBadFlag", "quarantine_for", "tell_bad"]
+__all__ = ["SkipBadFlag", "open_quarantine", "report_bad_rows"]
 
 SkipBadFlag = Annotated[
     bool,
     typer.Option(
         "--skip-bad",
-        help="Set bad mentions, lines and documents of corpora aside, do not stop at the first.",
+        help="Continue after bad rows and write them to a .quarantine.jsonl file, instead of "
+        "stopping at the first.",
     ),
 ]
 
 
-def quarantine_for(output: Path, *, skip_bad: bool) -> tuple[Quarantine, Path]:
-    """What takes bad rows, and the file that they go to.
+def open_quarantine(output: Path, *, skip_bad: bool) -> tuple[Quarantine, Path]:
+    """Returns the quarantine for bad rows, and its file next to the output.
 
     Args:
-        output: what is written; the file stands beside it.
-        skip_bad: go on, else the first bad row stops.
+        output: the file or folder that the command writes.
+        skip_bad: continue after bad rows; otherwise the first one raises.
     """
     from concept_linker.quarantine import Quarantine
 
     path = output.with_name(f"{output.name}.quarantine.jsonl")
     if not skip_bad:
-        return Quarantine(advice="--skip-bad sets such rows aside and goes on"), path
+        return Quarantine(advice="--skip-bad sets bad rows aside and continues"), path
     path.unlink(missing_ok=True)
     return Quarantine(path), path
 
 
-def tell_bad(quarantine: Quarantine, path: Path) -> None:
-    """Says how many rows were bad, and ends with status 1 if any was."""
-    if quarantine.count:
-        note(f"{counted(quarantine.count, 'bad row')} set aside in {path}")
+def report_bad_rows(count: int, path: Path | None) -> None:
+    """Prints how many rows were set aside, and exits with status 1, if there are any."""
+    if count:
+        note(f"{counted(count, 'bad row')} set aside in {path}")
         raise typer.Exit(1)

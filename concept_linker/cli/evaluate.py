@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from concept_linker.cli.bad_rows import SkipBadFlag, open_quarantine, report_bad_rows
 from concept_linker.cli.console import console, counted, print_json, print_table, printable
-from concept_linker.cli.corpora import SkipBadFlag, quarantine_for, tell_bad
-from concept_linker.cli.linking import linker_options, linking
+from concept_linker.cli.linking import linker_options
 from concept_linker.cli.options import QuietFlag
 from concept_linker.errors import InputError, SettingsError
 
@@ -24,12 +24,7 @@ if TYPE_CHECKING:
     from concept_linker.evaluation.results import GoldMentionResult
     from concept_linker.reporting.confidence import Interval, PairedTest
 
-__all__ = ["register"]
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command(name="evaluate", cls=linking(k=30))(evaluate)
+__all__ = ["evaluate"]
 
 
 def evaluate(
@@ -43,23 +38,27 @@ def evaluate(
     ],
     gold_mentions: Annotated[
         bool,
-        typer.Option("--gold-mentions", help="Linking of given mentions alone, not end to end."),
+        typer.Option(
+            "--gold-mentions", help="Measure only the linking of given mentions, not end to end."
+        ),
     ] = False,
     train: Annotated[
         Path | None,
         typer.Option(
             metavar="CORPUS",
-            help="Training corpus: for the exact-match baseline, and seen or unseen.",
+            help="A training corpus, for the exact-match baseline and results on unseen mentions.",
         ),
     ] = None,
     subset: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Only gold mentions of a subset, such as st21pv."),
+        typer.Option(
+            metavar="NAME", help="Measure only a subset of the gold mentions, such as st21pv."
+        ),
     ] = None,
     format: Annotated[
         str | None,
         typer.Option(
-            metavar="FORMAT", help="The corpus's format, where its content does not tell."
+            metavar="FORMAT", help="The format of the corpus (default: found from its content)."
         ),
     ] = None,
     json_file: Annotated[
@@ -67,7 +66,7 @@ def evaluate(
         typer.Option(
             "--json",
             metavar="FILE",
-            help="Write all figures to this file; '-' prints them instead of tables.",
+            help="Write all figures to this file; '-' prints them instead of the tables.",
         ),
     ] = None,
     html_file: Annotated[
@@ -78,23 +77,29 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Folder of a finished scispaCy index with its kb.jsonl: measured too.",
+            help="The folder of a scispaCy index with its kb.jsonl, to measure as well.",
         ),
     ] = None,
     skip_bad: SkipBadFlag = False,
-    no_baselines: Annotated[bool, typer.Option("--no-baselines", help="The linker alone.")] = False,
+    no_baselines: Annotated[
+        bool, typer.Option("--no-baselines", help="Measure no baselines.")
+    ] = False,
     resamples: Annotated[
         int,
-        typer.Option(metavar="N", min=0, help="Of bootstrap intervals and tests; 0 for none."),
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="The number of bootstrap samples; 0 for no intervals and tests.",
+        ),
     ] = 1000,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the resampling.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="The seed of the bootstrap.")] = 0,
     quiet: QuietFlag = False,
 ) -> None:
-    """Measure linking accuracy on a gold corpus, beside two baselines.
+    """Measure linking accuracy on a gold corpus, compared with two baselines.
 
-    The first bad row of a corpus stops it. With --skip-bad it goes on without that mention, line or
-    document: bad rows are in FILE.quarantine.jsonl beside what is written (else in
-    CORPUS.quarantine.jsonl, here), and the exit status is 1 if there was any.
+    The command stops at the first bad row of a corpus. With --skip-bad it continues without that
+    mention, line or document: bad rows are written to FILE.quarantine.jsonl next to the output
+    (without output: to CORPUS.quarantine.jsonl in this folder), and the exit status is then 1.
 
     Examples:
 
@@ -112,14 +117,14 @@ def evaluate(
     to_print = json_file is not None and str(json_file) == "-"
     for path in (None if to_print else json_file, html_file):
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-            raise InputError(f"{path}: cannot be written; wanted a file in a folder that exists")
+            raise InputError(f"{path}: cannot be written, expected a file in an existing folder")
     written = (None if to_print else json_file) or html_file or Path(corpus.resolve().name)
-    quarantine, bad_rows = quarantine_for(written, skip_bad=skip_bad)
+    quarantine, bad_rows = open_quarantine(written, skip_bad=skip_bad)
     gold = read_corpus(corpus, format, quarantine=quarantine)
     if subset is not None:
         gold = _subset(gold, subset)
     if not len(gold):
-        raise InputError(f"{corpus}: no gold mention in it, wanted some to measure against")
+        raise InputError(f"{corpus}: has no gold mentions, expected at least one")
     training = read_corpus(train, quarantine=quarantine) if train is not None else None
     options = linker_options(context)
     kb = options.pop("kb")
@@ -155,19 +160,19 @@ def evaluate(
         if json_file is not None:
             found.write_json(json_file)
         _print(found)
-    tell_bad(quarantine, bad_rows)
+    report_bad_rows(quarantine.count, bad_rows)
 
 
 def _subset(gold: GoldCorpus, flag: str) -> GoldCorpus:
     if flag not in gold.flags:
         known = ", ".join(sorted(gold.flags)) or "none"
-        raise SettingsError(f"no subset {flag!r} in {gold.name}; it has: {known}")
+        raise SettingsError(f"--subset is {flag!r}, but {gold.name} has: {known}")
     return gold.subset(flag)
 
 
 @contextmanager
 def _progress(total: int, quiet: bool) -> Iterator[Callable[[str, int], None] | None]:
-    """One bar on standard error, begun anew for every stage."""
+    """Shows a bar on standard error that restarts with every stage."""
     if quiet:
         yield None
         return
@@ -257,7 +262,7 @@ def _print_gold(out: Console, report: Report) -> None:
 
 
 def _decisions(result: GoldMentionResult) -> tuple[str, str, str]:
-    """The share that is linked, how much of it is right, and the calibration error."""
+    """Returns the fraction linked, its precision, and the calibration error."""
     from concept_linker.reporting.confidence import shown
 
     return (

@@ -94,14 +94,16 @@ def _parameters(only: tuple[str, ...], defaults: tuple[tuple[str, Any], ...]) ->
         """Has the parameters that typer makes of the options."""
 
     command.__signature__ = Signature(  # type: ignore[attr-defined]
-        Parameter(
-            name,
-            Parameter.KEYWORD_ONLY,
-            annotation=option,
-            default="default" if name == "kb" else None,
-        )
-        for name, option in options.items()
-        if not only or name in only
+        [
+            Parameter(
+                name,
+                Parameter.KEYWORD_ONLY,
+                annotation=option,
+                default="default" if name == "kb" else None,
+            )
+            for name, option in options.items()
+            if not only or name in only
+        ]
     )
     app = typer.Typer(add_completion=False)
     app.command()(command)

@@ -49,11 +49,11 @@ def test_it_says_what_it_did(run: Run, base: Path, captions: Path, tmp_path: Pat
     [
         (["-k", "0"], "'k' is 0"),
         (["--timeout", "0"], "timeout is 0.0, wanted a number of seconds above 0"),
-        (["--negated", "mark"], "negated is 'mark', wanted 'drop' or 'keep'"),
+        (["--negated", "mark"], "--negated is 'mark', expected drop or keep"),
         (["--no-images", "--image", "id"], "image is given, and that there are no images; wanted"),
         (["--format", "xml"], "format is 'xml', wanted parquet"),
         ([], "no column is called image, image_path, file_name; it has id, text; name the one"),
-        (["--engine", "spark"], "engine is 'spark', wanted 'local' or 'ray'"),
+        (["--engine", "spark"], "--engine is 'spark', expected local or ray"),
     ],
 )
 def test_a_wrong_call_is_told_in_one_line(

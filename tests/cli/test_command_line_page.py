@@ -35,11 +35,7 @@ def options_of(name: str) -> set[str]:
     command = ROOT
     for word in name.split():
         command = command.commands[word]
-    return {
-        option
-        for one in command.get_params(typer.Context(command))
-        for option in one.opts
-    }
+    return {option for one in command.get_params(typer.Context(command)) for option in one.opts}
 
 
 def test_every_command_is_on_the_page_and_has_json(documented: dict[str, set[str]]) -> None:

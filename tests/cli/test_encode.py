@@ -175,7 +175,7 @@ def test_an_image_that_cannot_be_read_costs_its_row(run: Run, here: Path) -> Non
         done = encode(run)
         assert done.status == 1
         assert done.err == (
-            "6 images cannot be read, each a row of zeros: listed in out/unreadable.csv\n"
+            "6 images cannot be read, their rows are zero: listed in out/unreadable.csv\n"
         )
     rows = np.load("out/images.npy")
     np.testing.assert_allclose(rows[:7], np.load("whole/images.npy"))

@@ -71,8 +71,8 @@ def test_what_cannot_be_done_is_said_in_a_line(
     empty = tmp_path / "empty.jsonl"
     empty.write_text('{"text": "nothing", "mentions": []}\n')
     for arguments, problem in (
-        (["--subset", "st21pv"], "no subset 'st21pv' in"),
-        (["--format", "conll"], "corpus format is 'conll', expected brat"),
+        (["--subset", "st21pv"], "--subset is 'st21pv', but "),
+        (["--format", "conll"], "no corpus format 'conll'"),
         (["--json", tmp_path / "none" / "a.json"], "cannot be written"),
         (["--html", tmp_path], "cannot be written"),
         (["--scispacy", tmp_path / "none"], "wanted"),

@@ -145,10 +145,10 @@ def test_nothing_but_bad_rows(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
-        ("owl=x.owl", "format is 'owl', expected rrf, obo, "),
-        ("x.obo", "--source 'x.obo', wanted FORMAT=PATH, such as obo=hp.obo"),
-        ("obo=", "--source 'obo=', wanted FORMAT=PATH"),
-        ("=x.obo", "format is ''"),
+        ("owl=x.owl", "no source format 'owl', wanted one of rrf, obo, "),
+        ("x.obo", "--source is 'x.obo', expected FORMAT=PATH, such as obo=hp.obo"),
+        ("obo=", "--source is 'obo=', expected FORMAT=PATH"),
+        ("=x.obo", "no source format ''"),
         ("obo=absent.obo", "absent.obo: no such file"),
     ],
 )
@@ -163,7 +163,7 @@ def test_filters_are_for_rrf(run: Run, jsonl: Path, tmp_path: Path) -> None:
     source = ["--source", f"jsonl={jsonl}"]
     done = run("kb", "build", "-q", *source, "--vocabulary", "MSH", "-o", tmp_path / "kb")
     assert done.status == 2
-    assert done.error == "concept-linker: the filters of rrf are given, but no source is rrf"
+    assert done.error == "concept-linker: filters of rrf are given, but no --source is rrf=PATH"
 
 
 def test_a_place_that_is_taken_is_seen_before_anything_is_read(run: Run, tmp_path: Path) -> None:
@@ -261,7 +261,7 @@ def test_info_of_the_open_base(run: Run, open_base: KnowledgeBase) -> None:
 def test_verify(run: Run, base: Path) -> None:
     done = run("kb", "info", base, "--verify")
     assert done.status == 0
-    assert done.out.splitlines()[-1] == "every file is as the manifest says"
+    assert done.out.splitlines()[-1] == "every file matches the manifest"
     path = base / "names_bytes.npy"
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
@@ -320,7 +320,7 @@ def test_search_as_json(run: Run, base: Path) -> None:
 def test_search_finds_nothing(run: Run, base: Path) -> None:
     done = run("kb", "search", "zzz", "--kb", base)
     assert done.status == 0
-    assert (done.out, done.err) == ("", "nothing with a similarity of 0.5 or more\n")
+    assert (done.out, done.err) == ("", "no name has a similarity of 0.5 or more\n")
     assert run("kb", "search", "zzz", "--kb", base, "--json") == done.__class__(0, "", "")
 
 

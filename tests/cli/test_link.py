@@ -61,7 +61,7 @@ def test_lines_of_standard_input(run: Run, linker: ConceptLinker) -> None:
     assert texts[2] == "caf\ufffd lesion \ufffd"
     done = run("link", "-", "--json", stdin=b"\n".join(given))
     assert done.status == 1
-    assert done.err == "1 line not in UTF-8: what could not be read became U+FFFD\n"
+    assert done.err == "1 line not in UTF-8: unreadable bytes were replaced by U+FFFD\n"
     rows = [json.loads(line) for line in done.out.splitlines()]
     assert [row["text"] for row in rows] == texts
     assert rows == [linker.link(text).to_dict() for text in texts]
@@ -118,7 +118,7 @@ def test_a_caption_cannot_command_the_terminal(run: Run, base: Path) -> None:
 def test_another_encoding_is_refused(run: Run, base: Path) -> None:
     done = run("link", "-", "--kb", base, stdin="a lesion\n".encode("utf-16"))
     assert done.status == 2
-    assert "standard input is UTF-16, wanted UTF-8" in done.error
+    assert "standard input is UTF-16, expected UTF-8" in done.error
 
 
 def test_no_base(run: Run, tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_called_wrongly(run: Run) -> None:
     assert run("link").status == 2
     done = run("link", "a", "b")
     assert done.status == 2
-    assert "a text of several words wants quotes around it" in done.error
+    assert "put quotes around a text of several words" in done.error
 
 
 @pytest.mark.parametrize("lines", [1, 5000])

@@ -110,9 +110,9 @@ def test_the_real_command_shows_its_help() -> None:
         (["link", "--jsno", "x"], "no such option --jsno, did you mean `--json`?; see"),
         (["link"], "missing argument 'TEXT'; see `concept-linker link --help`"),
         (["kb", "build", "-o", "x"], "missing option '--source'; see"),
-        (["kb", "search", "x", "-k", "many"], "invalid value for '-k': "),
+        (["kb", "search", "x", "-k", "many"], "invalid value for '-k' / '--candidates': "),
         (["annotate", "x", "-o", "x", "--workers", "0"], "invalid value for '--workers': "),
-        (["completion", "tcsh"], "no shell 'tcsh', wanted one of bash, zsh, fish, powershell"),
+        (["completion", "tcsh"], "shell is 'tcsh', expected bash, zsh, fish or powershell"),
         (["--\x1b[2J"], "no such option --\\x1b[2J; see"),
     ],
 )

@@ -95,10 +95,10 @@ def test_records(run: Run, cloud: Cloud, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        ([], "give PMCIDs"),
-        (["PMC1", "--records", __file__], "one of these"),
-        (["PMCx"], "'PMCx' is not a PMCID"),
-        (["9" * 5000], f"'{'9' * 100}…' is not a PMCID"),
+        ([], "expected either PMCIDs"),
+        (["PMC1", "--records", __file__], "or --records FILE"),
+        (["PMCx"], "'PMCx' is no PMCID"),
+        (["9" * 5000], f"'{'9' * 100}…' is no PMCID"),
         (["-"], "no PMCIDs"),
         (["PMC1", "--licence", "MIT"], "licence is 'MIT', expected CC0"),
         (["PMC1", "--rate", "0"], "setting 'rate' is 0.0"),
@@ -145,11 +145,14 @@ def test_extract_links(run: Run, tmp_path: Path) -> None:
         (["none", "-o", "o.jsonl"], "none: no such file or folder"),
         (["9" * 5000, "-o", "o.jsonl"], f"{'9' * 100}…: no such file or folder"),
         (["a.xml", "-o", "o.txt"], "wanted a name that ends in .jsonl"),
-        (["a.xml", "-o", "o.jsonl", "--profile", "x"], "profile is 'x', expected"),
+        (["a.xml", "-o", "o.jsonl", "--profile", "x"], "--profile is 'x', expected"),
         (["a.xml", "-o", "o.jsonl", "--link", "--detector", "x"], "detector is 'x'"),
         (["a.xml", "-o", "o.parquet", "--with-images"], "no folder of images"),
         (["a.xml", "-o", "o.jsonl", "--mentions"], "add --link"),
-        (["a.xml", "-o", "o.jsonl", "--link", "--negated", "mark"], "--negated 'mark', wanted"),
+        (
+            ["a.xml", "-o", "o.jsonl", "--link", "--negated", "mark"],
+            "is 'mark', expected drop or keep",
+        ),
         (["a.xml", "-o", "o.jsonl", "--min-score", "0.5"], "add --link"),
         (["a.xml", "-o", "o.jsonl", "--link", "-k", "0"], "'k' is 0"),
     ],
@@ -254,8 +257,8 @@ def test_what_is_absent_is_left_out_unless_it_is_kept(
     done = "kept" if "lesion" in found else "left out"
     assert lines[-3:] == [
         ["3", "mentions"],
-        ["1", "mentions of concepts without a CUI, which no record holds"],
-        ["1", f"mentions that captions say are absent, {done}"],
+        ["1", "mentions of concepts without a CUI, which records cannot hold"],
+        ["1", f"negated mentions, {done}"],
     ]
 
 
