@@ -11,7 +11,13 @@ import typer
 
 from concept_linker.cli.console import counted, note, print_json
 from concept_linker.cli.linking import linker_options
-from concept_linker.cli.options import NegatedOption, ProfileOption, choice
+from concept_linker.cli.options import (
+    NegatedOption,
+    OutputFolder,
+    ProfileOption,
+    TokenizerOption,
+    choice,
+)
 
 if TYPE_CHECKING:
     from concept_linker.annotating.report import Summary
@@ -33,9 +39,7 @@ def annotate(
             "standard input.",
         ),
     ],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FOLDER", help="The folder to write.")
-    ],
+    output: OutputFolder,
     workers: Annotated[
         int | None,
         typer.Option(metavar="N", help="The number of processes (default: one per core).", min=1),
@@ -71,10 +75,7 @@ def annotate(
     ] = "full",
     profile: ProfileOption = "exact",
     negated: NegatedOption = None,
-    tokenizer: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="BiomedBERT's vocab.txt, for the tokens of spans."),
-    ] = None,
+    tokenizer: TokenizerOption = None,
     caption: Annotated[
         str | None,
         typer.Option(metavar="COLUMN", help="The column of captions (default: found by its name)."),

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from concept_linker.cli.console import bar, counted, note, print_json
-from concept_linker.cli.options import JsonFlag, QuietFlag, one_of
+from concept_linker.cli.options import JsonFlag, OutputFolder, QuietFlag, one_of
 
 __all__ = ["encode"]
 
@@ -31,9 +31,7 @@ def encode(
             "an open_clip or transformers model.",
         ),
     ],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FOLDER", help="The folder to write.")
-    ],
+    output: OutputFolder,
     images: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="The folder with the images of the pairs."),

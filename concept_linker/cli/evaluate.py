@@ -13,7 +13,7 @@ import typer
 from concept_linker.cli.bad_rows import SkipBadFlag, open_quarantine, report_bad_rows
 from concept_linker.cli.console import console, counted, print_json, print_table, printable
 from concept_linker.cli.linking import linker_options
-from concept_linker.cli.options import QuietFlag
+from concept_linker.cli.options import QuietFlag, SeedOption
 from concept_linker.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def evaluate(
             help="The number of bootstrap samples; 0 for no intervals and tests.",
         ),
     ] = 1000,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="The seed of the bootstrap.")] = 0,
+    seed: SeedOption = 0,
     quiet: QuietFlag = False,
 ) -> None:
     """Measure linking accuracy on a gold corpus, compared with two baselines.

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from concept_linker.cli.console import counted, note, print_json
-from concept_linker.cli.options import KB, JsonFlag, QuietFlag, existing_file, existing_records
+from concept_linker.cli.options import (
+    KB,
+    JsonFlag,
+    OutputFolder,
+    QuietFlag,
+    SeedOption,
+    existing_file,
+    existing_records,
+)
 from concept_linker.cli.parser import CommandLine
 
 if TYPE_CHECKING:
@@ -38,12 +46,10 @@ def build(
             help="Records: a file, a folder of shards, or a pattern in quotes.",
         ),
     ],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FOLDER", help="The folder to write.")
-    ],
+    output: OutputFolder,
     size: Annotated[int, typer.Option(metavar="N", help="The number of pairs to hold out.")],
     hashes: Annotated[Path | None, _HASHES] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="The seed of the sample.")] = 0,
+    seed: SeedOption = 0,
     caption_similarity: Annotated[
         float,
         typer.Option(

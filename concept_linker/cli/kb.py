@@ -11,7 +11,14 @@ import typer
 from concept_linker.cli.bad_rows import SkipBadFlag, open_quarantine, report_bad_rows
 from concept_linker.cli.console import note, print_json, printable
 from concept_linker.cli.linking import linker_options, linking
-from concept_linker.cli.options import ForceFlag, JsonFlag, QuietFlag, complete_base, one_of
+from concept_linker.cli.options import (
+    ForceFlag,
+    JsonFlag,
+    OutputFolder,
+    QuietFlag,
+    complete_base,
+    one_of,
+)
 from concept_linker.cli.parser import CommandLine
 from concept_linker.errors import SettingsError
 from concept_linker.knowledge_base.readers import FORMATS
@@ -32,9 +39,7 @@ def build(
             help=f"A vocabulary; the first is trusted most. FORMAT is {list_names(FORMATS)}.",
         ),
     ],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FOLDER", help="The folder to write.")
-    ],
+    output: OutputFolder,
     language: Annotated[
         list[str] | None,
         typer.Option(metavar="LAT", help="rrf: only these languages (default ENG)."),

@@ -18,9 +18,13 @@ __all__ = [
     "JsonFlag",
     "NegatedOption",
     "OptionalProfile",
+    "OutputFolder",
+    "OutputRecords",
     "ProfileOption",
     "QuietFlag",
     "RecordFiles",
+    "SeedOption",
+    "TokenizerOption",
     "check_base",
     "choice",
     "complete_base",
@@ -121,6 +125,27 @@ KB_OR_NONE = Annotated[
         autocompletion=complete_base,
     ),
 ]
+OutputFolder = Annotated[
+    Path, typer.Option("-o", "--output", metavar="FOLDER", help="The folder to write.")
+]
+OutputRecords = Annotated[
+    Path,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="The file to write: .jsonl, .jsonl.gz, .jsonl.zst or .parquet.",
+    ),
+]
+TokenizerOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        help="BiomedBERT's vocab.txt (abstract-fulltext, 30,522 entries, SHA-256 79489a52be45…), "
+        "or the folder with it. It is not part of this library.",
+    ),
+]
+SeedOption = Annotated[int, typer.Option(metavar="N", min=0, help="The random seed.")]
 ForceFlag = Annotated[bool, typer.Option("--force", help="Replace an existing knowledge base.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress bar.")]

@@ -14,8 +14,10 @@ from concept_linker.cli.linking import linker_options, linking
 from concept_linker.cli.options import (
     JsonFlag,
     NegatedOption,
+    OutputRecords,
     ProfileOption,
     QuietFlag,
+    TokenizerOption,
     choice,
     existing_file,
 )
@@ -165,15 +167,7 @@ def extract(
             help="Folders, .tar (also .gz, .xz, .zst), .xml, or the folder of `pmc fetch`.",
         ),
     ],
-    output: Annotated[
-        Path,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            help="The file to write: .jsonl, .jsonl.gz, .jsonl.zst or .parquet.",
-        ),
-    ],
+    output: OutputRecords,
     images: Annotated[
         Path | None,
         typer.Option(
@@ -187,13 +181,7 @@ def extract(
     link: Annotated[bool, typer.Option("--link", help="Link the captions.")] = False,
     profile: ProfileOption = "exact",
     negated: NegatedOption = None,
-    tokenizer: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH",
-            help="A WordPiece vocab.txt, or its folder (default: tokens are words).",
-        ),
-    ] = None,
+    tokenizer: TokenizerOption = None,
     mentions: Annotated[
         bool,
         typer.Option("--mentions", help="Add a column with every mention, with or without a CUI."),

@@ -17,6 +17,7 @@ from concept_linker.cli.options import (
     OptionalProfile,
     QuietFlag,
     RecordFiles,
+    TokenizerOption,
     check_base,
     choice,
     size_of,
@@ -24,7 +25,6 @@ from concept_linker.cli.options import (
 from concept_linker.cli.parser import CommandLine
 from concept_linker.cli.rewriting import (
     OtherKeys,
-    Tokenizer,
     hint_other_keys,
     wordpiece,
 )
@@ -59,7 +59,7 @@ def validate(
         ),
     ] = None,
     profile: OptionalProfile = None,
-    tokenizer: Tokenizer = None,
+    tokenizer: TokenizerOption = None,
     other_keys: OtherKeys = False,
     shown: Annotated[
         int,
@@ -136,7 +136,7 @@ def validate(
         note("`concept-linker records repair` removes byte order marks and CRLF")
     if no_image:
         note(
-            "records without an image, as `annotate --no-images` writes them, cannot be used for training"
+            "records without an image, as from `annotate --no-images`, cannot be used for training"
         )
     if bad:
         raise typer.Exit(1)

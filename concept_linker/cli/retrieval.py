@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from concept_linker.cli.console import print_json, printable
-from concept_linker.cli.options import KB, QuietFlag, choice, existing_file
+from concept_linker.cli.options import KB, QuietFlag, SeedOption, choice, existing_file
 from concept_linker.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ def retrieval(
     resamples: Annotated[
         int, typer.Option(metavar="N", min=1, help="The number of bootstrap samples.")
     ] = 1000,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="The random seed.")] = 0,
+    seed: SeedOption = 0,
     quiet: QuietFlag = False,
 ) -> None:
     """Measure how well an encoder matches images and texts, in both directions.

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from concept_linker.cli.console import bar, counted, note, print_json
-from concept_linker.cli.options import JsonFlag, OptionalProfile, QuietFlag, RecordFiles, size_of
+from concept_linker.cli.options import (
+    JsonFlag,
+    OptionalProfile,
+    OutputRecords,
+    QuietFlag,
+    RecordFiles,
+    TokenizerOption,
+    size_of,
+)
 
 if TYPE_CHECKING:
     from concept_linker.triplets.running import Job
@@ -17,32 +25,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OtherKeys",
-    "Tokenizer",
     "hint_other_keys",
     "register",
     "wordpiece",
 ]
 
-_Output = Annotated[
-    Path,
-    typer.Option(
-        "-o",
-        "--output",
-        metavar="FILE",
-        help="The file to write: .jsonl, .jsonl.gz, .jsonl.zst or .parquet.",
-    ),
-]
 OtherKeys = Annotated[
     bool,
     typer.Option("--other-keys", help="Allow other keys after those of the format, and keep them."),
-]
-Tokenizer = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="PATH",
-        help="BiomedBERT's vocab.txt (abstract-fulltext, 30,522 entries, SHA-256 79489a52be45…), "
-        "or the folder with it. It is not part of this library.",
-    ),
 ]
 
 
@@ -54,8 +44,8 @@ def register(app: typer.Typer) -> None:
 
 def repair(
     files: RecordFiles,
-    output: _Output,
-    tokenizer: Tokenizer = None,
+    output: OutputRecords,
+    tokenizer: TokenizerOption = None,
     other_keys: OtherKeys = False,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
@@ -79,7 +69,7 @@ def repair(
 
 def minimise(
     files: RecordFiles,
-    output: _Output,
+    output: OutputRecords,
     token_spans: Annotated[
         bool,
         typer.Option(
@@ -112,9 +102,9 @@ def minimise(
 
 def convert(
     files: RecordFiles,
-    output: _Output,
+    output: OutputRecords,
     profile: OptionalProfile = None,
-    tokenizer: Tokenizer = None,
+    tokenizer: TokenizerOption = None,
     images: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Put the images in this folder into the Parquet file."),

@@ -9,7 +9,7 @@ import typer
 
 from concept_linker.cli.bad_rows import SkipBadFlag, open_quarantine, report_bad_rows
 from concept_linker.cli.console import counted, print_json
-from concept_linker.cli.options import KB, ForceFlag, JsonFlag, QuietFlag
+from concept_linker.cli.options import KB, ForceFlag, JsonFlag, OutputFolder, QuietFlag
 
 __all__ = ["train"]
 
@@ -19,12 +19,7 @@ def train(
         Path,
         typer.Option(metavar="CORPUS", help="Gold annotations: PubTator, BioC, BRAT, JSON Lines."),
     ],
-    output: Annotated[
-        Path,
-        typer.Option(
-            "--output", "-o", metavar="FOLDER", help="The folder of the new knowledge base."
-        ),
-    ],
+    output: OutputFolder,
     kb: KB = "default",
     skip_bad: SkipBadFlag = False,
     force: ForceFlag = False,
