@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -14,20 +14,28 @@ __all__ = ["LinkerSettings", "checked_settings"]
 class LinkerSettings(BaseModel):
     """The settings of a linker.
 
-    The text under each field is its help on the command line, too: a field that is added here
-    becomes an option of every command that links.
+    A description is also the help text on the command line: a field that is added here becomes an
+    option of every command that links.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    k: Annotated[int, Field(ge=1, le=1000)] = 10
-    """List at most this many candidates for a mention."""
-
-    min_similarity: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
-    """Ignore candidates whose name is less similar to the mention, 0 to 1."""
-
-    min_score: Annotated[float, Field(ge=0.0, le=1.0)] = 0.38
-    """Link a mention only if its confidence (probability × score) reaches this, 0 to 1."""
+    k: int = Field(
+        10, ge=1, le=1000, description="List at most this many candidates for a mention."
+    )
+    min_similarity: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="Ignore candidates whose name is less similar to the mention, 0 to 1.",
+    )
+    min_score: float = Field(
+        0.38,
+        ge=0.0,
+        le=1.0,
+        description="Link a mention only if its confidence (probability × score) reaches this, "
+        "0 to 1.",
+    )
 
     @classmethod
     def told(cls) -> str:

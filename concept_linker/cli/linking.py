@@ -1,7 +1,7 @@
 """The options of every command that links, declared once.
 
 ``--kb`` and ``--detector`` are declared here; the others follow from the fields of
-:class:`~concept_linker.settings.LinkerSettings`.  A command has them with
+:class:`~concept_linker.LinkerSettings`.  A command has them with
 ``@app.command(cls=linking())`` and reads them with :func:`linker_options`.
 
 The options are made when a command is parsed or explained, not when it is registered:

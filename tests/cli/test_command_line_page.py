@@ -40,7 +40,7 @@ def options_of(name: str) -> set[str]:
 
 def test_every_command_is_on_the_page_and_has_json(documented: dict[str, set[str]]) -> None:
     assert documented.keys() - {"last line"} == set(COMMANDS) - WITHOUT_JSON
-    first_table = PAGE.read_text(encoding="utf-8").partition("## What goes where")[0]
+    first_table = PAGE.read_text(encoding="utf-8").partition("## Options of the linker")[0]
     for name in COMMANDS:
         group, _, last = name.rpartition(" ")
         assert re.search(rf"`(?:{group} )?{last}[ `]", first_table), name
