@@ -21,16 +21,16 @@ class LinkerSettings(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     k: int = Field(
-        10, ge=1, le=1000, description="List at most this many candidates for a mention."
+        default=10, ge=1, le=1000, description="List at most this many candidates for a mention."
     )
     min_similarity: float = Field(
-        0.0,
+        default=0.0,
         ge=0.0,
         le=1.0,
         description="Ignore candidates whose name is less similar to the mention, 0 to 1.",
     )
     min_score: float = Field(
-        0.38,
+        default=0.38,
         ge=0.0,
         le=1.0,
         description="Link a mention only if its confidence (probability × score) reaches this, "
