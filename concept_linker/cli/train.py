@@ -51,7 +51,7 @@ def train(
     with progress_bar("Training", quiet=quiet) as progress:
         train(base, gold, output, replace=force, progress=progress)
     trained = KnowledgeBase.open(output)
-    added = trained.manifest.counts["names"] - base.manifest.counts["names"]
+    added = trained.info.counts["names"] - base.info.counts["names"]
     if as_json:
         counts = {"concepts": len(trained), "names_added": added, "gold_mentions": len(gold)}
         set_aside = str(bad_rows) if quarantine.count else None
