@@ -71,7 +71,7 @@ def build(
 
         concept-linker kb build --source rrf=2026AA/META --vocabulary MSH -o umls
         concept-linker kb build --source obo=hp.obo --source sssom=hp.sssom.tsv -o hpo
-        concept-linker kb build --source table=own.tsv --skip-bad -o own
+        concept-linker kb build --source table=devices.tsv --skip-bad -o devices
     """
     from concept_linker.knowledge_base import build as building
     from concept_linker.knowledge_base import store

@@ -145,10 +145,10 @@ def test_nothing_but_bad_rows(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
-        ("owl=x.owl", "no source format 'owl', wanted one of rrf, obo, "),
+        ("owl=x.owl", "format is 'owl', expected rrf, obo, "),
         ("x.obo", "--source is 'x.obo', expected FORMAT=PATH, such as obo=hp.obo"),
         ("obo=", "--source is 'obo=', expected FORMAT=PATH"),
-        ("=x.obo", "no source format ''"),
+        ("=x.obo", "format is ''"),
         ("obo=absent.obo", "absent.obo: no such file"),
     ],
 )
@@ -172,7 +172,7 @@ def test_a_place_that_is_taken_is_seen_before_anything_is_read(run: Run, tmp_pat
     thesis.write_text("years of work")
     done = run("kb", "build", "-q", "--source", "obo=absent.obo", "-o", thesis.parent)
     assert done.status == 2
-    assert "is not a knowledge base: it contains 'chapter.txt'; choose a new folder" in done.error
+    assert "is no knowledge base: it holds 'chapter.txt', expected a new folder" in done.error
     assert thesis.read_text() == "years of work"
 
 
@@ -203,7 +203,7 @@ def test_a_base_that_is_there_is_replaced_with_force_only(
     for source in (f"jsonl={jsonl}", "obo=absent.obo"):  # seen before anything is read
         done = run("kb", "build", "-q", "--source", source, "-o", base)
         assert done.status == 2
-        assert f"{base} is already a knowledge base; choose a new folder" in done.error
+        assert f"{base} holds a knowledge base already, expected a new folder" in done.error
     assert (base / "manifest.json").read_bytes() == before
     source = f"jsonl={jsonl}"
     assert run("kb", "build", "-q", "--force", "--source", source, "-o", base).status == 0
@@ -326,7 +326,10 @@ def test_search_finds_nothing(run: Run, base: Path) -> None:
 
 @pytest.mark.parametrize(
     ("options", "problem"),
-    [(["-k", "0"], "k is 0"), (["--min-similarity", "2"], "min_similarity is 2.0, ")],
+    [
+        (["-k", "0"], "k is 0"),
+        (["--min-similarity", "2"], "min_similarity is 2.0, expected 0 to 1"),
+    ],
 )
 def test_search_out_of_range(run: Run, base: Path, options: list[str], problem: str) -> None:
     done = run("kb", "search", "lesion", "--kb", base, *options)
