@@ -60,7 +60,7 @@ assert child.exitcode == 0
 """
 
 
-def test_a_block_that_only_runs_typed_in_is_found(tmp_path: Path) -> None:
+def test_a_block_that_runs_only_interactively_is_found(tmp_path: Path) -> None:
     """A script that starts processes needs ``if __name__ == "__main__"``."""
     with pytest.raises(AssertionError):
         run_alone(START, tmp_path)

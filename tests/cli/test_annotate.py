@@ -20,7 +20,7 @@ def captions(tmp_path: Path) -> Path:
     return path
 
 
-def test_it_says_what_it_did(run: Run, base: Path, captions: Path, tmp_path: Path) -> None:
+def test_the_summary(run: Run, base: Path, captions: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     arguments = ["annotate", captions, "-o", out, "--kb", base, "--detector", "dictionary"]
     done = run(*arguments, "--image", "id", "--format", "jsonl", "--workers", "1")
@@ -56,7 +56,7 @@ def test_it_says_what_it_did(run: Run, base: Path, captions: Path, tmp_path: Pat
         (["--engine", "spark"], "--engine is 'spark', expected local or ray"),
     ],
 )
-def test_a_wrong_call_is_told_in_one_line(
+def test_a_wrong_call_is_one_line(
     run: Run, base: Path, captions: Path, tmp_path: Path, options: list[str], message: str
 ) -> None:
     done = run("annotate", captions, "-o", tmp_path / "out", "--kb", base, "--quiet", *options)
@@ -64,7 +64,7 @@ def test_a_wrong_call_is_told_in_one_line(
     assert message in done.error
 
 
-def test_what_captions_say_is_absent_is_counted(run: Run, base: Path, tmp_path: Path) -> None:
+def test_negated_mentions_are_counted(run: Run, base: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("text\nNo lesion of the hippocampus.\n")
     arguments = ["annotate", path, "--no-images", "--kb", base, "--detector", "dictionary"]
@@ -78,7 +78,7 @@ def test_what_captions_say_is_absent_is_counted(run: Run, base: Path, tmp_path: 
     assert (summary["spans"], summary["negated"]) == (2, 1)
 
 
-def test_a_pipe_is_no_input(run: Run, captions: Path, tmp_path: Path) -> None:
+def test_a_pipe_is_not_an_input(run: Run, captions: Path, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.jsonl"
     os.mkfifo(pipe)
     told = f"concept-linker: {pipe}: is a pipe or a device, expected a file"
@@ -89,7 +89,7 @@ def test_a_pipe_is_no_input(run: Run, captions: Path, tmp_path: Path) -> None:
     assert done.error == told
 
 
-def test_what_does_not_exist_is_told(run: Run, tmp_path: Path) -> None:
+def test_a_missing_input_is_an_error(run: Run, tmp_path: Path) -> None:
     done = run("annotate", tmp_path / "none.jsonl", "-o", tmp_path / "out")
     assert done.error == f"concept-linker: {tmp_path / 'none.jsonl'}: no such file or folder"
     assert not (tmp_path / "out").exists()

@@ -168,7 +168,7 @@ def test_extract_called_wrongly(
     assert [path.name for path in tmp_path.iterdir()] == ["a.xml"]
 
 
-def test_defaults_are_the_librarys() -> None:
+def test_defaults_are_those_of_the_library() -> None:
     assert pmc.ENDPOINT == ENDPOINT == FetchSettings().endpoint
 
 
@@ -182,7 +182,7 @@ def test_defaults_are_the_librarys() -> None:
         (["a.xml", "--images", "empty"], "empty: has no image of the 2 figures, expected PMC<id>/"),
     ],
 )
-def test_a_path_that_leads_to_nothing(
+def test_a_path_without_articles_or_images(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], error: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -194,7 +194,7 @@ def test_a_path_that_leads_to_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.xml", "empty"]
 
 
-def test_an_article_without_figures_is_no_error(run: Run, tmp_path: Path) -> None:
+def test_an_article_without_figures_is_not_an_error(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_bytes(jats("PMC1", ()))
     done = run("pmc", "extract", tmp_path / "a.xml", "-o", tmp_path / "o.jsonl")
     assert done.status == 0
@@ -246,7 +246,7 @@ def words(record: dict[str, Any]) -> list[str]:
         (["--profile", "medconcept23m", "--negated", "drop"], ["pelvis"]),
     ],
 )
-def test_what_is_absent_is_left_out_unless_it_is_kept(
+def test_negated_mentions_are_left_out_or_kept(
     run: Run, base: Path, arguments: list[str], found: list[str]
 ) -> None:
     summary, record = extracted(run, base, *arguments)
@@ -262,7 +262,7 @@ def test_what_is_absent_is_left_out_unless_it_is_kept(
     ]
 
 
-def test_every_mention_in_its_own_column(run: Run, base: Path) -> None:
+def test_the_column_of_mentions(run: Run, base: Path) -> None:
     _, record = extracted(run, base, "--mentions")
     told = [(one["text"], one["concept_id"], one["negated"]) for one in record["mentions"]]
     assert told == [

@@ -40,7 +40,7 @@ def published(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def bad(tmp_path: Path, exact: Path) -> Path:
-    """A good row, one that is no JSON, one with two breaches."""
+    """A good row, one that is not JSON, one with two breaches."""
     row = json.loads(exact.read_text()) | {"pmid": 5, "image": ""}
     return write(tmp_path / "bad.jsonl", [exact.read_text().strip(), "{", row])
 
@@ -98,7 +98,7 @@ def test_minimise(run: Run, exact: Path, tmp_path: Path) -> None:
     assert json.loads(output.read_text())["umls_meta_info"] == []
 
 
-def test_convert_and_what_is_set_aside(run: Run, bad: Path, exact: Path, tmp_path: Path) -> None:
+def test_convert_sets_bad_rows_aside(run: Run, bad: Path, exact: Path, tmp_path: Path) -> None:
     output, back = tmp_path / "out.parquet", tmp_path / "back.jsonl"
     done = run("records", "convert", "-q", bad, "-o", output)
     aside = tmp_path / "out.parquet.quarantine.jsonl"
@@ -117,7 +117,9 @@ def test_convert_and_what_is_set_aside(run: Run, bad: Path, exact: Path, tmp_pat
     assert back.read_bytes() == exact.read_bytes()
 
 
-def test_convert_like_medconcept(run: Run, exact: Path, published: Path, tmp_path: Path) -> None:
+def test_convert_to_the_published_profile(
+    run: Run, exact: Path, published: Path, tmp_path: Path
+) -> None:
     output = tmp_path / "out.jsonl"
     done = run("records", "convert", "-q", exact, "-o", output, "--profile", "medconcept23m")
     assert done.status == 0
@@ -138,7 +140,7 @@ def test_stats_and_card(run: Run, exact: Path, tmp_path: Path, open_base: Knowle
     assert run("records", "card", "-q", exact, "--kb", "none").out.startswith("---\n")
 
 
-def test_a_progress_bar_where_it_takes_long(
+def test_a_progress_bar_appears_for_long_work(
     run: Run, exact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     convert = ("records", "convert", exact, "-o", tmp_path / "out.jsonl")
@@ -164,7 +166,7 @@ def test_a_progress_bar_where_it_takes_long(
         (["stats", "IN", "--plot", "out.gif"], "wanted a name that ends in"),
     ],
 )
-def test_one_line_says_what_is_wrong(
+def test_an_error_of_records_is_one_line(
     run: Run,
     exact: Path,
     tmp_path: Path,
@@ -182,7 +184,7 @@ def test_one_line_says_what_is_wrong(
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_another_vocabulary_is_told(run: Run, exact: Path, tmp_path: Path) -> None:
+def test_another_vocabulary_is_noted(run: Run, exact: Path, tmp_path: Path) -> None:
     vocabulary = tmp_path / "vocab.txt"
     vocabulary.write_text("[UNK]\na\n(\nlarge\n)\nlesion\n.\n")
     done = run("records", "validate", "-q", exact, "--tokenizer", vocabulary)
@@ -190,8 +192,10 @@ def test_another_vocabulary_is_told(run: Run, exact: Path, tmp_path: Path) -> No
     assert done.err == f"{vocabulary}: not the vocabulary of MedConcept-23M\n"
 
 
-def test_every_breach_of_a_row_with_bad_ends_is_told(run: Run, exact: Path, tmp_path: Path) -> None:
-    """Byte order mark and CRLF hide nothing of what else is wrong."""
+def test_every_breach_of_a_row_with_bad_line_ends_is_reported(
+    run: Run, exact: Path, tmp_path: Path
+) -> None:
+    """Byte order mark and CRLF do not hide other breaches."""
     row = json.loads(exact.read_text())
     wrong: dict[str, Any] = {
         "fig_label": None,
@@ -240,7 +244,7 @@ def test_a_file_of_one_form_has_no_row_of_the_other(run: Run, exact: Path, tmp_p
         assert told in line
 
 
-def test_other_keys_are_named_with_the_option_that_lets_them_follow(
+def test_other_keys_are_named_with_the_option_that_allows_them(
     run: Run, exact: Path, tmp_path: Path
 ) -> None:
     row = json.loads(exact.read_text()) | {"mentions": [], "licence": "CC BY"}
@@ -266,10 +270,10 @@ def test_any_number_of_other_keys_costs_no_memory(run: Run, exact: Path, tmp_pat
     assert len(done.err) < 300
 
 
-def test_what_annotate_writes_is_valid_as_it_is(
+def test_the_output_of_annotate_is_valid(
     run: Run, tmp_path: Path, open_base: KnowledgeBase
 ) -> None:
-    """Columns beside the record that say nothing, or tell of its spans, are no other keys."""
+    """Empty columns, and those with details of spans, do not count as other keys."""
     captions = tmp_path / "captions.csv"
     captions.write_text("caption,image\nA lesion of the lung.,a.jpg\nA liver.,b.jpg\n")
     annotate = ("annotate", captions, "--workers", "1", "-q", "--detector", "dictionary")

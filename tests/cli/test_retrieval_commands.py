@@ -1,4 +1,4 @@
-"""The commands of evaluation on pairs: from records to a report."""
+"""The commands for image-text pairs: from records to a report."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def arrays(tmp_path: Path) -> list[str]:
     return [*options, "--resamples", "20", "-q"]
 
 
-def test_the_whole_path(run: Run, triplets: Path, base: Path, tmp_path: Path) -> None:
+def test_from_records_to_a_report(run: Run, triplets: Path, base: Path, tmp_path: Path) -> None:
     held, out = tmp_path / "held", tmp_path / "vectors"
     done = run(
         *("holdout", "build", triplets, "-o", held, "--size", "60", "--kb", base),
@@ -101,7 +101,7 @@ def test_two_encoders(run: Run, arrays: list[str]) -> None:
         (["--image-folder", "nowhere"], "--image-folder nowhere: expected a folder"),
     ],
 )
-def test_called_so_that_it_cannot_work(
+def test_wrong_options_of_retrieval(
     run: Run, arrays: list[str], options: list[str], message: str
 ) -> None:
     done = run("retrieval", *arrays, *options)
@@ -144,7 +144,7 @@ def test_images(run: Run, tmp_path: Path) -> None:
     assert ["b.png", "b.png"] in rows
 
 
-def test_flat_images_and_old_files_are_told(run: Run, tmp_path: Path) -> None:
+def test_uniform_images_and_old_files_are_noted(run: Run, tmp_path: Path) -> None:
     image = pytest.importorskip("PIL.Image", reason="needs the extra images")
     pytest.importorskip("imagehash", reason="needs the extra images")
     folder = tmp_path / "pictures"

@@ -78,7 +78,7 @@ def test_two_annotations(run: Run, records: Path, tmp_path: Path) -> None:
     assert "<title>Compared</title>" in html
 
 
-def test_what_is_left_out_is_said(run: Run, records: Path, tmp_path: Path) -> None:
+def test_omitted_records_are_noted(run: Run, records: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     done = run("view", records, "-o", page, "-q", "--kb", "none", "--limit", "1")
     assert (done.status, "only the first 1 record;" in done.err) == (0, True)
