@@ -60,14 +60,14 @@ def summary() -> str:
         for name in ("concept_linker", "scispacy", "quickumls", "gilda")
     ]
     rows: list[list[object]] = [
-        ["Caption to concepts, F1", f"**{_share(found['concept_linker']['concept']['f1'])}**",
+        ["Text to concepts, F1", f"**{_share(found['concept_linker']['concept']['f1'])}**",
          _share(scispacy["strict concept"]["f1"]["value"]),
          *(_share(one["concept"]["f1"]) for one in text)],
         ["Misspelt or reworded name, right concept first", f"**{hard[0]}**", *hard[1:], "–"],
         ["Captions per second, one core", found["concept_linker"]["captions_per_s"], "107",
          *(one["captions_per_s"] for one in text)],
         ["Opening 11 million names", f"**{_seconds(large['open_s'])}**", "20 to 53 s", *"–––"],
-        ["Memory of each process then", f"**{large['private_mb']} MB**", "11 GB", *"–––"],
+        ["Private memory of each process then", f"**{large['private_mb']} MB**", "11 GB", *"–––"],
     ]  # fmt: skip
     return _table(
         "|concept_linker|scispaCy 0.6|QuickUMLS 1.4|gilda 1.6|MedCAT 2.9, untrained", rows
