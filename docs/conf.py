@@ -14,6 +14,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+import concept_linker
 from concept_linker import __version__
 from concept_linker.cli import app
 
@@ -112,7 +113,20 @@ def _describe_settings(_app: Sphinx, _what: str, _name: str, value: Any, *rest: 
         lines += ["", "Args:", *described, ""]
 
 
+def _resolve_public(app: Sphinx, env: Any, node: Any, content: Any) -> Any:
+    """Resolves a reference to where a public name is defined: pages list it as public."""
+    name = node.get("reftarget", "").rpartition(".")[2]
+    if node.get("refdomain") != "py" or name not in concept_linker.__all__:
+        return None
+    target = f"concept_linker.{name}"
+    python = env.get_domain("py")
+    return python.resolve_xref(
+        env, node["refdoc"], app.builder, node["reftype"], target, node, content
+    )
+
+
 def setup(application: Sphinx) -> None:
-    """Registers the directive, and the hook that runs before napoleon."""
+    """Registers the directive and the hooks; the first one runs before napoleon."""
+    application.connect("missing-reference", _resolve_public)
     application.add_directive("commands", Commands)
     application.connect("autodoc-process-docstring", _describe_settings, priority=400)

@@ -13,13 +13,20 @@ from concept_linker.cli.bad_rows import SkipBadFlag, open_quarantine, report_bad
 from concept_linker.cli.console import print_json
 from concept_linker.cli.evaluation_tables import print_report
 from concept_linker.cli.linking import linker_options
-from concept_linker.cli.options import QuietFlag, SeedOption
+from concept_linker.cli.options import QuietFlag, SeedOption, one_of
 from concept_linker.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
     from concept_linker.corpora.gold import GoldCorpus
 
 __all__ = ["evaluate"]
+
+
+def complete_format(incomplete: str) -> list[str]:
+    """Completes the format of a corpus."""
+    from concept_linker.corpora import FORMATS
+
+    return one_of(*FORMATS)(incomplete)
 
 
 def evaluate(
@@ -53,7 +60,9 @@ def evaluate(
     format: Annotated[
         str | None,
         typer.Option(
-            metavar="FORMAT", help="The format of the corpus (default: found from its content)."
+            metavar="FORMAT",
+            help="The format of the corpus (default: found from its content).",
+            autocompletion=complete_format,
         ),
     ] = None,
     json_file: Annotated[

@@ -49,8 +49,7 @@ def train(
     gold = read_corpus(corpus, quarantine=quarantine)
     base = KnowledgeBase.open(kb, quiet=quiet)
     with progress_bar("Training", quiet=quiet) as progress:
-        train(base, gold, output, replace=force, progress=progress)
-    trained = KnowledgeBase.open(output)
+        trained = train(gold, output, kb=base, replace=force, progress=progress)
     added = trained.info.counts["names"] - base.info.counts["names"]
     if as_json:
         counts = {"concepts": len(trained), "names_added": added, "gold_mentions": len(gold)}
