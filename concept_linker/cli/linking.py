@@ -29,7 +29,7 @@ _Detector = Annotated[
         metavar="NAME",
         autocompletion=one_of(*_DETECTORS),
         show_default="hybrid",
-        help="How mentions are found: 'hybrid', 'dictionary' (six times as fast), 'ner', or an "
+        help="How mentions are found: 'hybrid', 'dictionary' (three times as fast), 'ner', or an "
         "installed spaCy model.",
     ),
 ]
