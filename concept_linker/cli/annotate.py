@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from concept_linker.annotating.job import MAX_CHARACTERS, TIMEOUT
 from concept_linker.cli.console import counted, note, print_json
 from concept_linker.cli.linking import linker_options
 from concept_linker.cli.options import (
@@ -23,10 +24,6 @@ if TYPE_CHECKING:
     from concept_linker.annotating.report import Summary
 
 __all__ = ["annotate"]
-
-#: The defaults of :mod:`concept_linker.annotating.job`, which is not imported here.
-TIMEOUT = 60.0
-MAX_CHARACTERS = 100_000
 
 
 def annotate(
