@@ -6,6 +6,7 @@ in the middle of an option, and needs a wide terminal.
 
 from __future__ import annotations
 
+import re
 import shutil
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,6 +27,8 @@ _INDENT = 2
 #: Longer names are on a separate line.
 _NAMES = 30
 _WIDEST = 100
+#: How click reports a word too many.
+_EXTRA = re.compile(r"got unexpected extra arguments?(?:\(s\))? \((.*)\)", re.DOTALL)
 
 
 class CommandLine(typer.Typer):
@@ -126,7 +129,10 @@ def explain(error: Exception) -> str:
     if context is None:
         return message
     arguments = [one for one in context.command.params if _is_argument(one)]
-    if "extra argument" in message and any(_metavar(one) == "TEXT" for one in arguments):
+    message = _EXTRA.sub(r"unexpected argument \1", message)
+    if message.startswith("unexpected argument") and any(
+        _metavar(one) == "TEXT" for one in arguments
+    ):
         message += "; put quotes around a text of several words"
     return f"{message}; see `{context.command_path} --help`"
 
