@@ -184,7 +184,7 @@ def _print_summary(base: Any) -> None:
         print(printable(f"  {source.name} ({about})"))
 
 
-@app.command(cls=linking("kb", "k", "min_similarity", k=10, min_similarity=0.5))
+@app.command(cls=linking("kb", "k", "min_similarity", min_similarity=0.5))
 def search(
     context: typer.Context,
     text: Annotated[str, typer.Argument(metavar="TEXT", help="A name in quotes, in any spelling.")],

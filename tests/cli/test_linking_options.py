@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 import typer
 
 from concept_linker.cli import app
+from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.settings import LinkerSettings
 
 Run = Callable[..., Any]
@@ -49,6 +51,9 @@ def test_a_search_shares_three_of_them() -> None:
     for name in ("--kb", "--candidates", "--min-similarity"):
         assert search[name].help == link[name].help
     assert not {"--detector", "--min-score"} & search.keys()
+    defaults = signature(KnowledgeBase.search).parameters
+    assert search["--candidates"].show_default == str(defaults["k"].default)
+    assert search["--min-similarity"].show_default == str(defaults["min_similarity"].default)
 
 
 @pytest.mark.parametrize(
