@@ -135,7 +135,7 @@ def fetch(
     )
     if bool(articles) == bool(records):
         raise SettingsError("expected either PMCIDs (or files of PMCIDs) or --records FILE")
-    wanted = wanted_by_records(records) if records else _wanted(articles or [])
+    wanted = articles_of_records(records) if records else _wanted(articles or [])
     with progress_bar("Fetching", quiet=quiet) as progress:
         summary = fetching(wanted, output, settings, progress=progress)
     values = _fetched_values(summary)
@@ -217,8 +217,9 @@ def extract(
             images=images,
             with_images=with_images,
             linker=ConceptLinker.load(**options, quiet=quiet) if link else None,
-            profile=rules,
-            tokenizer=_word_piece(tokenizer),
+            profile=profile,
+            negated=cast("Negated | None", negated),
+            tokenizer=tokenizer,
             mentions=mentions,
             progress=progress,
         )
@@ -234,12 +235,6 @@ def extract(
     if set_aside:
         note(f"set aside in {set_aside}")
         raise typer.Exit(1)
-
-
-def _word_piece(path: Path | None) -> Any:
-    from concept_linker.triplets.wordpiece import WordPiece
-
-    return WordPiece.load(path) if path else None
 
 
 def _wanted(articles: list[str]) -> dict[str, frozenset[str] | None]:

@@ -65,9 +65,7 @@ def test_gold_mentions_of_a_subset_quietly(run: Run, corpus: Path, base: Path) -
     assert "exact match" not in done.out
 
 
-def test_an_error_is_one_line(
-    run: Run, corpus: Path, base: Path, tmp_path: Path
-) -> None:
+def test_an_error_is_one_line(run: Run, corpus: Path, base: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty.jsonl"
     empty.write_text('{"text": "nothing", "mentions": []}\n')
     for arguments, problem in (

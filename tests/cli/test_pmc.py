@@ -97,8 +97,8 @@ def test_records(run: Run, cloud: Cloud, tmp_path: Path) -> None:
     [
         ([], "expected either PMCIDs"),
         (["PMC1", "--records", __file__], "or --records FILE"),
-        (["PMCx"], "'PMCx' is no PMCID"),
-        (["9" * 5000], f"'{'9' * 100}…' is no PMCID"),
+        (["PMCx"], "'PMCx' is not a PMCID"),
+        (["9" * 5000], f"'{'9' * 100}…' is not a PMCID"),
         (["-"], "no PMCIDs"),
         (["PMC1", "--licence", "MIT"], "licence is 'MIT', expected CC0"),
         (["PMC1", "--rate", "0"], "setting 'rate' is 0.0"),
@@ -145,16 +145,13 @@ def test_extract_links(run: Run, tmp_path: Path) -> None:
         (["none", "-o", "o.jsonl"], "none: no such file or folder"),
         (["9" * 5000, "-o", "o.jsonl"], f"{'9' * 100}…: no such file or folder"),
         (["a.xml", "-o", "o.txt"], "wanted a name that ends in .jsonl"),
-        (["a.xml", "-o", "o.jsonl", "--profile", "x"], "--profile is 'x', expected"),
+        (["a.xml", "-o", "o.jsonl", "--profile", "x"], "profile is 'x', expected"),
         (["a.xml", "-o", "o.jsonl", "--link", "--detector", "x"], "detector is 'x'"),
-        (["a.xml", "-o", "o.parquet", "--with-images"], "no folder of images"),
+        (["a.xml", "-o", "o.parquet", "--with-images"], "without a folder of images"),
         (["a.xml", "-o", "o.jsonl", "--mentions"], "add --link"),
-        (
-            ["a.xml", "-o", "o.jsonl", "--link", "--negated", "mark"],
-            "is 'mark', expected drop or keep",
-        ),
+        (["a.xml", "-o", "o.jsonl", "--link", "--negated", "mark"], "negated is 'mark', expected"),
         (["a.xml", "-o", "o.jsonl", "--min-score", "0.5"], "add --link"),
-        (["a.xml", "-o", "o.jsonl", "--link", "-k", "0"], "'k' is 0"),
+        (["a.xml", "-o", "o.jsonl", "--link", "-k", "0"], "setting 'k' is 0"),
     ],
 )
 def test_extract_called_wrongly(
