@@ -1,4 +1,4 @@
-"""What can be set of a linker."""
+"""The settings of a linker."""
 
 from __future__ import annotations
 
@@ -38,27 +38,28 @@ class LinkerSettings(BaseModel):
     )
 
     @classmethod
-    def told(cls) -> str:
-        """What can be set, with the defaults.
+    def summary(cls) -> str:
+        """Returns the names of the settings with their defaults.
 
-        >>> LinkerSettings.told()
+        >>> LinkerSettings.summary()
         'k (10), min_similarity (0.0), min_score (0.38)'
         """
         return ", ".join(f"{name} ({one.default})" for name, one in cls.model_fields.items())
 
 
 def checked_settings(settings: dict[str, Any]) -> LinkerSettings:
-    """Settings by name.
+    """Checks settings that are given by name.
 
     Raises:
-        SettingsError: one of them does not exist, or has a value that it cannot have.
+        SettingsError: a setting does not exist, or its value is not allowed.
     """
     try:
         return LinkerSettings(**settings)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
-        problem = f"setting {name!r} is {first['input']!r}: {first['msg']}"
+        expected = first["msg"].replace("Input should be", "expected")
+        problem = f"setting {name!r} is {first['input']!r}, {expected}"
         if first["type"] == "extra_forbidden":
             problem = f"setting {name!r} does not exist"
-        raise SettingsError(f"{problem}; there are {LinkerSettings.told()}") from None
+        raise SettingsError(f"{problem}; the settings are {LinkerSettings.summary()}") from None
