@@ -79,11 +79,12 @@ def validate(
         concept-linker records validate figures.jsonl
         concept-linker records validate medconcept.jsonl --profile medconcept23m
     """
-    from concept_linker.triplets.checking import Checker, Rules, note_unknown
-    from concept_linker.triplets.lines import ENDS, BadRow
+    from concept_linker.triplets.breach import BadRow
+    from concept_linker.triplets.checking import Checker, Rules, collect_unknown_keys
+    from concept_linker.triplets.json_lines import LINE_END_BREACHES
+    from concept_linker.triplets.reading import read_all
     from concept_linker.triplets.record import PROFILES
-    from concept_linker.triplets.running import form_of_files
-    from concept_linker.triplets.streams import read_all
+    from concept_linker.triplets.rewriting import form_of_files
 
     chosen: dict[str, Any] = {"offsets": offsets}
     if profile:
@@ -113,7 +114,7 @@ def validate(
                 breaches += 1
                 key = re.sub(r"\[.*\]", "", breach.key)
                 keys[key if key in keys or len(keys) < _MOST_KEYS else "…"] += 1
-                ends |= breach in ENDS
+                ends |= breach in LINE_END_BREACHES
                 no_image |= breach.key == "image" and breach.reason.startswith("is '',")
                 if shown and breaches > shown:
                     continue

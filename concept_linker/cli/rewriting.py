@@ -20,7 +20,7 @@ from concept_linker.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from concept_linker.triplets.running import Job
+    from concept_linker.triplets.rewriting import RewriteJob
     from concept_linker.triplets.wordpiece import WordPiece
 
 __all__ = [
@@ -125,9 +125,9 @@ def convert(
         concept-linker records convert exact.parquet -o medconcept.jsonl --profile medconcept23m
     """
     from concept_linker.triplets.record import PROFILES
-    from concept_linker.triplets.running import converting
+    from concept_linker.triplets.rewriting import convert_job
 
-    job = converting(
+    job = convert_job(
         PROFILES[profile] if profile else None, wordpiece(tokenizer), other_keys=other_keys
     )
     _rewrite("Converting", files, output, job, as_json, quiet, images)

@@ -92,7 +92,9 @@ def view(
     _check(output, serve, images)
     contained = images is None and any(map(has_images, triplets))
     if embed and images is None and not contained:
-        raise SettingsError(f"--embed: {label(triplets)} contains no images; add --images FOLDER")
+        raise SettingsError(
+            f"--embed: {common_name(triplets)} contains no images; add --images FOLDER"
+        )
     size = size_of([*triplets, *(against or ())])
     check_base(kb, quiet=quiet)
     with bar("Reading", size, "B", quiet=quiet) as progress:
@@ -107,7 +109,7 @@ def view(
     if images is not None:
         check_folder(images, (one.image for one in collection.records))
     embedder = Embedder(images) if contained or embed else None
-    image_of: Callable[[Seen], str] | None = embedder
+    image_of: Callable[[RecordView], str] | None = embedder
     if image_of is None and images is not None:
         image_of = (
             relative_to_page(images, output)
