@@ -99,14 +99,14 @@ def make_component(
         nlp: the pipeline.
         name: the component's name in it.
         kb: ``"default"``, or the folder of a knowledge base.
-        detector: the name of what finds mentions; ``None`` is the linker's own default.
-        mentions: ``"ents"`` links ``doc.ents``, ``"find"`` finds mentions, ``"auto"`` does the
-            first in documents where a component before this one has set entities.
-        suffix: is hung on the names of all that is written, so that a second component does not
-            write over the first: ``"hpo"`` makes ``ent._.kb_ents_hpo`` and
-            ``doc.spans["concepts_hpo"]``.  With a suffix, entities are left as they are.
-        settings: see :class:`~concept_linker.LinkerSettings`.
-        scorer: what ``nlp.evaluate`` calls.
+        detector: the name of a mention detector; ``None`` is the linker's default.
+        mentions: ``"ents"`` links ``doc.ents``, ``"find"`` finds mentions, and ``"auto"`` links
+            ``doc.ents`` if an earlier component has set entities, and otherwise finds mentions.
+        suffix: is appended to all names that the component sets, so that two components can work in
+            one pipeline: ``"hpo"`` makes ``ent._.kb_ents_hpo`` and ``doc.spans["concepts_hpo"]``.
+            With a suffix, the component does not change entities.
+        settings: see :class:`~concept_linker.settings.LinkerSettings`.
+        scorer: ``nlp.evaluate`` calls it.
 
     Raises:
         KnowledgeBaseError: the base cannot be opened.

@@ -48,11 +48,11 @@ def test_the_summary(run: Run, base: Path, captions: Path, tmp_path: Path) -> No
     ("options", "message"),
     [
         (["-k", "0"], "'k' is 0"),
-        (["--timeout", "0"], "timeout is 0.0, wanted a number of seconds above 0"),
+        (["--timeout", "0"], "timeout is 0.0, expected a number of seconds > 0"),
         (["--negated", "mark"], "--negated is 'mark', expected drop or keep"),
-        (["--no-images", "--image", "id"], "image is given, and that there are no images; wanted"),
-        (["--format", "xml"], "format is 'xml', wanted parquet"),
-        ([], "no column is called image, image_path, file_name; it has id, text; name the one"),
+        (["--no-images", "--image", "id"], "image is 'id', but images is False"),
+        (["--format", "xml"], "format is 'xml', expected parquet"),
+        ([], "no column is named image, image_path, file_name; it has id, text; name the image"),
         (["--engine", "spark"], "--engine is 'spark', expected local or ray"),
     ],
 )

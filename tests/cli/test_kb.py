@@ -172,7 +172,7 @@ def test_an_existing_output_is_an_error_before_anything_is_read(run: Run, tmp_pa
     thesis.write_text("years of work")
     done = run("kb", "build", "-q", "--source", "obo=absent.obo", "-o", thesis.parent)
     assert done.status == 2
-    assert "is no knowledge base: it holds 'chapter.txt', expected a new folder" in done.error
+    assert "is not a knowledge base: it contains 'chapter.txt'; choose a new folder" in done.error
     assert thesis.read_text() == "years of work"
 
 
@@ -203,7 +203,7 @@ def test_an_existing_base_is_replaced_only_with_force(
     for source in (f"jsonl={jsonl}", "obo=absent.obo"):  # seen before anything is read
         done = run("kb", "build", "-q", "--source", source, "-o", base)
         assert done.status == 2
-        assert f"{base} holds a knowledge base already, expected a new folder" in done.error
+        assert f"{base} is already a knowledge base; choose a new folder" in done.error
     assert (base / "manifest.json").read_bytes() == before
     source = f"jsonl={jsonl}"
     assert run("kb", "build", "-q", "--force", "--source", source, "-o", base).status == 0

@@ -144,7 +144,7 @@ def test_extract_links(run: Run, tmp_path: Path) -> None:
     [
         (["none", "-o", "o.jsonl"], "none: no such file or folder"),
         (["9" * 5000, "-o", "o.jsonl"], f"{'9' * 100}…: no such file or folder"),
-        (["a.xml", "-o", "o.txt"], "wanted a name that ends in .jsonl"),
+        (["a.xml", "-o", "o.txt"], "expected a name that ends in .jsonl"),
         (["a.xml", "-o", "o.jsonl", "--profile", "x"], "profile is 'x', expected"),
         (["a.xml", "-o", "o.jsonl", "--link", "--detector", "x"], "detector is 'x'"),
         (["a.xml", "-o", "o.parquet", "--with-images"], "without a folder of images"),

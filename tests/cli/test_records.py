@@ -157,13 +157,13 @@ def test_a_progress_bar_appears_for_long_work(
     [
         (["validate", "none.jsonl"], "none.jsonl: no such file"),
         (["stats", "empty"], "empty: no file in this folder ends in"),
-        (["card", "-"], "-: standard input is not read here, wanted the path of a file"),
+        (["card", "-"], "-: standard input is not supported here, expected a file path"),
         (["validate", "IN", "--offsets", "bytes"], "expected caption or medconcept23m"),
         (["validate", "IN", "--profile", "mine"], "expected exact or medconcept23m"),
-        (["validate", "IN", "--tokenizer", "none"], "no WordPiece vocabulary"),
-        (["convert", "IN", "-o", "out.csv"], "wanted a name that ends in"),
-        (["convert", "IN", "-o", "out.jsonl", "--images", "none"], "wanted a folder"),
-        (["stats", "IN", "--plot", "out.gif"], "wanted a name that ends in"),
+        (["validate", "IN", "--tokenizer", "none"], "not a WordPiece vocabulary"),
+        (["convert", "IN", "-o", "out.csv"], "expected a name that ends in"),
+        (["convert", "IN", "-o", "out.jsonl", "--images", "none"], "expected a folder"),
+        (["stats", "IN", "--plot", "out.gif"], "expected a name that ends in"),
     ],
 )
 def test_an_error_of_records_is_one_line(

@@ -96,7 +96,7 @@ def test_omitted_records_are_noted(run: Run, records: Path, tmp_path: Path) -> N
         ([], "expected either -o PAGE.html or --serve"),
         (["-o", "page.txt"], "page.txt: expected a file name that ends in .html"),
         (["-o", "page.html", "--images", "nowhere"], "--images is nowhere, expected a folder"),
-        (["-o", "page.html", "--images", "."], "--images .: has none of the images (2 looked"),
+        (["-o", "page.html", "--images", "."], "--images .: has none of the 2 images"),
         (["-o", "page.html", "--embed"], "contains no images; add --images FOLDER"),
         (["-o", "page.html", "--kb", "nowhere"], "nowhere"),
     ],
