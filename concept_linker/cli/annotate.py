@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from concept_linker.annotating.engines import ENGINES
 from concept_linker.annotating.job import MAX_CHARACTERS, TIMEOUT
+from concept_linker.annotating.shards.formats import FORMATS
 from concept_linker.cli.console import counted, note, print_json
 from concept_linker.cli.linking import linker_options
 from concept_linker.cli.options import (
@@ -19,6 +21,7 @@ from concept_linker.cli.options import (
     TokenizerOption,
     choice,
 )
+from concept_linker.runtime.registry import list_names
 
 if TYPE_CHECKING:
     from concept_linker.annotating.report import Summary
@@ -46,7 +49,7 @@ def annotate(
         typer.Option(
             metavar="NAME",
             help="'local', or 'ray' (extra 'ray').",
-            **choice("local", "ray"),
+            **choice(*ENGINES),
         ),
     ] = "local",
     ray_address: Annotated[
@@ -61,7 +64,7 @@ def annotate(
         typer.Option(
             "--format",
             metavar="NAMES",
-            help="parquet, jsonl, jsonl.gz, jsonl.zst, or several: 'parquet,jsonl'.",
+            help=f"{list_names(FORMATS)}, or several: 'parquet,jsonl'.",
         ),
     ] = "parquet",
     form: Annotated[
