@@ -77,8 +77,8 @@ def small_base(folder: Path) -> Path:
             for number, text in enumerate(texts)
         ),
     )
-    train(gold, folder / "trained", kb=folder / "plain")
-    return folder / "trained"
+    train(gold, folder / "taught", kb=folder / "plain")
+    return folder / "taught"
 
 
 def answers(folder: Path) -> str:

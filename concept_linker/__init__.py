@@ -5,7 +5,7 @@
 >>> [(mention.text, mention.concept_id) for mention in annotation if mention.label == "ANAT"]
 [('hippocampus', 'C0019564')]
 
-For research only: not for clinical decisions, nor to identify persons.
+For research only: not for clinical decisions, not for identifying persons.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ ADAPTERS["html"] = partial(_call_later, "viewing.notebook", "annotation_html")
 
 
 def __getattr__(name: str) -> Any:
-    """Imports a public name when it is first used: compiled parts take a while to load."""
+    """Imports a public name at its first use, so that ``import concept_linker`` is quick."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = value = _load(_HOMES[name], name)
@@ -94,4 +94,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted([*__all__, *(name for name in globals() if name.startswith("__"))])

@@ -92,7 +92,7 @@ class ConceptLinker:
                 model, a spaCy ``Language``, or anything that keeps to
                 :class:`~concept_linker.detection.detector.MentionDetector`.
             quiet: no progress bar where the open base's index must first be derived.
-            settings: see :class:`~concept_linker.settings.LinkerSettings`.
+            settings: see :class:`~concept_linker.LinkerSettings`.
 
         Raises:
             KnowledgeBaseError: the base cannot be opened.

@@ -1,8 +1,8 @@
-"""What can be set of a linker."""
+"""The settings of a linker."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -12,42 +12,54 @@ __all__ = ["LinkerSettings", "checked_settings"]
 
 
 class LinkerSettings(BaseModel):
-    """What can be set.
+    """The settings of a linker.
 
-    Args:
-        k: how many candidates a mention keeps.
-        min_similarity: the least similarity of a candidate.
-        min_score: the least score of ``best``; below it a mention has none (NIL).
+    A description is also the help text on the command line: a field that is added here becomes an
+    option of every command that links.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    k: Annotated[int, Field(ge=1, le=1000)] = 10
-    min_similarity: Annotated[float, Field(ge=0.0, le=1.0)] = 0.0
-    min_score: Annotated[float, Field(ge=0.0, le=1.0)] = 0.38
+    k: int = Field(
+        default=10, ge=1, le=1000, description="List at most this many candidates for a mention."
+    )
+    min_similarity: float = Field(
+        default=0.0,
+        ge=0.0,
+        le=1.0,
+        description="Ignore candidates whose name is less similar to the mention, 0 to 1.",
+    )
+    min_score: float = Field(
+        default=0.38,
+        ge=0.0,
+        le=1.0,
+        description="Link a mention only if its confidence (probability × score) reaches this, "
+        "0 to 1.",
+    )
 
     @classmethod
-    def told(cls) -> str:
-        """What can be set, with the defaults.
+    def summary(cls) -> str:
+        """Returns the names of the settings with their defaults.
 
-        >>> LinkerSettings.told()
+        >>> LinkerSettings.summary()
         'k (10), min_similarity (0.0), min_score (0.38)'
         """
         return ", ".join(f"{name} ({one.default})" for name, one in cls.model_fields.items())
 
 
 def checked_settings(settings: dict[str, Any]) -> LinkerSettings:
-    """Settings by name.
+    """Checks settings that are given by name.
 
     Raises:
-        SettingsError: one of them does not exist, or has a value that it cannot have.
+        SettingsError: a setting does not exist, or its value is not allowed.
     """
     try:
         return LinkerSettings(**settings)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
-        problem = f"setting {name!r} is {first['input']!r}: {first['msg']}"
+        expected = first["msg"].replace("Input should be", "expected")
+        problem = f"setting {name!r} is {first['input']!r}, {expected}"
         if first["type"] == "extra_forbidden":
             problem = f"setting {name!r} does not exist"
-        raise SettingsError(f"{problem}; there are {LinkerSettings.told()}") from None
+        raise SettingsError(f"{problem}; the settings are {LinkerSettings.summary()}") from None

@@ -1,8 +1,8 @@
-"""Sphinx: the site of these pages and of the docstrings.
+"""Sphinx configuration of the site: these pages, and the API from the docstrings.
 
     python -m sphinx -W --keep-going docs build/site
 
-Nothing is fetched, neither while it is built nor by the pages.
+Neither the build nor the pages load anything from the network.
 """
 
 import os
@@ -14,6 +14,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+import concept_linker
 from concept_linker import __version__
 from concept_linker.cli import app
 
@@ -30,10 +31,10 @@ extensions = [
 ]
 exclude_patterns = ["_build", "**.ipynb_checkpoints"]
 nitpicky = True
-# What is not ours has no page to be linked to, and not every type of ours needs one.
+# Other projects have no pages here, and not every class of ours needs one.
 nitpick_ignore_regex = [("py:.*", r"(?!concept_linker\.).*"), ("py:class", ".*")]
 
-# Markdown as GitHub shows it; notebooks with the outputs that they are kept with.
+# Markdown as GitHub renders it; notebooks with their stored outputs.
 myst_enable_extensions = ["attrs_inline"]
 myst_heading_anchors = 3
 nb_execution_mode = "off"
@@ -68,16 +69,16 @@ html_theme_options = {
     },
     "top_of_page_buttons": [],
 }
-# A prompt is not part of what is copied.
+# Prompts are not copied.
 copybutton_prompt_text = r">>> |\.\.\. |\$ "
 copybutton_prompt_is_regexp = True
 
 
 class Commands(SphinxDirective):
-    """A section for every command, with what its ``--help`` says."""
+    """A section for every command, with the output of its ``--help``."""
 
     def run(self) -> list[nodes.Node]:
-        """Makes the sections."""
+        """Returns the sections."""
         os.environ["COLUMNS"] = "88"
         command = typer.main.get_command(app)
         context = command.make_context("concept-linker", [], resilient_parsing=True)
@@ -92,7 +93,7 @@ class Commands(SphinxDirective):
 
 
 def _commands(command: Any, context: Any) -> Iterator[tuple[str, str]]:
-    """All commands that do something: full name and help."""
+    """Yields full name and help of all commands without subcommands."""
     if not hasattr(command, "commands"):
         yield context.command_path, command.get_help(context).strip()
         return
@@ -101,6 +102,31 @@ def _commands(command: Any, context: Any) -> Iterator[tuple[str, str]]:
         yield from _commands(one, below)
 
 
+def _describe_settings(_app: Sphinx, _what: str, _name: str, value: Any, *rest: Any) -> None:
+    """Adds the fields of settings, with their descriptions, to the docstring of the class."""
+    lines = rest[-1]
+    fields = getattr(value, "model_fields", {}) if isinstance(value, type) else {}
+    described = [
+        f"    {name}: {one.description}" for name, one in fields.items() if one.description
+    ]
+    if described:
+        lines += ["", "Args:", *described, ""]
+
+
+def _resolve_public(app: Sphinx, env: Any, node: Any, content: Any) -> Any:
+    """Resolves a reference to where a public name is defined: pages list it as public."""
+    name = node.get("reftarget", "").rpartition(".")[2]
+    if node.get("refdomain") != "py" or name not in concept_linker.__all__:
+        return None
+    target = f"concept_linker.{name}"
+    python = env.get_domain("py")
+    return python.resolve_xref(
+        env, node["refdoc"], app.builder, node["reftype"], target, node, content
+    )
+
+
 def setup(application: Sphinx) -> None:
-    """Registers the directive."""
+    """Registers the directive and the hooks; the first one runs before napoleon."""
+    application.connect("missing-reference", _resolve_public)
     application.add_directive("commands", Commands)
+    application.connect("autodoc-process-docstring", _describe_settings, priority=400)

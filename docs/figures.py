@@ -1,9 +1,9 @@
-"""The tables of figures in these pages, made of ``benchmarks/results``.
+"""Makes the tables of figures in these pages from ``benchmarks/results``.
 
     python docs/renew.py figures
 
-writes each between its marks, ``<!-- figures: NAME -->`` and ``<!-- end of figures -->``.  Figures
-of other systems that this repository cannot measure again are constants here; the pages say so.
+writes each table between its marks, ``<!-- figures: NAME -->`` and ``<!-- end of figures -->``.
+Figures of other systems that this repository cannot measure are constants here; the pages say so.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _CORPORA = ("MedMentions full", "MedMentions ST21pv", "BC5CDR", "NCBI Disease", 
 
 
 def renewed(page: str) -> str:
-    """A page with its tables made anew."""
+    """Returns a page with its tables made again."""
     return _MARKED.sub(lambda found: found[1] + TABLES[found[2]]() + found[3], page)
 
 
@@ -44,13 +44,38 @@ def _seconds(value: float) -> str:
 
 
 def _link_f1(corpus: str) -> str:
-    """F1 of place and concept."""
+    """Returns the F1 of place and concept."""
     found = _figures("accuracy")[corpus]["end_to_end"]
     return _share(found[0]["measures"]["strict concept"]["f1"]["value"]) if found else "–"
 
 
-def beside_others() -> str:
-    """The README's table."""
+def summary() -> str:
+    """Compared with other systems: the five rows of the README."""
+    search, found = _figures("candidates")["systems"], _figures("end_to_end")["systems"]
+    large = _figures("candidates_scale")["11M"]
+    scispacy = _figures("accuracy")["MedMentions full"]["end_to_end"][-1]["measures"]
+    text = [found[name] for name in ("quickumls", "gilda", "medcat")]
+    hard = [
+        _share(search[name]["mentions_hard"]["recall@1"])
+        for name in ("concept_linker", "scispacy", "quickumls", "gilda")
+    ]
+    rows: list[list[object]] = [
+        ["Text to concepts, F1", f"**{_share(found['concept_linker']['concept']['f1'])}**",
+         _share(scispacy["strict concept"]["f1"]["value"]),
+         *(_share(one["concept"]["f1"]) for one in text)],
+        ["Misspelt or reworded name, right concept first", f"**{hard[0]}**", *hard[1:], "–"],
+        ["Captions per second, one core", found["concept_linker"]["captions_per_s"], "107",
+         *(one["captions_per_s"] for one in text)],
+        ["Opening 11 million names", f"**{_seconds(large['open_s'])}**", "20 to 53 s", *"–––"],
+        ["Private memory of each process then", f"**{large['private_mb']} MB**", "11 GB", *"–––"],
+    ]  # fmt: skip
+    return _table(
+        "|concept_linker|scispaCy 0.6|QuickUMLS 1.4|gilda 1.6|MedCAT 2.9, untrained", rows
+    )
+
+
+def compared() -> str:
+    """Compared with other systems: all rows."""
     search, found = _figures("candidates")["systems"], _figures("end_to_end")["systems"]
     large = _figures("candidates_scale")["11M"]
     ours, *others = "concept_linker", "quickumls", "gilda", "medcat"
@@ -62,21 +87,21 @@ def beside_others() -> str:
          f"**{_share(found[ours]['concept']['f1'])}**",
          f"{_share(scispacy['strict concept']['f1']['value'])} ¹",
          *(_share(one["concept"]["f1"]) if one else "–" for one in text)],
-        ["captions a second, one core", found[ours]["captions_per_s"], "107 ²",
+        ["captions per second, one core", found[ours]["captions_per_s"], "107 ²",
          *(one["captions_per_s"] if one else "–" for one in text)],
         ["**Name to concept**: right one first",
          *(_share(one["mentions"]["recall@1"]) for one in names)],
         ["the same, misspelt or reworded",
          *(_share(one["mentions_hard"]["recall@1"]) for one in names)],
-        ["names a second, one core", *(f"{one['mentions']['batch_per_s']:,}" for one in names)],
+        ["names per second, one core", *(f"{one['mentions']['batch_per_s']:,}" for one in names)],
         ["index of 100,000 names", _seconds(search[ours]["built_s"]), "927 s ²",
          *(_seconds(one["built_s"]) for one in names[2:])],
         ["**Like all of UMLS**, 11 million names: opened in", _seconds(large["open_s"]),
          "20 to 53 s ³"],
         ["memory of a process", f"{large['private_mb']} MB, and files shared by all", "11 GB ³"],
         ["**Installing**: wheels alone", "yes", "yes, with numpy < 2", "no", "yes", "yes"],
-        ["never asks the network", "yes", "no", "no ⁴", "no", "–"],
-        ["names need not be spelled as listed", "yes", "yes", "yes", "no", "–"],
+        ["never uses the network", "yes", "no", "no ⁴", "no", "–"],
+        ["finds misspelt names", "yes", "yes", "yes", "no", "–"],
         ["score is a probability", "yes", "no", "no", "no", "–"],
     ]  # fmt: skip
     head = "|concept_linker|scispaCy 0.6|QuickUMLS 1.4|gilda 1.6|MedCAT 2.9, untrained"
@@ -84,7 +109,7 @@ def beside_others() -> str:
 
 
 def accuracy() -> str:
-    """Mentions given: R@1 beside the baselines."""
+    """Given mentions: R@1 compared with the baselines."""
     rows = []
     for corpus in _CORPORA:
         results = _figures("accuracy")[corpus]["gold_mentions"]
@@ -106,7 +131,7 @@ def accuracy() -> str:
 
 
 def end_to_end() -> str:
-    """Text given: F1 of place and concept beside the baselines."""
+    """Given text: F1 of place and concept compared with the baselines."""
     rows = []
     for corpus in _CORPORA:
         results = _figures("accuracy")[corpus]["end_to_end"]
@@ -122,7 +147,7 @@ def end_to_end() -> str:
 
 
 def others() -> str:
-    """Text given, beside other systems."""
+    """Given text, compared with other systems."""
     titles = {
         "concept_linker": "concept_linker",
         "gilda": "gilda 1.6.1",
@@ -131,7 +156,7 @@ def others() -> str:
         "medcat": "MedCAT 2.9.0, untrained",
     }
     return _table(
-        "|place, F1|place and concept: P|R|F1|concepts of a document, F1|captions a second",
+        "|place, F1|place and concept: P|R|F1|concepts of a document, F1|captions per second",
         [
             [titles[name], _share(one["place"]["f1"]),
              *(_share(one["concept"][part]) for part in ("precision", "recall", "f1")),
@@ -144,7 +169,7 @@ def others() -> str:
 def speed() -> str:
     """By detector: F1 of places, and captions a second."""
     return _table(
-        "detector|places, F1 (MedMentions)|recall on CRAFT captions|captions a second",
+        "detector|places, F1 (MedMentions)|recall on CRAFT captions|captions per second",
         [
             [f"`{name}`", _share(one["medmentions"]["f1"]), _share(one["craft_captions"]["recall"]),
              f"{one['speed']['captions_per_s']:,}"]
@@ -155,7 +180,7 @@ def speed() -> str:
 
 
 def candidates() -> str:
-    """Names to concepts, beside other systems."""
+    """Names to concepts, compared with other systems."""
     names = {
         "concept_linker": "concept_linker",
         "scispacy": "scispaCy 0.6.2, candidate generator",
@@ -167,7 +192,7 @@ def candidates() -> str:
     }
     by = _figures("candidates")["systems"]
     return _table(
-        "|built in|names a second|R@1|R@30|R@1, hard|R@30, hard",
+        "|built in|names per second|R@1|R@30|R@1, hard|R@30, hard",
         [
             [title, "927 s ¹" if name == "scispacy" else _seconds(by[name]["built_s"]),
              f"{by[name]['mentions']['batch_per_s']:,}",
@@ -179,9 +204,9 @@ def candidates() -> str:
 
 
 def scale() -> str:
-    """Search by the size of the base."""
+    """Search by the size of the knowledge base."""
     return _table(
-        "names|opened in|new names a second, similarity ≥ .7|≥ .5|as they come in captions|"
+        "names|opened in|new names per second, similarity ≥ .7|≥ .5|as they come in captions|"
         "memory of a process",
         [
             [f"{one['names']:,}", _seconds(one["open_s"]), f"{one['cold_per_s_at_0.7']:,}",
@@ -192,7 +217,7 @@ def scale() -> str:
 
 
 def building() -> str:
-    """What building a base costs."""
+    """Costs of building a knowledge base."""
     rows = [
         [name, f"{one['names']:,}", f"{one['seconds']:.0f} s", f"{one['megabytes']:,} MB"]
         for name, one in _figures("kb_build").items()
@@ -207,14 +232,15 @@ def building() -> str:
 
 
 def starting() -> str:
-    """How long it takes to begin."""
+    """Start-up times."""
     return _table(
         "|time", [[name, _seconds(value)] for name, value in _figures("start_up").items()]
     )
 
 
 TABLES: dict[str, Callable[[], str]] = {
-    "beside_others": beside_others,
+    "summary": summary,
+    "compared": compared,
     "accuracy": accuracy,
     "end_to_end": end_to_end,
     "others": others,

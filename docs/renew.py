@@ -1,10 +1,10 @@
-"""Renews what these pages keep of runs.
+"""Renews the results shown in these pages.
 
-    python docs/renew.py [figures] [command] [notebooks] [pictures]
+    python docs/renew.py [figures] [example] [notebooks] [pictures]
 
-Tables of figures, what the README's first command prints, outputs of notebooks, the README's
-pictures.  To be run when a benchmark was, or when the linker answers otherwise than before.  Needs
-the extra ``test``, and Chromium with its driver for the pictures.
+Tables of figures, the output of the README's first example, outputs of notebooks, the README's
+pictures.  Run it after a benchmark, and when the answers of the linker have changed.  It needs the
+extra ``test``, and Chromium with its driver for the pictures.
 """
 
 from __future__ import annotations
@@ -35,44 +35,46 @@ CAPTION = (
 )
 HOVERED = "AA"
 WIDTH, SCALE, COLOURS = 840, 2, 96
+EXAMPLE = re.compile(
+    r"^```python\n(?P<code>.*?)^```\n\n```text\n(?P<output>.*?)^```", re.DOTALL | re.MULTILINE
+)
 PAGE = """<!doctype html><meta charset="utf-8"><meta name="color-scheme" content="light dark">
 <style>body {{ margin: 12px; background: light-dark(#fff, #0d1117) }}</style>{view}"""
 
 
 def figures() -> None:
-    """Makes the tables anew."""
+    """Makes the tables of figures again."""
     for page in PAGES:
         page.write_text(renewed(page.read_text("utf-8")), "utf-8")
 
 
-def command() -> None:
-    """Runs the README's first command, and puts what it prints below it."""
+def example() -> None:
+    """Runs the README's first example and puts its output below it."""
     readme = DOCS.parent / "README.md"
     page = readme.read_text("utf-8")
-    caption = re.search(r'concept-linker link "(.*?)"', page)
-    if caption is None:
-        raise SystemExit(f"{readme}: no first command")
-    call = [sys.executable, "-m", "concept_linker", "link", "--quiet", caption[1]]
+    found = EXAMPLE.search(page)
+    if found is None:
+        raise SystemExit(f"{readme}: expected a python block, then a text block with its output")
+    call = [sys.executable, "-c", found["code"]]
     printed = subprocess.run(call, capture_output=True, text=True, check=True).stdout
-    table = "".join(f"{line.rstrip()}\n" for line in printed.strip().splitlines()[1:])
-    block = re.compile(r"^```\nplace .*?^```$", re.DOTALL | re.MULTILINE)
-    readme.write_text(block.sub(f"```\n{table}```", page, count=1), "utf-8")
+    start, end = found.span("output")
+    readme.write_text(page[:start] + printed + page[end:], "utf-8")
 
 
 def notebooks() -> None:
-    """Runs the notebooks, and keeps their outputs in them."""
+    """Runs the notebooks and stores their outputs in them."""
     for path in sorted((DOCS / "notebooks").glob("*.ipynb")):
         notebook = nbformat.read(path, as_version=4)
         with tempfile.TemporaryDirectory() as folder:
             place = {"metadata": {"path": folder}}
             NotebookClient(notebook, resources=place, coalesce_streams=True).execute()
         for cell in notebook.cells:
-            cell.metadata.pop("execution", None)  # when it was run: another time each time
+            cell.metadata.pop("execution", None)  # the time of the run differs each time
         nbformat.write(notebook, path)
 
 
 def pictures() -> None:
-    """Takes the notebook view of a caption, light and dark."""
+    """Takes pictures of the notebook view of a caption, light and dark."""
     view = ConceptLinker.load(detector="hybrid", quiet=True).link(CAPTION)._repr_html_()
     options = webdriver.ChromeOptions()
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"):
@@ -89,14 +91,14 @@ def pictures() -> None:
 
 
 def _take(driver: webdriver.Chrome, page: Path, scheme: str) -> None:
-    """One picture, as high as what hovers needs."""
+    """Takes one picture, high enough for the open table of candidates."""
     feature = {"name": "prefers-color-scheme", "value": scheme}
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
     _look(driver, 900)
     driver.get(page.as_uri())
     mentions = driver.find_elements("css selector", ".cl-m")
     mention = next(one for one in mentions if one.text.startswith(HOVERED))
-    for _ in range(2):  # the first time the page may still be laid out
+    for _ in range(2):  # the page may not be laid out the first time
         ActionChains(driver, duration=0).move_to_element(mention).pause(0.2).perform()
     bottom = driver.execute_script(
         "return Math.max(...[...document.querySelectorAll('.cl-view, .cl-pop')]"
@@ -109,12 +111,12 @@ def _take(driver: webdriver.Chrome, page: Path, scheme: str) -> None:
 
 
 def _look(driver: webdriver.Chrome, height: int) -> None:
-    """Sets the size of the window."""
+    """Sets the size of the browser window."""
     metrics = {"width": WIDTH, "height": height, "deviceScaleFactor": SCALE, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
 
 if __name__ == "__main__":
-    parts = {one.__name__: one for one in (figures, command, notebooks, pictures)}
+    parts = {one.__name__: one for one in (figures, example, notebooks, pictures)}
     for part in sys.argv[1:] or parts:
         parts[part]()

@@ -1,4 +1,4 @@
-"""What users of other linkers miss, as far as no other test shows it.
+"""What users of other linkers miss and no other test shows.
 
 ``docs/coming-from-scispacy.md`` lists all of it.
 """
@@ -31,7 +31,7 @@ def test_a_short_form_means_what_its_caption_explains(linker: ConceptLinker) -> 
     assert next(iter(linked(linker, spectrum, "MS"))) == "C0037813"
 
 
-def test_the_words_beside_a_mention_count(linker: ConceptLinker) -> None:
+def test_neighbouring_words_change_the_result(linker: ConceptLinker) -> None:
     befores = ("patients with a", "exposed to", "left ventricular", "bacterial")
     for words in ("cold", "strain"):
         found = []

@@ -1,4 +1,4 @@
-"""What README and documentation show runs as it stands, and says what was measured."""
+"""The examples in README and documentation run, and their figures are those measured."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SHELL = re.compile(r"^```sh\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
 def blocks() -> list[Any]:
-    """The Python blocks of all pages, each with its page and place."""
+    """The Python blocks of all pages, each with its page and number."""
     return [
         pytest.param(block, id=f"{page.name}-{number}")
         for page in PAGES
@@ -37,7 +37,7 @@ def blocks() -> list[Any]:
 
 
 def run_alone(block: str, folder: Path) -> None:
-    """Runs a block as a script of its own; what it starts in other processes reads that, too."""
+    """Runs a block as a script in a file, which the processes it starts can read."""
     script = folder / "example.py"
     script.write_text(block, encoding="utf-8")
     runpy.run_path(str(script), run_name="__main__")
@@ -60,8 +60,8 @@ assert child.exitcode == 0
 """
 
 
-def test_a_block_that_only_runs_typed_in_is_found(tmp_path: Path) -> None:
-    """Who starts processes must say where a script begins, for they read it again."""
+def test_a_block_that_runs_only_interactively_is_found(tmp_path: Path) -> None:
+    """A script that starts processes needs ``if __name__ == "__main__"``."""
     with pytest.raises(AssertionError):
         run_alone(START, tmp_path)
     guarded = "".join(f"    {line}\n" for line in START.splitlines())
@@ -90,7 +90,7 @@ def test_shell_blocks_of_the_readme_run(open_base: KnowledgeBase, tmp_path: Path
 
 
 def shown_commands(page: Path) -> list[list[str]]:
-    """The calls of the command line in a page's blocks, as lists of words."""
+    """The commands in the blocks of a page, as lists of words."""
     text = page.read_text(encoding="utf-8").replace("\\\n", " ")
     lines = re.findall(r"^(?: {4})?(concept-linker .*)$", text, re.MULTILINE)
     return [shlex.split(line.partition(" <")[0], comments=True)[1:] for line in lines]
@@ -104,7 +104,9 @@ def test_commands_that_are_shown_exist(page: Path) -> None:
         while hasattr(command, "commands"):
             assert rest[0] in command.commands, words
             command = command.commands[rest.pop(0)]
-        known = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
+        with command.make_context("shown", [], resilient_parsing=True) as context:
+            parameters = command.get_params(context)
+        known = {name for one in parameters for name in (*one.opts, *one.secondary_opts)}
         options = {word.partition("=")[0] for word in rest if re.match(r"--?[a-z]", word)}
         assert options <= known, words
 
@@ -135,24 +137,23 @@ def test_tests_that_are_named_exist() -> None:
             assert f"def {test}" in (ROOT / file).read_text("utf-8"), f"{page.name}: {file} {test}"
 
 
-def test_the_readme_shows_what_its_first_command_prints(open_base: KnowledgeBase) -> None:
+def test_the_readme_shows_the_output_of_its_first_example(open_base: KnowledgeBase) -> None:
     page = (ROOT / "README.md").read_text(encoding="utf-8")
-    caption = re.search(r'concept-linker link "(.*?)"', page)
-    shown = re.search(r"^```\n(place .*?)^```", page, re.DOTALL | re.MULTILINE)
-    assert caption
+    code, rest = BLOCK.split(page, maxsplit=1)[1:]
+    shown = re.match(r"\n*```text\n(.*?)^```", rest, re.DOTALL | re.MULTILINE)
     assert shown
     printed = subprocess.run(
-        [sys.executable, "-m", "concept_linker", "link", "-q", caption[1]],
+        [sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    rows = [line.split() for line in printed.splitlines() if line.strip()]
-    assert rows[0] == caption[1].split()
-    assert rows[1:] == [line.split() for line in shown[1].splitlines()], (
-        "renew it with: python docs/renew.py command"
-    )
+    assert printed == shown[1], "renew it with: python docs/renew.py example"
+
+
+def test_the_readme_is_one_page() -> None:
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 115
 
 
 def test_tables_of_figures_are_those_of_the_results(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -244,7 +244,7 @@ def test_settings(open_base: KnowledgeBase) -> None:
     for wrong in ({"k": 0}, {"min_similarity": 2}, {"nonsense": 1}, {"min_score": "high"}):
         with pytest.raises(SettingsError, match=next(iter(wrong))) as caught:
             ConceptLinker.load(open_base, **wrong)
-        assert str(caught.value).endswith(f"there are {LinkerSettings.told()}")
+        assert str(caught.value).endswith(f"the settings are {LinkerSettings.summary()}")
     with pytest.raises(SettingsError, match="detector"):
         ConceptLinker.load(open_base, detector="magic")  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="batch_size"):

@@ -1,4 +1,4 @@
-"""The notebooks run as they stand, and print what they are kept with."""
+"""The notebooks run, and print their stored outputs."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ nbformat.write(notebook, sys.argv[2])
 
 
 def printed(notebook: Any) -> list[str]:
-    """What each cell prints; how it is cut into pieces is a matter of time."""
+    """The output of each cell, joined: how it is split depends on timing."""
     return [
         "".join(
             output.text
@@ -41,7 +41,7 @@ def printed(notebook: Any) -> list[str]:
     ]
 
 
-def test_there_are_notebooks() -> None:
+def test_notebooks_exist() -> None:
     assert [path.name for path in NOTEBOOKS] == [
         "evaluate_and_retrieve.ipynb",
         "link_captions.ipynb",
@@ -49,7 +49,7 @@ def test_there_are_notebooks() -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-def test_it_runs_and_prints_what_it_is_kept_with(
+def test_a_notebook_runs_and_prints_its_stored_outputs(
     path: Path, open_base: KnowledgeBase, tmp_path: Path
 ) -> None:
     done = subprocess.run(
@@ -66,8 +66,8 @@ def test_it_runs_and_prints_what_it_is_kept_with(
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-def test_it_says_what_it_needs(path: Path) -> None:
-    """Whatever is imported and does not come with the package is named in the first cell."""
+def test_a_notebook_names_its_requirements(path: Path) -> None:
+    """The first cell names every import that is not installed with the package."""
     notebook = nbformat.read(path, as_version=4)
     code = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     imported = {
@@ -91,7 +91,7 @@ def test_it_says_what_it_needs(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.name)
-def test_what_it_is_kept_with_is_whole_and_from_nowhere(path: Path) -> None:
+def test_stored_outputs_are_complete_and_load_nothing(path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     nbformat.validate(notebook)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]

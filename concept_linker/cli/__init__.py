@@ -1,14 +1,14 @@
-"""The command line: parses, calls the library, prints.
+"""The command line: parses arguments, calls the library, prints results.
 
 Exit status:
 
 === ==================================================================================
 0   done
-1   done, but something in the data is bad; it is listed, counted or set aside
-2   not done: the call, a setting, the input or a file; the reason is one line
-3   not done: a fault of concept-linker itself, with its traceback
+1   done, but some of the data is bad; it is listed, counted or set aside
+2   not done: a wrong call, setting, input or file; the reason is one line
+3   not done: an error in concept-linker itself, with its traceback
 130 interrupted (Ctrl-C)
-141 the reader of standard output has gone, as with ``| head``
+141 the reader of standard output has closed it, as ``| head`` does
 === ==================================================================================
 
 Results go to standard output, everything else to standard error.
@@ -41,14 +41,15 @@ from concept_linker.cli import (
     view,
 )
 from concept_linker.cli.console import note
+from concept_linker.cli.linking import linking
 from concept_linker.errors import ConceptLinkerError
 
 __all__ = ["app", "main"]
 
 _HELP = """
-Link the medical concepts of figure captions: offline, with exact places and calibrated scores.
+Link figure captions to medical concepts: offline, with exact offsets and calibrated scores.
 
-For research only: not for clinical decisions, nor to identify persons.
+For research only: not for clinical decisions, not for identifying persons.
 
 Examples:
 
@@ -67,26 +68,27 @@ class _Commands(parser.Group):
     headings: ClassVar = {
         "Find concepts": ("link", "annotate", "view"),
         "Knowledge bases": ("kb", "train"),
-        "Make and mend records": ("pmc", "records"),
+        "Make and repair records": ("pmc", "records"),
         "Measure": ("evaluate", "retrieval", "encode", "holdout", "images"),
         "This program": ("about", "completion"),
     }
 
 
 app = parser.CommandLine(name="concept-linker", cls=_Commands)
-link.register(app)
-annotate.register(app)
-view.register(app)
+app.command(cls=linking())(link.link)
+app.command(cls=linking())(annotate.annotate)
+app.command()(view.view)
 app.add_typer(kb.app, name="kb")
-train.register(app)
+app.command()(train.train)
 app.add_typer(pmc.app, name="pmc")
 app.add_typer(records.app, name="records")
-evaluate.register(app)
-retrieval.register(app)
-encode.register(app)
+app.command(cls=linking(k=30))(evaluate.evaluate)
+app.command()(retrieval.retrieval)
+app.command()(encode.encode)
 app.add_typer(holdout.app, name="holdout")
 app.add_typer(images.app, name="images")
-about.register(app)
+app.command()(about.about)
+app.command()(about.completion)
 
 
 @app.callback(help=_HELP)
@@ -106,40 +108,40 @@ def _options(
 
 def main() -> None:
     """Runs the command line."""
-    if sys.stdin is None:  # closed by who called: `<&-`
+    if sys.stdin is None:  # the caller closed it: `<&-`
         sys.stdin = open(os.devnull)  # noqa: SIM115
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # closed by who called: `>&-`
+        if getattr(sys, name) is None:  # the caller closed it: `>&-`
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
-        # A terminal that cannot show a character shows its code; the run goes on.
+        # A terminal that cannot show a character shows its code instead.
         getattr(sys, name).reconfigure(errors="backslashreplace")
-    if not sys.stderr.isatty():  # a log is read by lines: a bar redrawn ten times a second fills it
+    if not sys.stderr.isatty():  # a log file: do not redraw bars ten times a second
         os.environ.setdefault("TQDM_MININTERVAL", "10")
     command = typer.main.get_command(app)
-    if asked := os.environ.get(about.COMPLETE):
-        sys.exit(about.complete(command, asked))
+    if instruction := os.environ.get(about.COMPLETE):
+        sys.exit(about.complete(command, instruction))
     sys.exit(_run(command, sys.argv[1:]))
 
 
 def _run(command: Any, arguments: list[str]) -> int:
-    """Runs a command and tells its exit status."""
+    """Runs a command and returns its exit status."""
     try:
         status = _status(command, arguments)
         sys.stdout.flush()
     except parser.UsageError as error:
-        _tell(parser.told(error))
+        _report(parser.explain(error))
     except ConceptLinkerError as error:
-        _tell(error)
+        _report(error)
     except OSError as error:
         if isinstance(error, BrokenPipeError) and _reader_is_gone():
             return 141
-        _tell(_of_system(error))
+        _report(_system_message(error))
     except KeyboardInterrupt:
-        _tell("interrupted")
+        _report("interrupted")
         return 130
     except Exception:
         traceback.print_exc()
-        _tell("this is a fault of concept-linker; please report it with the lines above")
+        _report("this is an error in concept-linker; please report it with the lines above")
         return 3
     else:
         return status
@@ -155,26 +157,26 @@ def _status(command: Any, arguments: list[str]) -> int:
     return 0
 
 
-def _tell(problem: object) -> None:
+def _report(problem: object) -> None:
     note(f"concept-linker: {problem}")
 
 
-def _of_system(error: OSError) -> str:
-    """What the system says, in the form of our own errors: the place first."""
+def _system_message(error: OSError) -> str:
+    """Returns the system's message in the form of our own errors: the path first."""
     if not error.strerror:
         return str(error)
-    said = error.strerror[:1].lower() + error.strerror[1:]
-    return said if error.filename is None else f"{os.fsdecode(error.filename)}: {said}"
+    message = error.strerror[:1].lower() + error.strerror[1:]
+    return message if error.filename is None else f"{os.fsdecode(error.filename)}: {message}"
 
 
 def _reader_is_gone() -> bool:
-    """Whether standard output is the pipe that broke; if so, what is left for it is let go."""
+    """Returns whether standard output is the broken pipe; if so, drops what is still to print."""
     output = sys.stdout.fileno()
     if hasattr(select, "poll"):
-        asked = select.poll()
-        asked.register(output, select.POLLOUT)
-        if not any(events & (select.POLLERR | select.POLLHUP) for _, events in asked.poll(0)):
+        poll = select.poll()
+        poll.register(output, select.POLLOUT)
+        if not any(events & (select.POLLERR | select.POLLHUP) for _, events in poll.poll(0)):
             return False
-    # Python flushes once more at its end.
+    # Python flushes standard output once more when it exits.
     os.dup2(os.open(os.devnull, os.O_WRONLY), output)
     return True

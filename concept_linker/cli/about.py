@@ -1,4 +1,4 @@
-"""``concept-linker about`` and ``completion``: what concerns the program itself."""
+"""``concept-linker about`` and ``completion``: the program itself."""
 
 from __future__ import annotations
 
@@ -10,37 +10,30 @@ import typer
 
 from concept_linker._version import __version__
 from concept_linker.cli.console import print_json
-from concept_linker.cli.options import KB, JsonFlag, QuietFlag, one_of
-from concept_linker.errors import SettingsError
+from concept_linker.cli.options import KB, JsonFlag, QuietFlag, choice
 
-__all__ = ["COMPLETE", "complete", "print_version", "register"]
+__all__ = ["COMPLETE", "about", "complete", "completion", "print_version"]
 
-#: Shells put what they want completed into this variable.
+#: The variable in which shells ask for a completion.
 COMPLETE = "_CONCEPT_LINKER_COMPLETE"
 
 _SHELLS = ("bash", "zsh", "fish", "powershell")
 _MODELS = ("mention_ner", "ranker", "dictionary")
-#: Extras for those who work on the library itself.
-_OURS = ("dev", "docs", "test", "training")
+#: Extras for developers of the library.
+_DEVELOPMENT = ("dev", "docs", "test", "training")
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the commands."""
-    app.command(name="about")(about)
-    app.command(name="completion")(completion)
-
-
-def print_version(wanted: bool) -> None:
+def print_version(given: bool) -> None:
     """Prints the version, for ``--version``."""
-    if wanted:
+    if given:
         print(f"concept-linker {__version__}")
         raise typer.Exit
 
 
 def about(kb: KB = "default", as_json: JsonFlag = False, quiet: QuietFlag = False) -> None:
-    """Show versions, and the checksums of knowledge base and models.
+    """Show versions, and the checksums of the knowledge base and the models.
 
-    This is what a report of a fault, or the methods section of a paper, should name.
+    Include its output in bug reports and in the methods section of a paper.
 
     Examples:
 
@@ -81,9 +74,9 @@ def _print(facts: dict[str, Any]) -> None:
     print(f"concept-linker {facts['concept_linker']}")
     print(f"Python {facts['python']}, {facts['platform']}")
     print(", ".join(f"{name} {version}" for name, version in facts["packages"].items()))
-    missing = [name for name, whole in facts["extras"].items() if not whole]
+    missing = [name for name, installed in facts["extras"].items() if not installed]
     print(f"extras not installed: {', '.join(missing) or 'none'}")
-    print(f"base {base['name']}: {base['concepts']:,} concepts, {base['names']:,} names")
+    print(f"knowledge base {base['name']}: {base['concepts']:,} concepts, {base['names']:,} names")
     print(f"  {base['path']}")
     print(f"  SHA-256 {base['sha256']}")
     for name, checksum in facts["models"].items():
@@ -92,7 +85,7 @@ def _print(facts: dict[str, Any]) -> None:
 
 
 def _installed() -> tuple[dict[str, str], dict[str, bool]]:
-    """The versions of the packages it needs; which extras are there with all of theirs."""
+    """Returns the versions of required packages, and which extras are completely installed."""
     from importlib import metadata
 
     packages: dict[str, str] = {}
@@ -106,13 +99,13 @@ def _installed() -> tuple[dict[str, str], dict[str, bool]]:
         extra = re.search(r"""extra == ["'](.+?)["']""", line)
         if extra is None:
             packages[name] = version
-        elif extra[1] not in _OURS:
+        elif extra[1] not in _DEVELOPMENT:
             extras[extra[1]] = extras.get(extra[1], True) and bool(version)
     return packages, extras
 
 
 def _checksum(model: str) -> str:
-    """The SHA-256 of what ``sha256sum`` prints of a model's files, in the order of their paths."""
+    """Returns the SHA-256 of what ``sha256sum`` prints for the files of a model, sorted by path."""
     from hashlib import sha256
 
     from concept_linker.knowledge_base.checksum import sha256_of
@@ -129,12 +122,10 @@ def completion(
     context: typer.Context,
     shell: Annotated[
         str,
-        typer.Argument(
-            metavar="SHELL", help="bash, zsh, fish or powershell.", autocompletion=one_of(*_SHELLS)
-        ),
+        typer.Argument(metavar="SHELL", help="bash, zsh, fish or powershell.", **choice(*_SHELLS)),
     ],
 ) -> None:
-    """Print what makes a shell complete commands, options and values.
+    """Print the script with which a shell completes commands, options and values.
 
     Examples:
 
@@ -142,17 +133,15 @@ def completion(
         concept-linker completion zsh >> ~/.zshrc
         concept-linker completion fish > ~/.config/fish/completions/concept-linker.fish
     """
-    if shell not in _SHELLS:
-        raise SettingsError(f"no shell {shell!r}, wanted one of {', '.join(_SHELLS)}")
     raise typer.Exit(complete(context.find_root().command, f"source_{shell}"))
 
 
 def complete(command: Any, instruction: str) -> int:
-    """Does what a shell asks for: the script, or what a line can go on with.
+    """Answers a shell: prints the script, or the possible completions of a line.
 
     Args:
         command: the whole command line.
-        instruction: such as ``source_bash`` or ``complete_zsh``.
+        instruction: for example ``source_bash`` or ``complete_zsh``.
     """
     from typer.completion import (  # type: ignore[attr-defined]
         completion_init,

@@ -5,72 +5,58 @@ from __future__ import annotations
 import json
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from concept_linker.annotating.engines import ENGINES
+from concept_linker.annotating.job import MAX_CHARACTERS, TIMEOUT
+from concept_linker.annotating.shards.formats import FORMATS
 from concept_linker.cli.console import counted, note, print_json
-from concept_linker.cli.options import KB, NegatedOption, ProfileOption, one_of
-from concept_linker.errors import SettingsError
+from concept_linker.cli.linking import linker_options
+from concept_linker.cli.options import (
+    NegatedOption,
+    OutputFolder,
+    ProfileOption,
+    TokenizerOption,
+    choice,
+)
+from concept_linker.runtime.registry import list_names
 
 if TYPE_CHECKING:
     from concept_linker.annotating.report import Summary
 
-__all__ = ["register"]
-
-#: The defaults of :mod:`concept_linker.annotating.job`, which is not imported here.
-TIMEOUT = 60.0
-MAX_CHARACTERS = 100_000
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command(name="annotate")(annotate)
+__all__ = ["annotate"]
 
 
 def annotate(
+    context: typer.Context,
     inputs: Annotated[
         list[str],
         typer.Argument(
             metavar="INPUT...",
-            help="JSON Lines (plain, .gz, .zst), Parquet, CSV, folders of them; '-' is standard "
-            "input.",
+            help="JSON Lines (plain, .gz, .zst), Parquet or CSV files, or folders of them; '-' is "
+            "standard input.",
         ),
     ],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FOLDER", help="The folder to write.")
-    ],
-    kb: KB = "default",
-    detector: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME",
-            autocompletion=one_of("hybrid", "dictionary", "ner"),
-            help="What finds mentions: 'hybrid', 'dictionary' (six times as fast), 'ner', or a "
-            "spaCy model.",
-        ),
-    ] = "hybrid",
-    setting: Annotated[
-        list[str] | None,
-        typer.Option(metavar="NAME=VALUE", help="A setting of the linker, such as min_score=0.3."),
-    ] = None,
+    output: OutputFolder,
     workers: Annotated[
         int | None,
-        typer.Option(metavar="N", help="How many processes (default one a core).", min=1),
+        typer.Option(metavar="N", help="The number of processes (default: one per core).", min=1),
     ] = None,
     engine: Annotated[
         str,
         typer.Option(
             metavar="NAME",
-            autocompletion=one_of("local", "ray"),
             help="'local', or 'ray' (extra 'ray').",
+            **choice(*ENGINES),
         ),
     ] = "local",
     ray_address: Annotated[
         str | None,
         typer.Option(
             metavar="ADDRESS",
-            help="A cluster: 'auto' or 'ray://host:10001' (default this machine).",
+            help="A Ray cluster: 'auto' or 'ray://host:10001' (default: this machine).",
         ),
     ] = None,
     formats: Annotated[
@@ -78,77 +64,75 @@ def annotate(
         typer.Option(
             "--format",
             metavar="NAMES",
-            help="parquet, jsonl, jsonl.gz, jsonl.zst, or two: 'parquet,jsonl'.",
+            help=f"{list_names(FORMATS)}, or several: 'parquet,jsonl'.",
         ),
     ] = "parquet",
     form: Annotated[
         str,
         typer.Option(
-            metavar="NAME",
-            autocompletion=one_of("full", "minimised"),
-            help="'full' or 'minimised' records.",
+            metavar="NAME", help="'full' or 'minimised' records.", **choice("full", "minimised")
         ),
     ] = "full",
     profile: ProfileOption = "exact",
     negated: NegatedOption = None,
-    tokenizer: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="BiomedBERT's vocab.txt, for the spans' tokens."),
-    ] = None,
+    tokenizer: TokenizerOption = None,
     caption: Annotated[
         str | None,
-        typer.Option(metavar="COLUMN", help="The column of captions (default found by its name)."),
+        typer.Option(metavar="COLUMN", help="The column of captions (default: found by its name)."),
     ] = None,
     image: Annotated[
         str | None,
         typer.Option(
-            metavar="COLUMN", help="The column of images' paths (default found by its name)."
+            metavar="COLUMN", help="The column of image paths (default: found by its name)."
         ),
     ] = None,
     images: Annotated[
         bool,
-        typer.Option("--images/--no-images", help="Whether the captions have images."),
+        typer.Option("--images/--no-images", help="Whether captions have images."),
     ] = True,
     other_columns: Annotated[
         bool,
         typer.Option(
-            "--other-columns/--no-other-columns", help="Keep the input's other columns or not."
+            "--other-columns/--no-other-columns",
+            help="Whether to keep the other columns of the input.",
         ),
     ] = True,
     mentions: Annotated[
         bool,
-        typer.Option("--mentions", help="Add a column with every mention, whatever its id."),
+        typer.Option("--mentions", help="Add a column with every mention, with or without a CUI."),
     ] = False,
     timeout: Annotated[
         float,
-        typer.Option(metavar="SECONDS", help="Set a caption aside that takes longer."),
+        typer.Option(metavar="SECONDS", help="Set aside captions that take longer."),
     ] = TIMEOUT,
     max_characters: Annotated[
         int,
-        typer.Option(metavar="N", help="Set a caption aside that is longer.", min=1),
+        typer.Option(metavar="N", help="Set aside captions that are longer.", min=1),
     ] = MAX_CHARACTERS,
     shard_size: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Rows a shard (default from 250 up to 5,000).", min=1),
+        typer.Option(
+            metavar="N", help="Rows per shard (default: growing from 250 to 5,000).", min=1
+        ),
     ] = None,
     resume: Annotated[
         bool,
-        typer.Option("--resume/--no-resume", help="Go on with what is there, or begin anew."),
+        typer.Option("--resume/--no-resume", help="Continue an interrupted run, or start over."),
     ] = True,
     metrics: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Write counters into this file, for Prometheus."),
+        typer.Option(metavar="FILE", help="Write counters for Prometheus to this file."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No progress bar and no summary.")
+        bool, typer.Option("--quiet", "-q", help="Show no progress bar and no summary.")
     ] = False,
 ) -> None:
-    """Annotate files of captions, any number, into shards of image-text-concept triplets.
+    """Annotate files of captions and write shards of image-text-concept triplets.
 
-    The same command goes on where a run was stopped. The same input gives the same bytes with any
-    number of workers. A bad row never costs a good one: it is set aside in FOLDER/quarantine, and
-    the exit status is 1.
+    Run the same command again to continue an interrupted run. The output is the same, byte by
+    byte, with any number of workers. Bad rows are set aside in FOLDER/quarantine, and the exit
+    status is then 1; good rows are always written.
 
     Examples:
 
@@ -161,14 +145,12 @@ def annotate(
     from concept_linker.annotating.annotate import annotate as run
     from concept_linker.triplets.record import PROFILES
 
-    # What ends jobs on clusters asks as politely as Ctrl-C does.
+    # Clusters end jobs with SIGTERM: stop as after Ctrl-C.
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         summary = run(
             inputs,
             output,
-            kb=kb,
-            detector=detector,
             workers=workers,
             engine=engine,
             ray_address=ray_address,
@@ -188,10 +170,10 @@ def annotate(
             resume=resume,
             metrics=metrics,
             quiet=quiet,
-            **linker_settings(setting or []),
+            **linker_options(context),
         )
     except KeyboardInterrupt:
-        note("concept-linker: stopped; the same command goes on from there")
+        note("concept-linker: stopped; run the same command again to continue")
         raise typer.Exit(130) from None
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -206,24 +188,8 @@ def annotate(
         raise typer.Exit(1)
 
 
-def linker_settings(given: list[str]) -> dict[str, Any]:
-    """Settings of the linker as they are given, ``NAME=VALUE`` each."""
-    settings = {}
-    for one in given:
-        name, equals, value = one.partition("=")
-        if not equals or not name:
-            from concept_linker.settings import LinkerSettings
-
-            raise SettingsError(f"--setting {one!r}, wanted NAME=VALUE of {LinkerSettings.told()}")
-        try:
-            settings[name] = json.loads(value)
-        except ValueError:
-            settings[name] = value
-    return settings
-
-
 def _first_bad(quarantine: Path) -> str:
-    """Place and reason of the first row that is set aside."""
+    """Returns place and reason of the first row that was set aside."""
     with min(quarantine.glob("part-*.jsonl")).open(encoding="utf-8") as file:
         row = json.loads(next(file))
     return f"{row['file']}, line {row['line']}: {row['problem'][:200]}"
@@ -240,16 +206,16 @@ def _print(summary: Summary, *, kept: bool) -> None:
         f"{summary.spans:,} in records (those with a CUI)"
     )
     if summary.negated:
-        done = "kept in" if kept else "left out of"
-        print(f"{counted(summary.negated, 'negated mention')} with a CUI {done} records")
+        where = "kept in" if kept else "left out of"
+        print(f"{counted(summary.negated, 'negated mention')} with a CUI {where} records")
     if not summary.here:
-        print("nothing was left to do")
+        print("nothing left to do")
         return
     number = summary.workers
     workers = "" if number is None else f" with {counted(number, 'worker')}"
     rate = summary.here / summary.seconds
     before = summary.captions - summary.here
-    earlier = f"; {before:,} were there already" if before else ""
+    earlier = f"; {before:,} done before" if before else ""
     print(f"{rate:,.0f} captions/s{workers}, {summary.seconds:,.0f} s{earlier}")
     if summary.died:
-        print(f"{counted(summary.died, 'worker')} died and had to be replaced")
+        print(f"{counted(summary.died, 'worker')} died and were replaced")

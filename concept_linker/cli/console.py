@@ -1,4 +1,4 @@
-"""What commands print with: results to standard output, all else to standard error."""
+"""Printing: results to standard output, everything else to standard error."""
 
 from __future__ import annotations
 
@@ -22,36 +22,36 @@ __all__ = [
     "printable",
 ]
 
-#: Bars appear after so many seconds: what is quicker, or fails at once, shows none.
+#: Seconds before a bar appears: quick work and early errors show none.
 _BAR_DELAY = 0.5
 
-#: What could move the cursor, change colours, retitle the window, or turn the reading order round.
+#: Characters that move the cursor, change colours or titles, or reverse the reading order.
 _CONTROL = [*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 _CODES = {code: repr(chr(code))[1:-1] for code in _CONTROL if code != ord("\t")}
 
 
 def printable(text: object) -> str:
-    """One line that is safe on a terminal: control characters by their codes."""
+    """Returns text that is safe on a terminal: control characters become their codes."""
     return str(text).translate(_CODES)
 
 
 def note(text: str) -> None:
-    """Prints a remark on standard error."""
+    """Prints a message on standard error."""
     print(printable(text), file=sys.stderr)
 
 
 def print_json(value: Any, *, indent: int | None = None) -> None:
-    """Prints JSON, at once: who reads a stream does not wait for the next.
+    """Prints JSON and flushes it, so that the reader of a stream need not wait.
 
     Args:
         value: what to print.
-        indent: for one large value; without it, a line.
+        indent: spaces of indentation for one large value; ``None`` prints one line.
     """
     print(json.dumps(value, indent=indent), flush=True)
 
 
 def counted(number: int, word: str) -> str:
-    """The number with its word.
+    """Returns a number and its word, in the plural where needed.
 
     >>> counted(1, "row"), counted(1200, "breach")
     ('1 row', '1,200 breaches')
@@ -61,11 +61,10 @@ def counted(number: int, word: str) -> str:
 
 
 def console(*, least: int = 0) -> Console:
-    """A console for tables: wide where nobody looks, plain where it is no terminal.
+    """Returns a console for tables: as wide as the terminal, 160 columns in a pipe or file.
 
     Args:
-        least: columns that are used even on a narrower terminal, which then breaks the lines; for
-            tables that would lose cells.
+        least: the minimum width; a narrower terminal then breaks lines, but no cell is lost.
     """
     from rich.console import Console
 
@@ -84,11 +83,11 @@ def print_table(
     """Prints columns under bold titles.
 
     Args:
-        out: where to.
+        out: the console.
         head: the titles.
-        rows: a cell a title.
-        left: the titles of the columns that are text; the others are numbers, to the right.
-        wrap: the titles of those that may be broken where the terminal is narrow.
+        rows: the cells, one per title.
+        left: titles of text columns, aligned left; the others hold numbers, aligned right.
+        wrap: titles of columns whose cells may wrap on a narrow terminal.
     """
     from rich.table import Table
 
@@ -109,7 +108,7 @@ def print_table(
 def bar(
     title: str, total: int | None, unit: str, *, quiet: bool
 ) -> Iterator[Callable[[int], None]]:
-    """A bar on standard error; yields what is told how many more are done."""
+    """Shows a bar on standard error; yields a function that adds to the number done."""
     if quiet:
         yield lambda more: None
         return

@@ -8,14 +8,9 @@ from typing import Annotated
 import typer
 
 from concept_linker.cli.console import bar, counted, note, print_json
-from concept_linker.cli.options import JsonFlag, QuietFlag, one_of
+from concept_linker.cli.options import JsonFlag, OutputFolder, QuietFlag, one_of
 
-__all__ = ["register"]
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command(name="encode")(encode)
+__all__ = ["encode"]
 
 
 def encode(
@@ -23,8 +18,8 @@ def encode(
         Path,
         typer.Argument(
             metavar="PAIRS",
-            help="The pairs: a held-out set's folder; or a file of records, a folder of shards, or "
-            "a pattern in quotes.",
+            help="The pairs: the folder of a held-out set, records, a folder of shards, or a "
+            "pattern in quotes.",
         ),
     ],
     model: Annotated[
@@ -32,38 +27,36 @@ def encode(
         typer.Option(
             metavar="MODEL",
             autocompletion=one_of("concepts", "concepts-halves"),
-            help="'concepts' or 'concepts-halves' (baselines that look at no image), or the "
-            "local folder of a model of open_clip or transformers.",
+            help="'concepts' or 'concepts-halves' (baselines that use no image), or the folder of "
+            "an open_clip or transformers model.",
         ),
     ],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FOLDER", help="The folder to write.")
-    ],
+    output: OutputFolder,
     images: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="The folder that the pairs' image paths start from."),
+        typer.Option(metavar="FOLDER", help="The folder with the images of the pairs."),
     ] = None,
     batch_size: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Pairs encoded at once.")
+        int, typer.Option(metavar="N", min=1, help="The number of pairs encoded at once.")
     ] = 64,
     device: Annotated[
         str,
         typer.Option(
             metavar="DEVICE",
             autocompletion=one_of("cpu", "cuda"),
-            help="Where torch computes: cpu, cuda.",
+            help="The device for torch: cpu or cuda.",
         ),
     ] = "cpu",
     trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Run code that a model's folder brings.")
+        bool, typer.Option("--trust-code", help="Run code from the folder of the model.")
     ] = False,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Encode images and captions, for 'retrieval'. A run that was cut goes on where it was.
+    """Encode images and captions for `retrieval`.
 
-    An image that cannot be read costs its own row, which is zeros; it is listed in
-    FOLDER/unreadable.csv, and the exit status is 1.
+    Run the same command again to continue an interrupted run. The row of an image that cannot be
+    read is zero; the image is listed in FOLDER/unreadable.csv, and the exit status is then 1.
 
     Examples:
 
@@ -93,5 +86,5 @@ def encode(
         print("\n".join(files.values()))
     if listed:
         bad = counted(done.unreadable, "image")
-        note(f"{bad} cannot be read, each a row of zeros: listed in {listed}")
+        note(f"{bad} cannot be read, their rows are zero: listed in {listed}")
         raise typer.Exit(1)

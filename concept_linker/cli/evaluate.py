@@ -4,34 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from concept_linker.cli.console import console, counted, print_json, print_table, printable
-from concept_linker.cli.corpora import SkipBadFlag, quarantine_for, tell_bad
-from concept_linker.cli.options import KB, QuietFlag
+from concept_linker.cli.bad_rows import SkipBadFlag, open_quarantine, report_bad_rows
+from concept_linker.cli.console import print_json
+from concept_linker.cli.evaluation_tables import print_report
+from concept_linker.cli.linking import linker_options
+from concept_linker.cli.options import QuietFlag, SeedOption, one_of
 from concept_linker.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from concept_linker.corpora.gold import GoldCorpus
-    from concept_linker.evaluation.report import Report
-    from concept_linker.evaluation.results import GoldMentionResult
-    from concept_linker.reporting.confidence import Interval, PairedTest
 
-__all__ = ["register"]
+__all__ = ["evaluate"]
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command(name="evaluate")(evaluate)
+def complete_format(incomplete: str) -> list[str]:
+    """Completes the format of a corpus."""
+    from concept_linker.corpora import FORMATS
+
+    return one_of(*FORMATS)(incomplete)
 
 
 def evaluate(
+    context: typer.Context,
     corpus: Annotated[
         Path,
         typer.Argument(
@@ -39,26 +38,31 @@ def evaluate(
             help="Gold annotations: PubTator, BioC, BRAT, MedMentions, CRAFT captions, JSON Lines.",
         ),
     ],
-    kb: KB = "default",
     gold_mentions: Annotated[
         bool,
-        typer.Option("--gold-mentions", help="Linking of given mentions alone, not end to end."),
+        typer.Option(
+            "--gold-mentions", help="Measure only the linking of given mentions, not end to end."
+        ),
     ] = False,
     train: Annotated[
         Path | None,
         typer.Option(
             metavar="CORPUS",
-            help="Training corpus: for the exact-match baseline, and seen or unseen.",
+            help="A training corpus, for the exact-match baseline and results on unseen mentions.",
         ),
     ] = None,
     subset: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Only gold mentions of a subset, such as st21pv."),
+        typer.Option(
+            metavar="NAME", help="Measure only a subset of the gold mentions, such as st21pv."
+        ),
     ] = None,
     format: Annotated[
         str | None,
         typer.Option(
-            metavar="FORMAT", help="The corpus's format, where its content does not tell."
+            metavar="FORMAT",
+            help="The format of the corpus (default: found from its content).",
+            autocompletion=complete_format,
         ),
     ] = None,
     json_file: Annotated[
@@ -66,7 +70,7 @@ def evaluate(
         typer.Option(
             "--json",
             metavar="FILE",
-            help="Write all figures to this file; '-' prints them instead of tables.",
+            help="Write all figures to this file; '-' prints them instead of the tables.",
         ),
     ] = None,
     html_file: Annotated[
@@ -77,23 +81,29 @@ def evaluate(
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="Folder of a finished scispaCy index with its kb.jsonl: measured too.",
+            help="The folder of a scispaCy index with its kb.jsonl, to measure as well.",
         ),
     ] = None,
     skip_bad: SkipBadFlag = False,
-    no_baselines: Annotated[bool, typer.Option("--no-baselines", help="The linker alone.")] = False,
+    no_baselines: Annotated[
+        bool, typer.Option("--no-baselines", help="Measure no baselines.")
+    ] = False,
     resamples: Annotated[
         int,
-        typer.Option(metavar="N", min=0, help="Of bootstrap intervals and tests; 0 for none."),
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="The number of bootstrap samples; 0 for no intervals and tests.",
+        ),
     ] = 1000,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of the resampling.")] = 0,
+    seed: SeedOption = 0,
     quiet: QuietFlag = False,
 ) -> None:
-    """Measure linking accuracy on a gold corpus, beside two baselines.
+    """Measure linking accuracy on a gold corpus, compared with two baselines.
 
-    The first bad row of a corpus stops it. With --skip-bad it goes on without that mention, line or
-    document: bad rows are in FILE.quarantine.jsonl beside what is written (else in
-    CORPUS.quarantine.jsonl, here), and the exit status is 1 if there was any.
+    The command stops at the first bad row of a corpus. With --skip-bad it continues without that
+    mention, line or document: bad rows are written to FILE.quarantine.jsonl next to the output
+    (without output: to CORPUS.quarantine.jsonl in this folder), and the exit status is then 1.
 
     Examples:
 
@@ -111,22 +121,25 @@ def evaluate(
     to_print = json_file is not None and str(json_file) == "-"
     for path in (None if to_print else json_file, html_file):
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-            raise InputError(f"{path}: cannot be written; wanted a file in a folder that exists")
+            raise InputError(f"{path}: cannot be written, expected a file in an existing folder")
     written = (None if to_print else json_file) or html_file or Path(corpus.resolve().name)
-    quarantine, bad_rows = quarantine_for(written, skip_bad=skip_bad)
+    quarantine, bad_rows = open_quarantine(written, skip_bad=skip_bad)
     gold = read_corpus(corpus, format, quarantine=quarantine)
     if subset is not None:
         gold = _subset(gold, subset)
     if not len(gold):
-        raise InputError(f"{corpus}: no gold mention in it, wanted some to measure against")
+        raise InputError(f"{corpus}: has no gold mentions, expected at least one")
     training = read_corpus(train, quarantine=quarantine) if train is not None else None
+    options = linker_options(context)
+    kb = options.pop("kb")
     base = KnowledgeBase.open(kb, quiet=quiet)
+    linker = ConceptLinker.load(base, **options)
     others = []
     if scispacy is not None:
         from concept_linker.evaluation.scispacy_linker import ScispacyLinker
 
         others.append(ScispacyLinker(scispacy))
-    options = reporting.Options(
+    measured = reporting.Options(
         end_to_end=not gold_mentions,
         baselines=not no_baselines,
         resamples=resamples,
@@ -134,13 +147,13 @@ def evaluate(
     )
     with _progress(len(gold.documents), quiet) as progress:
         found = reporting.evaluate(
-            ConceptLinker.load(base, k=30),
+            linker,
             gold,
             base,
             base_name=Path(kb).name,
             train=training,
             others=others,
-            options=options,
+            options=measured,
             progress=progress,
         )
     if html_file is not None:
@@ -150,20 +163,20 @@ def evaluate(
     else:
         if json_file is not None:
             found.write_json(json_file)
-        _print(found)
-    tell_bad(quarantine, bad_rows)
+        print_report(found)
+    report_bad_rows(quarantine.count, bad_rows)
 
 
 def _subset(gold: GoldCorpus, flag: str) -> GoldCorpus:
     if flag not in gold.flags:
         known = ", ".join(sorted(gold.flags)) or "none"
-        raise SettingsError(f"no subset {flag!r} in {gold.name}; it has: {known}")
+        raise SettingsError(f"--subset is {flag!r}, but {gold.name} has: {known}")
     return gold.subset(flag)
 
 
 @contextmanager
 def _progress(total: int, quiet: bool) -> Iterator[Callable[[str, int], None] | None]:
-    """One bar on standard error, begun anew for every stage."""
+    """Shows a bar on standard error that restarts with every stage."""
     if quiet:
         yield None
         return
@@ -178,154 +191,3 @@ def _progress(total: int, quiet: bool) -> Iterator[Callable[[str, int], None] | 
             bar.update(done - bar.n)
 
         yield show
-
-
-def _print(report: Report) -> None:
-    train = f", training corpus {report.train}" if report.train else ""
-    bad = f", {counted(report.bad, 'bad row')} left out" if report.bad else ""
-    out = console(least=140)
-    out.print(
-        printable(
-            f"{report.corpus}: {counted(report.documents, 'document')}, "
-            f"{counted(report.mentions, 'gold mention')}{bad}{train}; "
-            f"base {report.base_name} of {counted(report.concepts, 'concept')}"
-        ),
-        soft_wrap=True,
-    )
-    if report.gold_mentions:
-        _print_gold(out, report)
-    if report.end_to_end:
-        _print_end_to_end(out, report)
-
-
-def _print_gold(out: Console, report: Report) -> None:
-    from concept_linker.evaluation.ranks import TIE_RULES
-    from concept_linker.evaluation.results import KS
-    from concept_linker.reporting.confidence import shown
-
-    own = report.gold_mentions[0]
-    _print_titled(
-        out,
-        "Mentions given",
-        f"{own.mentions:,} with an id, "
-        f"{own.in_base / max(own.mentions, 1):.1%} of them in the base; "
-        f"{own.without_id:,} without, left out",
-    )
-    rows = [
-        [
-            result.system if rule == TIE_RULES[0] else "",
-            rule,
-            *(shown(result.recall_at[rule][k].value) for k in KS),
-            _range(result.recall_at[rule][1]),
-            shown(result.recall_at_in_base[rule][1].value),
-            *(_decisions(result) if rule == TIE_RULES[0] else ("", "", "")),
-        ]
-        for result in report.gold_mentions
-        for rule in TIE_RULES
-    ]
-    head = [
-        "system",
-        "ties",
-        *(f"R@{k}" for k in KS),
-        "R@1, 95 %",
-        "R@1 in the base",
-        "linked",
-        "precision",
-        "ECE",
-    ]
-    _table(out, head, rows)
-    _print_tests(out, "R@1, strict ties", report.tests.get("gold_mentions", {}))
-    _table(
-        out,
-        [f"{own.system}, strict ties", "mentions", "in the base", "R@1", "R@30"],
-        [
-            [
-                f"{part.kind}: {part.name}",
-                f"{part.mentions:,}",
-                f"{part.in_base:.3f}",
-                f"{part.recall_at_1:.3f}",
-                f"{part.recall_at_30:.3f}",
-            ]
-            for part in own.subgroups
-        ],
-    )
-    _print_counts(out, own.mistakes.counts)
-
-
-def _decisions(result: GoldMentionResult) -> tuple[str, str, str]:
-    """The share that is linked, how much of it is right, and the calibration error."""
-    from concept_linker.reporting.confidence import shown
-
-    return (
-        f"{result.linked / max(result.mentions, 1):.3f}",
-        shown(result.precision.value),
-        f"{result.calibration.error:.3f}" if result.calibration else "",
-    )
-
-
-def _print_end_to_end(out: Console, report: Report) -> None:
-    from concept_linker.reporting.confidence import shown
-
-    own = report.end_to_end[0]
-    _print_titled(
-        out,
-        "End to end",
-        f"{own.found:,} mentions found, {own.linked:,} linked; "
-        "the others link what the first finds",
-    )
-    rows = [
-        [
-            measure,
-            result.system,
-            *(shown(i.value) for i in (prf.precision, prf.recall, prf.f1)),
-            _range(prf.f1),
-        ]
-        for measure in own.measures
-        for result in (report.end_to_end[:1] if measure.endswith("mention") else report.end_to_end)
-        for prf in [result.measures[measure]]
-    ]
-    _table(out, ["measure", "system", "precision", "recall", "F1", "F1, 95 %"], rows)
-    _table(
-        out,
-        [f"{own.system}, end to end", "mentions", "found", "right", "right of found"],
-        [
-            [
-                f"semantic group: {group.name}",
-                *(f"{count:,}" for count in (group.mentions, group.found, group.right)),
-                shown(group.accuracy),
-            ]
-            for group in own.groups
-        ],
-    )
-    _print_tests(out, "F1 of strict concepts", report.tests.get("end_to_end", {}))
-    _print_counts(out, own.mistakes.counts)
-
-
-def _print_titled(out: Console, title: str, text: str) -> None:
-    out.print()
-    out.print(title, style="bold", end="")
-    out.print(f": {text}")
-
-
-def _print_tests(out: Console, measure: str, tests: dict[str, PairedTest]) -> None:
-    for name, test in tests.items():
-        if isnan(test.p_value):
-            continue
-        low, high = test.difference.low, test.difference.high
-        out.print(
-            f"against {printable(name)}: {measure} {test.difference.value:+.3f} "
-            f"({low:+.3f} to {high:+.3f}), p = {test.p_value:.4f}"
-        )
-
-
-def _print_counts(out: Console, counts: dict[str, int]) -> None:
-    out.print("; ".join(f"{kind} {count:,}" for kind, count in counts.items()))
-
-
-def _range(interval: Interval) -> str:
-    return "" if isnan(interval.value) else f"{interval.low:.3f} to {interval.high:.3f}"
-
-
-def _table(out: Console, head: list[str], rows: list[list[str]]) -> None:
-    text = {head[0], "ties", "system"}
-    print_table(out, head, rows, left=text, wrap=())

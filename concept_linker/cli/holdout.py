@@ -1,4 +1,4 @@
-"""``concept-linker holdout``: sets to evaluate on, without leaks."""
+"""``concept-linker holdout``: held-out sets without leaks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from concept_linker.cli.console import counted, note, print_json
-from concept_linker.cli.options import KB, JsonFlag, QuietFlag, existing_file, existing_records
+from concept_linker.cli.options import (
+    KB,
+    JsonFlag,
+    OutputFolder,
+    QuietFlag,
+    SeedOption,
+    existing_file,
+    existing_records,
+)
 from concept_linker.cli.parser import CommandLine
 
 if TYPE_CHECKING:
@@ -21,11 +29,11 @@ app = CommandLine(help="Build and check held-out sets.")
 _HASHES = typer.Option(
     metavar="CSV",
     callback=existing_file,
-    help="CSV of 'images hash', over the collection: pictures are compared too. Without it only "
-    "equal paths tell that images are the same.",
+    help="The CSV of `images hash` for all records, to find near-duplicate images. Without it, "
+    "only images with equal paths are duplicates.",
 )
 
-_VERIFIED = "verified; no article, caption or image of it is in the rest"
+_VERIFIED = "verified; none of its articles, captions or images is in the remaining records"
 
 
 @app.command()
@@ -38,27 +46,32 @@ def build(
             help="Records: a file, a folder of shards, or a pattern in quotes.",
         ),
     ],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FOLDER", help="The folder to write.")
-    ],
-    size: Annotated[int, typer.Option(metavar="N", help="How many pairs to hold out.")],
+    output: OutputFolder,
+    size: Annotated[int, typer.Option(metavar="N", help="The number of pairs to hold out.")],
     hashes: Annotated[Path | None, _HASHES] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of the sample.")] = 0,
+    seed: SeedOption = 0,
     caption_similarity: Annotated[
         float,
-        typer.Option(metavar="X", help="Captions are nearly the same from this share of runs on."),
+        typer.Option(
+            metavar="X",
+            help="Captions that share this fraction of three-word runs are near-duplicates.",
+        ),
     ] = 0.6,
     image_distance: Annotated[
-        int, typer.Option(metavar="BITS", help="Images are nearly the same up to so many bits.")
+        int,
+        typer.Option(
+            metavar="BITS",
+            help="Images whose hashes differ in at most this many bits are near-duplicates.",
+        ),
     ] = 8,
     kb: KB = "default",
     verify: Annotated[
-        bool, typer.Option("--verify", help="Check the set again, from the files.")
+        bool, typer.Option("--verify", help="Read the files back and verify the set.")
     ] = False,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Hold out a set of pairs: whole articles, stratified, and nothing nearly the same in the rest.
+    """Hold out pairs: whole articles, stratified, without near-duplicates in the other records.
 
     Examples:
 
@@ -104,14 +117,14 @@ def build(
         print(
             f"{output}: {counted(len(built.choice.pairs), 'pair')} of "
             f"{counted(len(built.choice.articles), 'article')}, "
-            f"out of {built.survey.pairs:,} of {len(built.survey.articles):,}"
+            f"from {built.survey.pairs:,} of {len(built.survey.articles):,}"
         )
         for reason, count in built.removed_by_reason().items():
             print(f"  {count:>7,} left out: {reason}")
         if built.refused:
-            print(f"  {len(built.refused):>7,} rows are no pairs: {output / 'refused.csv'}")
+            print(f"  {len(built.refused):>7,} rows are not pairs: {output / 'refused.csv'}")
         if built.flat:
-            print(f"  {built.flat:>7,} have an image that is all one grey: not compared by hash")
+            print(f"  {built.flat:>7,} have a uniform image: not compared by hash")
         if verify and not faults:
             print(_VERIFIED)
     _end(output, faults)
@@ -120,22 +133,22 @@ def build(
 @app.command()
 def verify(
     holdout: Annotated[
-        Path, typer.Argument(metavar="HELDOUT", help="The folder of a held-out set.")
+        Path, typer.Argument(metavar="HELDOUT", help="The folder of the held-out set.")
     ],
     triplets: Annotated[
         Path,
         typer.Argument(
             metavar="RECORDS",
             callback=existing_records,
-            help="The records that it was built from.",
+            help="The records it was built from.",
         ),
     ],
     hashes: Annotated[Path | None, _HASHES] = None,
     as_json: JsonFlag = False,
 ) -> None:
-    """Check a held-out set against its collection: files, articles, captions, images.
+    """Check a held-out set against its records: files, articles, captions and images.
 
-    Exit status 1 if there is a fault.
+    Exit status 1 if there are errors.
 
     Examples:
 
@@ -169,9 +182,9 @@ def _faults(holdout: Path, triplets: Path, hashes: ImageHashes | None) -> list[s
 
 
 def _end(holdout: Path, faults: list[str] | None) -> None:
-    """Says the first faults; exit status 1 where there is one."""
+    """Prints the first errors, and exits with status 1 if there are any."""
     for line in (faults or ())[:20]:
         note(line)
     if faults:
-        note(f"{holdout}: {counted(len(faults), 'fault')}")
+        note(f"{holdout}: {counted(len(faults), 'error')}")
         raise typer.Exit(1)

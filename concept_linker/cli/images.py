@@ -1,4 +1,4 @@
-"""``concept-linker images``: perceptual hashes, and images that come twice."""
+"""``concept-linker images``: perceptual hashes and near-duplicate images."""
 
 from __future__ import annotations
 
@@ -28,9 +28,7 @@ app = CommandLine(help="Hash images and find near-duplicates.")
 def hash_command(
     images: Annotated[
         Path,
-        typer.Argument(
-            metavar="FOLDER", help="A folder of images, read with all folders below it."
-        ),
+        typer.Argument(metavar="FOLDER", help="A folder of images, including its subfolders."),
     ],
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="CSV", help="The CSV to write.")
@@ -40,16 +38,16 @@ def hash_command(
         typer.Option(
             metavar="RECORDS",
             callback=existing_records,
-            help="Hash the images of these records, by the paths that they give.",
+            help="Hash only the images of these records.",
         ),
     ] = None,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Write the perceptual hash of every image, with all paths of a hash.
+    """Write the perceptual hash of every image, and all paths with the same hash.
 
-    Images that are all one grey have no hash; the column Flat is 1. Images that cannot be read are
-    listed in CSV.unreadable.csv, and the exit status is 1; so it is where rows of RECORDS are bad.
+    Uniform images have no hash; their column Flat is 1. Images that cannot be read are listed in
+    CSV.unreadable.csv, and the exit status is then 1, as it is if rows of RECORDS are bad.
 
     Examples:
 
@@ -93,7 +91,7 @@ def hash_command(
         print(f"{output}: {counted(len(paths), 'image')}")
     if flat:
         some = f"{', '.join(flat[:3])}{', …' * (len(flat) > 3)}"
-        note(f"{counted(len(flat), 'image')} all one grey, without a hash: {some}")
+        note(f"{counted(len(flat), 'uniform image')} without a hash: {some}")
     if bad:
         note(f"{counted(len(bad), 'image')} cannot be read: listed in {listed}")
     if refused:
@@ -114,11 +112,11 @@ def _paths(images: Path, triplets: Path, refused: list[int]) -> list[str]:
 
 
 def note_unmarked(path: Path, table: HashTable) -> None:
-    """Says so where a file of hashes does not tell which images are flat."""
+    """Prints a note if a file of hashes does not say which images are uniform."""
     if not table.marked:
         note(
-            f"{path}: does not mark flat images, so it is from another program or an earlier "
-            "version: those with the hash of an empty page are left out; better hash them again"
+            f"{path}: does not mark uniform images, so another program or an earlier version wrote "
+            "it: images with the hash of an empty page are left out; hash the images again"
         )
 
 
@@ -129,7 +127,7 @@ def duplicates(
         typer.Argument(
             metavar="FIRST",
             callback=existing_file,
-            help="Hashes of `images hash`, such as of what is trained on.",
+            help="The CSV of `images hash`, for example of training images.",
         ),
     ],
     second: Annotated[
@@ -137,24 +135,29 @@ def duplicates(
         typer.Argument(
             metavar="SECOND",
             callback=existing_file,
-            help="Hashes, such as of what is evaluated on; without it, FIRST alone.",
+            help="The CSV of other images, for example for evaluation (default: FIRST itself).",
         ),
     ] = None,
     distance: Annotated[
         int,
         typer.Option(
-            "-d", "--distance", metavar="BITS", help="The most bits that differ; 0 for equal ones."
+            "-d",
+            "--distance",
+            metavar="BITS",
+            help="The largest number of bits that differ; 0 finds equal hashes.",
         ),
     ] = 8,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", metavar="CSV", help="Write the pairs to this CSV."),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a pair.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per pair.")
+    ] = False,
 ) -> None:
-    """List the images that two lists share, or that come twice in one.
+    """List near-duplicate images between two sets, or within one.
 
-    Images that are all one grey, such as empty pages, are like no other.
+    Uniform images, such as empty pages, match no other image.
 
     Examples:
 
@@ -192,7 +195,7 @@ def duplicates(
         f"{counts[0]:,} of them equal"
     )
     if flat := sum(int(one.flat.sum()) for one in tables):
-        note(f"{counted(flat, 'image')} all one grey: like no other")
+        note(f"{counted(flat, 'uniform image')} not compared")
 
 
 def _write(out: TextIO, columns: Sequence[str], pairs: Iterable[Duplicate]) -> None:

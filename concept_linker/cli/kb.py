@@ -1,4 +1,4 @@
-"""``concept-linker kb``: build a knowledge base, look at one, search one."""
+"""``concept-linker kb``: builds, inspects and searches knowledge bases."""
 
 from __future__ import annotations
 
@@ -8,8 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from concept_linker.cli.console import counted, note, print_json, printable
-from concept_linker.cli.options import KB, ForceFlag, JsonFlag, QuietFlag, complete_base, one_of
+from concept_linker.cli.bad_rows import SkipBadFlag, open_quarantine, report_bad_rows
+from concept_linker.cli.console import note, print_json, printable
+from concept_linker.cli.linking import linker_options, linking
+from concept_linker.cli.options import (
+    ForceFlag,
+    JsonFlag,
+    OutputFolder,
+    QuietFlag,
+    complete_base,
+    one_of,
+)
 from concept_linker.cli.parser import CommandLine
 from concept_linker.errors import SettingsError
 from concept_linker.knowledge_base.readers import FORMATS
@@ -30,56 +39,48 @@ def build(
             help=f"A vocabulary; the first is trusted most. FORMAT is {list_names(FORMATS)}.",
         ),
     ],
-    output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="FOLDER", help="The folder to write.")
-    ],
+    output: OutputFolder,
     language: Annotated[
         list[str] | None,
-        typer.Option(metavar="LAT", help="rrf: take these languages (default ENG)."),
+        typer.Option(metavar="LAT", help="rrf: only these languages (default ENG)."),
     ] = None,
     vocabulary: Annotated[
-        list[str] | None, typer.Option(metavar="SAB", help="rrf: take only these sources.")
+        list[str] | None, typer.Option(metavar="SAB", help="rrf: only these sources.")
     ] = None,
     term_type: Annotated[
-        list[str] | None, typer.Option(metavar="TTY", help="rrf: take only these term types.")
+        list[str] | None, typer.Option(metavar="TTY", help="rrf: only these term types.")
     ] = None,
     semantic_type: Annotated[
         list[str] | None,
-        typer.Option(metavar="TUI", help="rrf: take only concepts of these types."),
+        typer.Option(metavar="TUI", help="rrf: only concepts of these semantic types."),
     ] = None,
     keep_suppressed: Annotated[
-        bool, typer.Option("--keep-suppressed", help="rrf: take suppressed names too.")
+        bool, typer.Option("--keep-suppressed", help="rrf: include suppressed names.")
     ] = False,
-    skip_bad: Annotated[
-        bool,
-        typer.Option(
-            "--skip-bad",
-            help="Set bad rows aside in FOLDER.quarantine.jsonl, do not stop at the first.",
-        ),
-    ] = False,
+    skip_bad: SkipBadFlag = False,
     force: ForceFlag = False,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
     """Build a knowledge base from vocabularies.
 
-    The first bad row stops it; with --skip-bad it goes on, and the exit status is 1 if there was
-    any.
+    The command stops at the first bad row. With --skip-bad it continues: bad rows are written to
+    FOLDER.quarantine.jsonl, and the exit status is then 1.
 
     Examples:
 
         concept-linker kb build --source rrf=2026AA/META --vocabulary MSH -o umls
         concept-linker kb build --source obo=hp.obo --source sssom=hp.sssom.tsv -o hpo
-        concept-linker kb build --source table=own.tsv --skip-bad -o own
+        concept-linker kb build --source table=devices.tsv --skip-bad -o devices
     """
     from concept_linker.knowledge_base import build as building
     from concept_linker.knowledge_base import store
     from concept_linker.knowledge_base.base import KnowledgeBase
     from concept_linker.knowledge_base.readers import read_source
-    from concept_linker.knowledge_base.source import Quarantine, SourceTables
+    from concept_linker.knowledge_base.source import SourceTables
     from concept_linker.runtime.progress import progress_bar
 
-    wanted = [_split(one) for one in source]
+    sources = [_split(one) for one in source]
     filters: dict[str, Any] = {
         "languages": language,
         "sources": vocabulary,
@@ -88,20 +89,16 @@ def build(
         "keep_suppressed": keep_suppressed or None,
     }
     filters = {name: value for name, value in filters.items() if value is not None}
-    if filters and not any(format == "rrf" for format, _ in wanted):
-        raise SettingsError("the filters of rrf are given, but no source is rrf")
+    if filters and not any(format == "rrf" for format, _ in sources):
+        raise SettingsError("filters of rrf are given, but no --source is rrf=PATH")
     output = store.check_target(output, replace=force)  # before any source is read
-    bad_rows = output.with_name(output.name + ".quarantine.jsonl") if skip_bad else None
-    if bad_rows:
-        bad_rows.unlink(missing_ok=True)
-    quarantine = Quarantine(bad_rows)
+    quarantine, bad_rows = open_quarantine(output, skip_bad=skip_bad)
     with progress_bar("Building", quiet=quiet) as progress:
-        rrf_filters = {"rrf": filters}
 
         def tables() -> Iterator[SourceTables]:
-            for number, (format, path) in enumerate(wanted):
-                progress(f"reading {path.name}", 0.3 * number / len(wanted))
-                yield read_source(format, path, rrf_filters.get(format, {}), quarantine)
+            for number, (format, path) in enumerate(sources):
+                progress(f"reading {path.name}", 0.3 * number / len(sources))
+                yield read_source(format, path, filters if format == "rrf" else {}, quarantine)
 
         building.build_knowledge_base(
             tables(),
@@ -120,15 +117,13 @@ def build(
         )
     else:
         _print_summary(base)
-    if quarantine.count:
-        note(f"{counted(quarantine.count, 'bad row')} set aside in {bad_rows}")
-        raise typer.Exit(1)
+    report_bad_rows(quarantine.count, bad_rows)
 
 
 def _split(source: str) -> tuple[str, Path]:
     format, equals, path = source.partition("=")
     if not equals or not path:
-        raise SettingsError(f"--source {source!r}, wanted FORMAT=PATH, such as obo=hp.obo")
+        raise SettingsError(f"--source is {source!r}, expected FORMAT=PATH, such as obo=hp.obo")
     return format, Path(path)
 
 
@@ -138,24 +133,26 @@ def info(
         str,
         typer.Argument(
             metavar="KB",
-            help="'default', or the folder of a knowledge base.",
+            help="The knowledge base: 'default', or its folder.",
             autocompletion=complete_base,
         ),
     ] = "default",
-    as_json: Annotated[bool, typer.Option("--json", help="The whole manifest, as JSON.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the whole manifest as JSON.")
+    ] = False,
     verify: Annotated[
         bool,
         typer.Option(
-            "--verify", help="Read every file, check its SHA-256, and where every index leads."
+            "--verify", help="Read every file; check its SHA-256 and that every index is in range."
         ),
     ] = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Show what a knowledge base is made of: its sources with their releases, names by vocabulary.
+    """Show the sources of a knowledge base, with releases, and its names by vocabulary.
 
     Examples:
 
-        concept-linker kb info open
+        concept-linker kb info default
         concept-linker kb info umls --verify
     """
     from concept_linker.knowledge_base import store
@@ -175,7 +172,7 @@ def info(
         for name in sorted(filter(counts.get, counts), key=lambda name: (-counts[name], name)):
             print(printable(f"{counts[name]:>13,}  {name}"))
         if verify:
-            print("every file is as the manifest says")
+            print("every file matches the manifest")
 
 
 def _print_summary(base: Any) -> None:
@@ -187,20 +184,18 @@ def _print_summary(base: Any) -> None:
         print(printable(f"  {source.name} ({about})"))
 
 
-@app.command()
+@app.command(cls=linking("kb", "k", "min_similarity", min_similarity=0.5))
 def search(
-    text: Annotated[
-        str, typer.Argument(metavar="TEXT", help="A name, in any spelling; in quotes.")
-    ],
-    kb: KB = "default",
-    k: Annotated[int, typer.Option("-k", metavar="N", help="At most so many concepts.")] = 10,
-    min_similarity: Annotated[
-        float, typer.Option(metavar="X", help="The least similarity, 0 to 1.")
-    ] = 0.5,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a concept.")] = False,
+    context: typer.Context,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="A name in quotes, in any spelling.")],
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object per concept.")
+    ] = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Search names, exact and near: similarity, id, name, and the alias that was found.
+    """Search for concepts by name, exactly and by similarity.
+
+    Prints similarity, id and name, and the alias that was found where it differs.
 
     Examples:
 
@@ -209,7 +204,8 @@ def search(
     """
     from concept_linker.knowledge_base.base import KnowledgeBase
 
-    found = KnowledgeBase.open(kb, quiet=quiet).search(text, k=k, min_similarity=min_similarity)
+    options = linker_options(context)
+    found = KnowledgeBase.open(options.pop("kb"), quiet=quiet).search(text, **options)
     for candidate in found:
         if as_json:
             print_json(candidate.to_dict())
@@ -218,4 +214,4 @@ def search(
             line = f"{candidate.similarity:.3f}  {candidate.concept_id}  {candidate.name}{alias}"
             print(printable(line))
     if not found and not as_json:
-        note(f"nothing with a similarity of {min_similarity} or more")
+        note(f"no name has a similarity of {options['min_similarity']} or more")

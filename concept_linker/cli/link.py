@@ -17,34 +17,31 @@ from concept_linker.cli.console import (
     print_table,
     printable,
 )
-from concept_linker.cli.options import KB, QuietFlag
+from concept_linker.cli.linking import linker_options
+from concept_linker.cli.options import QuietFlag
 from concept_linker.errors import InputError
 
-__all__ = ["register"]
+__all__ = ["link"]
 
 _TITLES = ("place", "mention", "probability", "id", "name", "semantic type", "similarity", "score")
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command(name="link")(link)
-
-
 def link(
+    context: typer.Context,
     text: Annotated[
         str,
         typer.Argument(
-            metavar="TEXT", help="A caption, in quotes; '-' reads one a line from standard input."
+            metavar="TEXT",
+            help="A caption in quotes; '-' reads captions from standard input, one per line.",
         ),
     ],
-    kb: KB = "default",
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a caption, with all candidates.")
+        bool, typer.Option("--json", help="Print one JSON object per caption, with all candidates.")
     ] = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Find the concepts of a caption.
+    """Find the concepts in a caption.
 
     Examples:
 
@@ -54,7 +51,7 @@ def link(
     """
     from concept_linker.linker import ConceptLinker
 
-    linker = ConceptLinker.load(kb, quiet=quiet)
+    linker = ConceptLinker.load(**linker_options(context), quiet=quiet)
     lines = _Lines()
     texts = iter(lines) if text == "-" else iter([text])
     # One at a time, so that `tail -f captions.txt | concept-linker link -` answers at once.
@@ -64,12 +61,12 @@ def link(
         else:
             _print_table(annotation)
     if lines.bad:
-        note(f"{counted(lines.bad, 'line')} not in UTF-8: what could not be read became U+FFFD")
+        note(f"{counted(lines.bad, 'line')} not in UTF-8: unreadable bytes were replaced by U+FFFD")
         raise typer.Exit(1)
 
 
 class _Lines:
-    """Lines of standard input, without their ends; bytes that are no UTF-8 become U+FFFD."""
+    """Lines of standard input without their ends; bytes that are not UTF-8 become U+FFFD."""
 
     def __init__(self) -> None:
         self.bad = 0
@@ -78,7 +75,7 @@ class _Lines:
         for number, line in enumerate(sys.stdin.buffer):
             if number == 0 and line.startswith(_UTF_16):
                 raise InputError(
-                    "standard input is UTF-16, wanted UTF-8: `iconv -f UTF-16 -t UTF-8` makes it so"
+                    "standard input is UTF-16, expected UTF-8: use `iconv -f UTF-16 -t UTF-8`"
                 )
             try:
                 text = line.decode("utf-8")

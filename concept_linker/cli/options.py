@@ -1,14 +1,15 @@
-"""What commands have in common: options, files that are read, the completion of values."""
+"""Options and arguments that several commands share, and the checks of their values."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
-from concept_linker.errors import InputError
+from concept_linker.errors import InputError, SettingsError
+from concept_linker.runtime.registry import list_names
 
 __all__ = [
     "KB",
@@ -16,14 +17,20 @@ __all__ = [
     "ForceFlag",
     "JsonFlag",
     "NegatedOption",
+    "OptionalProfile",
+    "OutputFolder",
+    "OutputRecords",
     "ProfileOption",
     "QuietFlag",
     "RecordFiles",
+    "SeedOption",
+    "TokenizerOption",
+    "check_base",
+    "choice",
     "complete_base",
     "existing_file",
     "existing_records",
     "one_of",
-    "prepare_base",
     "record_files",
     "size_of",
 ]
@@ -32,29 +39,29 @@ _Path = TypeVar("_Path", Path, Path | None)
 
 
 def existing_file(path: _Path) -> _Path:
-    """A file to read, checked before any work begins.
+    """Returns the path of a file to read, checked before any work begins.
 
     Raises:
-        InputError: it is none.
+        InputError: it is not a file.
     """
     if path is None:
         return path
     if str(path) == "-":
-        raise InputError("-: standard input is not read here, wanted the path of a file")
+        raise InputError("-: this command cannot read standard input, expected the path of a file")
     if path.is_dir():
-        raise InputError(f"{path}: is a folder, wanted a file")
+        raise InputError(f"{path}: is a folder, expected a file")
     if not path.exists():
         raise InputError(f"{path}: no such file")
     if not path.is_file():
-        raise InputError(f"{path}: is a pipe or a device, wanted a file: it is read more than once")
+        raise InputError(f"{path}: is a pipe or a device, expected a file: it is read twice")
     return path
 
 
 def existing_records(path: _Path) -> _Path:
-    """A file of records, a folder of them or a pattern, checked before any work begins.
+    """Returns a file of records, a folder or a pattern, checked before any work begins.
 
     Raises:
-        InputError: it is none.
+        InputError: it leads to no file.
     """
     if path is not None:
         record_files([path])
@@ -62,13 +69,13 @@ def existing_records(path: _Path) -> _Path:
 
 
 def record_files(given: list[Path] | None) -> list[Path]:
-    """The files of records that are meant, found before any work begins.
+    """Returns the files of records that paths lead to, checked before any work begins.
 
     Args:
-        given: files, folders of them, and patterns.
+        given: files, folders and patterns.
 
     Raises:
-        InputError: there is none, or one of them does not exist.
+        InputError: one of them leads to no file.
     """
     from concept_linker.triplets.record_files import find_records
 
@@ -76,12 +83,24 @@ def record_files(given: list[Path] | None) -> list[Path]:
 
 
 def one_of(*values: str) -> Callable[[str], list[str]]:
-    """Completes a value that is one of a few."""
+    """Returns the completion of an option with a few usual values."""
     return lambda incomplete: [value for value in values if value.startswith(incomplete)]
 
 
+def choice(*values: str) -> dict[str, Any]:
+    """Returns the arguments of ``typer.Option`` for an option with a few allowed values."""
+
+    def check(parameter: typer.CallbackParam, value: str | None) -> str | None:
+        if value is not None and value not in values:
+            name = max(parameter.opts, key=len)
+            raise SettingsError(f"{name} is {value!r}, expected {list_names(values)}")
+        return value
+
+    return {"autocompletion": one_of(*values), "callback": check}
+
+
 def complete_base(incomplete: str) -> list[str]:
-    """Completes a knowledge base: the open one, or a folder here that is one."""
+    """Completes a knowledge base: the default one, or a folder here that holds one."""
     folders = (path.parent for path in Path().glob("*/manifest.json"))
     return one_of("default", *sorted(str(path) for path in folders))(incomplete)
 
@@ -91,7 +110,8 @@ KB = Annotated[
     typer.Option(
         "--kb",
         metavar="KB",
-        help="'default', or the folder of a knowledge base.",
+        help="The knowledge base: 'default', or its folder.",
+        show_default=False,
         autocompletion=complete_base,
     ),
 ]
@@ -100,18 +120,37 @@ KB_OR_NONE = Annotated[
     typer.Option(
         "--kb",
         metavar="KB",
-        help="What names concepts and groups: 'default', a folder, or 'none'.",
+        help="The knowledge base for names and semantic groups: 'default', its folder, or 'none'.",
+        show_default=False,
         autocompletion=complete_base,
     ),
 ]
-ForceFlag = Annotated[
-    bool, typer.Option("--force", help="Replace the knowledge base that is there.")
+OutputFolder = Annotated[
+    Path, typer.Option("-o", "--output", metavar="FOLDER", help="The folder to write.")
 ]
+OutputRecords = Annotated[
+    Path,
+    typer.Option(
+        "-o",
+        "--output",
+        metavar="FILE",
+        help="The file to write: .jsonl, .jsonl.gz, .jsonl.zst or .parquet.",
+    ),
+]
+TokenizerOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="PATH",
+        help="BiomedBERT's vocab.txt (abstract-fulltext, 30,522 entries, SHA-256 79489a52be45…), "
+        "or the folder with it. It is not part of this library.",
+    ),
+]
+SeedOption = Annotated[int, typer.Option(metavar="N", min=0, help="The random seed.")]
+ForceFlag = Annotated[bool, typer.Option("--force", help="Replace an existing knowledge base.")]
 JsonFlag = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="No progress bar.")]
+QuietFlag = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress bar.")]
 
-
-#: Files of records: what every command takes that reads them.
+#: Files of records: the argument of every command that reads them.
 RecordFiles = Annotated[
     list[Path],
     typer.Argument(
@@ -121,39 +160,38 @@ RecordFiles = Annotated[
     ),
 ]
 
+_PROFILE: dict[str, Any] = {
+    "metavar": "PROFILE",
+    "help": "Which rules records follow: 'exact', or 'medconcept23m' for those of the published "
+    "data set.",
+    **choice("exact", "medconcept23m"),
+}
+ProfileOption = Annotated[str, typer.Option(**_PROFILE)]
+OptionalProfile = Annotated[str | None, typer.Option(**_PROFILE)]
+NegatedOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="WHAT",
+        help="'drop' negated mentions from records or 'keep' them (default: 'exact' drops, "
+        "'medconcept23m' keeps).",
+        **choice("drop", "keep"),
+    ),
+]
+
 
 def size_of(files: Iterable[Path]) -> int:
-    """How many bytes files have together."""
+    """Returns the total size of files, in bytes."""
     return sum(path.stat().st_size for path in files)
 
 
-def prepare_base(kb: str, *, quiet: bool) -> None:
-    """Opens a base before the work, so that a wrong one, or deriving one, comes first.
+def check_base(kb: str, *, quiet: bool) -> None:
+    """Opens a knowledge base before the work begins, so that errors come first.
 
     Args:
         kb: as in :data:`KB_OR_NONE`.
-        quiet: no progress bar where the open base must first be derived.
+        quiet: show no progress bar if the default base is prepared.
     """
     if kb != "none":
         from concept_linker.knowledge_base.base import KnowledgeBase
 
         KnowledgeBase.open(kb, quiet=quiet)
-
-
-ProfileOption = Annotated[
-    str,
-    typer.Option(
-        metavar="PROFILE",
-        autocompletion=one_of("exact", "medconcept23m"),
-        help="A profile: 'exact', or 'medconcept23m' as published.",
-    ),
-]
-NegatedOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="WHAT",
-        autocompletion=one_of("drop", "keep"),
-        help="Mentions that the caption says are absent: 'drop' or 'keep' them in records "
-        "(default the profile's: 'exact' drops, 'medconcept23m' keeps, as published).",
-    ),
-]

@@ -1,4 +1,4 @@
-"""How commands are parsed and explained: help, suggestions, and what a wrong call is told.
+"""Parses commands and explains them: help, suggestions, messages for wrong calls.
 
 Help is laid out here rather than by typer: its layout changes with its version, breaks examples
 in the middle of an option, and needs a wide terminal.
@@ -6,6 +6,7 @@ in the middle of an option, and needs a wide terminal.
 
 from __future__ import annotations
 
+import re
 import shutil
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -15,24 +16,26 @@ from typing import Any, ClassVar
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-__all__ = ["CommandLine", "Group", "UsageError", "examples_of", "told"]
+__all__ = ["Command", "CommandLine", "Group", "UsageError", "examples_of", "explain"]
 
-#: What the parser raises for a wrong call. Newer versions of typer bring their own copy of click,
-#: so it is reached by way of the one class that all of them export.
+#: What the parser raises for a wrong call.  Newer versions of typer contain their own copy of
+#: click, so it is found through the one class that all versions export.
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]
 
 _HELP_NAMES = ["-h", "--help"]
 _INDENT = 2
-#: Names longer than this stand on a line of their own.
+#: Longer names are on a separate line.
 _NAMES = 30
 _WIDEST = 100
+#: How click reports a word too many.
+_EXTRA = re.compile(r"got unexpected extra arguments?(?:\(s\))? \((.*)\)", re.DOTALL)
 
 
 class CommandLine(typer.Typer):
-    """A group of commands whose help is laid out by this module.
+    """A group of commands with the help layout of this module.
 
     Args:
-        settings: as of :class:`typer.Typer`.
+        settings: as for :class:`typer.Typer`.
     """
 
     def __init__(self, **settings: Any) -> None:
@@ -51,52 +54,52 @@ class CommandLine(typer.Typer):
 
 
 class Command(TyperCommand):
-    """A command that does something."""
+    """A command without subcommands."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """What follows its name: arguments, the options that must be given, the others."""
+        """Returns what follows the name: arguments, required options, ``[OPTIONS]``."""
         return [
             *(_metavar(one) for one in self.get_params(ctx) if _is_argument(one)),
-            *(_names(one, short=True) for one in self.get_params(ctx) if _is_needed(one)),
+            *(_names(one, short=True) for one in self.get_params(ctx) if _is_required(one)),
             "[OPTIONS]",
         ]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Writes usage, text, arguments and options."""
+        """Writes usage, description, arguments and options."""
         formatter.write("\n".join([*_head(self, ctx), *_parameters(self, ctx)]) + "\n")
 
 
 class Group(TyperGroup):
-    """A command that has others."""
+    """A command with subcommands."""
 
-    #: The commands of each heading of its help; those that are in none come under "Commands".
+    #: Heading in the help → its commands.  Commands without a heading come under "Commands".
     headings: ClassVar[Mapping[str, Sequence[str]]] = {}
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Called with nothing, it shows its help, as an error."""
+        """Shows the help, as an error, if there are no arguments."""
         if not args and not ctx.resilient_parsing:
             typer.echo(ctx.get_help(), err=True)
             raise typer.Exit(2)
         return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that is meant; for an unknown one, says which might be."""
+        """Returns the command; for an unknown name, suggests the nearest."""
         if not ctx.resilient_parsing and self.get_command(ctx, args[0]) is None:
             known: dict[str, list[str]] = {}
             for path, _ in _commands(ctx.find_root().command):
                 known.setdefault(path.rpartition(" ")[2], []).append(path)
-            meant = [path for one in get_close_matches(args[0], known, 1) for path in known[one]]
+            close = [path for one in get_close_matches(args[0], known, 1) for path in known[one]]
             here = ctx.command_path.partition(" ")[2]
-            own = [path for path in meant if here and path.startswith(f"{here} ")]
-            ctx.fail(f"no such command {args[0]!r}{_did_you_mean(own or meant)}")
+            inside = [path for path in close if here and path.startswith(f"{here} ")]
+            ctx.fail(f"no such command {args[0]!r}{_did_you_mean(inside or close)}")
         return super().resolve_command(ctx, args)
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """What follows its name."""
+        """Returns what follows the name."""
         return ["COMMAND", "..."]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Writes usage, text, commands, options, and examples where the text has none."""
+        """Writes usage, description, commands, options; examples if the description has none."""
         lines = _head(self, ctx)
         listed = {name for names in self.headings.values() for name in names}
         others = [name for name in self.list_commands(ctx) if name not in listed]
@@ -114,8 +117,8 @@ class Group(TyperGroup):
         formatter.write("\n".join(lines) + "\n")
 
 
-def told(error: Exception) -> str:
-    """What a wrong call is told: what was wrong, what may be meant, where to look."""
+def explain(error: Exception) -> str:
+    """Returns the message for a wrong call: what is wrong, a suggestion, where to look."""
     context = getattr(error, "ctx", None)
     name = getattr(error, "option_name", None)
     possible = getattr(error, "possibilities", None)
@@ -126,19 +129,22 @@ def told(error: Exception) -> str:
     if context is None:
         return message
     arguments = [one for one in context.command.params if _is_argument(one)]
-    if "extra argument" in message and any(_metavar(one) == "TEXT" for one in arguments):
-        message += "; a text of several words wants quotes around it"
+    message = _EXTRA.sub(r"unexpected argument \1", message)
+    if message.startswith("unexpected argument") and any(
+        _metavar(one) == "TEXT" for one in arguments
+    ):
+        message += "; put quotes around a text of several words"
     return f"{message}; see `{context.command_path} --help`"
 
 
 def examples_of(command: Any) -> list[str]:
-    """The examples in a command's help, a call each."""
+    """Returns the examples in a command's help, one call each."""
     lines = (command.help or "").replace("\\\n", " ").splitlines()
     return [" ".join(line.split()) for line in lines if line.startswith("    concept-linker ")]
 
 
 def _commands(command: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """All commands of a group and below, by their full names."""
+    """Yields the full name and object of every command below a group."""
     for name, one in getattr(command, "commands", {}).items():
         below = f"{path} {name}".strip()
         yield below, one
@@ -154,13 +160,13 @@ def _width() -> int:
 
 
 def _head(command: Any, context: Any) -> list[str]:
-    """Usage and text. Paragraphs are filled, what is indented stays as it is."""
+    """Returns usage and description: paragraphs are filled, indented lines stay as they are."""
     pieces = " ".join(command.collect_usage_pieces(context))
     usage = _filled(f"Usage: {context.command_path} {pieces}", hanging=len("Usage: "))
     lines = [*usage]
     for paragraph in (command.help or "").strip().split("\n\n"):
         indented = paragraph.startswith("    ")
-        if not (indented and lines[-1].startswith("    ")):  # examples need no blanks between
+        if not (indented and lines[-1].startswith("    ")):  # no blank line between examples
             lines.append("")
         lines += paragraph.splitlines() if indented else _filled(" ".join(paragraph.split()))
     return lines
@@ -177,7 +183,7 @@ def _parameters(command: Any, context: Any) -> list[str]:
 
 
 def _section(title: str, rows: Sequence[tuple[str, str]]) -> list[str]:
-    """A heading and two columns."""
+    """Returns a heading with two columns below it."""
     if not rows:
         return []
     column = _INDENT + min(max(len(name) for name, _ in rows), _NAMES) + 2
@@ -200,7 +206,7 @@ def _filled(text: str, hanging: int = 0) -> list[str]:
 
 
 def _first_line(text: str | None) -> str:
-    """The first sentence, which is what a list of commands shows."""
+    """Returns the first sentence, as the list of commands shows it."""
     paragraph = " ".join((text or "").strip().split("\n\n")[0].split())
     return paragraph.split(". ")[0].rstrip(".")
 
@@ -209,7 +215,7 @@ def _is_argument(parameter: Any) -> bool:
     return bool(parameter.param_type_name == "argument")
 
 
-def _is_needed(parameter: Any) -> bool:
+def _is_required(parameter: Any) -> bool:
     return bool(parameter.required and not _is_argument(parameter))
 
 
@@ -235,8 +241,11 @@ def _names(parameter: Any, *, short: bool = False) -> str:
 def _help(parameter: Any) -> str:
     notes = []
     if getattr(parameter, "multiple", False):
-        notes.append("may be given again")
+        notes.append("may be repeated")
     default = parameter.default
+    shown = getattr(parameter, "show_default", True)
+    if not shown or isinstance(shown, str):
+        default = shown or None
     if parameter.required and not _is_argument(parameter):
         notes.append("required")
     elif _is_flag(parameter):

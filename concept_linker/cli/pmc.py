@@ -1,4 +1,4 @@
-"""``concept-linker pmc``: from PubMed Central to records."""
+"""``concept-linker pmc``: from PubMed Central articles to records."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from concept_linker.cli.annotate import linker_settings
 from concept_linker.cli.console import bar, note, print_json, printable
+from concept_linker.cli.linking import linker_options, linking
 from concept_linker.cli.options import (
-    KB,
     JsonFlag,
     NegatedOption,
+    OutputRecords,
     ProfileOption,
     QuietFlag,
+    TokenizerOption,
+    choice,
     existing_file,
-    one_of,
 )
 from concept_linker.cli.parser import CommandLine
 from concept_linker.errors import InputError, SettingsError
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["app"]
 
-app = CommandLine(help="Fetch articles of PubMed Central, read their figures.")
+app = CommandLine(help="Fetch articles of PubMed Central and extract their figures.")
 
 #: The default of :class:`~concept_linker.pmc.settings.FetchSettings`, which is not imported here.
 ENDPOINT = "https://pmc-oa-opendata.s3.amazonaws.com"
@@ -41,15 +42,17 @@ def fetch(
     output: Annotated[
         Path,
         typer.Option(
-            "-o", "--output", metavar="FOLDER", help="The folder; a run into it again resumes."
+            "-o",
+            "--output",
+            metavar="FOLDER",
+            help="The folder to write; fetching into it again resumes.",
         ),
     ],
     articles: Annotated[
         list[str] | None,
         typer.Argument(
             metavar="PMCID...",
-            help="PMCIDs, or files that list them one a line; '-' reads such a list from "
-            "standard input.",
+            help="PMCIDs, or files with one per line; '-' reads them from standard input.",
         ),
     ] = None,
     records: Annotated[
@@ -57,8 +60,8 @@ def fetch(
         typer.Option(
             metavar="RECORDS",
             callback=existing_file,
-            help="Records (JSONL, Parquet) whose images to fetch; writes those that have one to "
-            "FOLDER/records.jsonl.",
+            help="Records (JSONL, Parquet) to fetch the images of; those with an image are written "
+            "to FOLDER/records.jsonl.",
         ),
     ] = None,
     licence: Annotated[
@@ -67,43 +70,46 @@ def fetch(
             "--licence",
             "--license",
             metavar="LIST",
-            help="Take only these; such as CC-BY,CC0,CC-BY-NC.",
+            help="Fetch only articles with these licences, such as CC-BY,CC0,CC-BY-NC.",
         ),
     ] = "CC-BY,CC0",
     images: Annotated[
         str,
         typer.Option(
             metavar="WHICH",
-            autocompletion=one_of("figures", "none"),
-            help="'figures', or 'none': the articles' text alone.",
+            help="'figures', or 'none' for the text of articles only.",
+            **choice("figures", "none"),
         ),
     ] = "figures",
-    endpoint: Annotated[str, typer.Option(metavar="URL", help="The service's address.")] = ENDPOINT,
-    rate: Annotated[
-        float, typer.Option(metavar="X", help="At most so many requests a second.")
-    ] = 10.0,
-    workers: Annotated[int, typer.Option(metavar="N", help="Articles fetched at a time.")] = 4,
+    endpoint: Annotated[
+        str, typer.Option(metavar="URL", help="The address of the service.")
+    ] = ENDPOINT,
+    rate: Annotated[float, typer.Option(metavar="X", help="The most requests per second.")] = 10.0,
+    workers: Annotated[
+        int, typer.Option(metavar="N", help="The number of articles fetched at once.")
+    ] = 4,
     retries: Annotated[
-        int, typer.Option(metavar="N", help="Tries again after a passing fault.")
+        int, typer.Option(metavar="N", help="The number of retries after a temporary error.")
     ] = 5,
     back_off: Annotated[
         float,
-        typer.Option(metavar="X", help="Seconds before the first of them; doubled each time."),
+        typer.Option(metavar="X", help="Seconds before the first retry; doubled each time."),
     ] = 1.0,
     timeout: Annotated[
-        float, typer.Option(metavar="X", help="Seconds until an answer, or without a byte.")
+        float,
+        typer.Option(metavar="X", help="Seconds to wait for an answer, or for the next byte."),
     ] = 60.0,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Fetch articles and their figures' images from PMC's Cloud Service.
+    """Fetch articles and the images of their figures from PMC's Cloud Service.
 
-    Takes an article's newest published version with a licence that is wanted. Leaves retracted
-    articles out and checks each file's MD5. What is there is not fetched again. Exit status 1 if
-    an article failed; the same command tries it again.
+    Fetches the newest version of each article that has one of the licences. Skips retracted
+    articles, and checks the MD5 of each file. Existing files are not fetched again. Exit status 1
+    if an article failed; run the same command again to retry.
 
-    By using the service you accept NLM's terms: acknowledge NLM as the source, and pass on only
-    what an article's licence allows.
+    By using the service you accept NLM's terms: acknowledge NLM as the source, and redistribute
+    only what the licence of an article allows.
 
     Examples:
 
@@ -128,7 +134,7 @@ def fetch(
         timeout=timeout,
     )
     if bool(articles) == bool(records):
-        raise SettingsError("give PMCIDs, or files of them, or --records FILE; one of these")
+        raise SettingsError("expected either PMCIDs (or files of PMCIDs) or --records FILE")
     wanted = articles_of_records(records) if records else _wanted(articles or [])
     with progress_bar("Fetching", quiet=quiet) as progress:
         summary = fetching(wanted, output, settings, progress=progress)
@@ -151,72 +157,42 @@ def fetch(
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(cls=linking())
 def extract(
+    context: typer.Context,
     articles: Annotated[
         list[Path],
         typer.Argument(
             metavar="ARTICLES...",
-            help="Folders, .tar (also .gz, .xz, .zst), .xml, or a fetched folder.",
+            help="Folders, .tar (also .gz, .xz, .zst), .xml, or the folder of `pmc fetch`.",
         ),
     ],
-    output: Annotated[
-        Path,
-        typer.Option(
-            "-o",
-            "--output",
-            metavar="FILE",
-            help="The file to write: .jsonl, .jsonl.gz, .jsonl.zst or .parquet.",
-        ),
-    ],
+    output: OutputRecords,
     images: Annotated[
         Path | None,
         typer.Option(
             metavar="FOLDER",
-            help="A folder of images; figures that have none in it are left out.",
+            help="The folder of images; figures without an image there are left out.",
         ),
     ] = None,
     with_images: Annotated[
-        bool, typer.Option("--with-images", help="Parquet: put the images themselves in.")
+        bool, typer.Option("--with-images", help="Put the images into the Parquet file.")
     ] = False,
-    link: Annotated[bool, typer.Option("--link", help="Find the captions' concepts.")] = False,
-    kb: KB = "default",
-    detector: Annotated[
-        str,
-        typer.Option(
-            metavar="DETECTOR",
-            autocompletion=one_of("hybrid", "dictionary", "ner"),
-            help="What finds the mentions: hybrid, dictionary, ner, or a spaCy model.",
-        ),
-    ] = "hybrid",
-    setting: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="NAME=VALUE", help="A setting of the linker, such as min_score=0.3 or k=5."
-        ),
-    ] = None,
+    link: Annotated[bool, typer.Option("--link", help="Link the captions.")] = False,
     profile: ProfileOption = "exact",
     negated: NegatedOption = None,
-    tokenizer: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="PATH",
-            help="A WordPiece vocab.txt, or its folder; else tokens are basic words.",
-        ),
-    ] = None,
+    tokenizer: TokenizerOption = None,
     mentions: Annotated[
         bool,
-        typer.Option(
-            "--mentions", help="Add a column with every mention, whatever its id; with --link."
-        ),
+        typer.Option("--mentions", help="Add a column with every mention, with or without a CUI."),
     ] = False,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Read the figures of JATS articles into records, one for each image.
+    """Extract the figures of JATS articles into records, one per image.
 
-    An article that is broken is set aside in FILE.quarantine.jsonl with the reason; the rest goes
-    on, and the exit status is 1.
+    Articles that cannot be read are set aside in FILE.quarantine.jsonl with the reason, and the
+    exit status is then 1; the others are extracted.
 
     Examples:
 
@@ -224,13 +200,15 @@ def extract(
         concept-linker pmc extract articles.tar.gz --link -o triplets.parquet
         concept-linker pmc extract articles --link --mentions -o all.parquet
     """
+    from concept_linker.linker import ConceptLinker
     from concept_linker.pmc.records import write_records
     from concept_linker.triplets.record import PROFILES
     from concept_linker.triplets.record_files import quarantine_path
 
-    if not link and (setting or mentions or negated):
+    options = linker_options(context)
+    if not link and (len(options) > 1 or mentions or negated):
         raise SettingsError(
-            "--setting, --mentions and --negated are of concepts; wanted with --link"
+            "--mentions, --negated and the options of the linker need --link; add --link"
         )
     with bar("Extracting", None, "records", quiet=quiet) as progress:
         summary = write_records(
@@ -238,7 +216,7 @@ def extract(
             output,
             images=images,
             with_images=with_images,
-            linker=_linker(kb, detector, setting or [], quiet=quiet) if link else None,
+            linker=ConceptLinker.load(**options, quiet=quiet) if link else None,
             profile=profile,
             negated=cast("Negated | None", negated),
             tokenizer=tokenizer,
@@ -259,12 +237,6 @@ def extract(
         raise typer.Exit(1)
 
 
-def _linker(kb: str, detector: str, setting: list[str], *, quiet: bool) -> Any:
-    from concept_linker.linker import ConceptLinker
-
-    return ConceptLinker.load(kb, detector=detector, quiet=quiet, **linker_settings(setting))
-
-
 def _wanted(articles: list[str]) -> dict[str, frozenset[str] | None]:
     from concept_linker.pmc.article_lists import (
         ArticleList,
@@ -283,9 +255,9 @@ def _wanted(articles: list[str]) -> dict[str, frozenset[str] | None]:
             try:
                 wanted[parse_pmcid(one)] = None
             except InputError as error:
-                raise InputError(f"{error}, or a file that lists such") from None
+                raise InputError(f"{error}, or a file with one per line") from None
     if not wanted:
-        raise InputError("no PMCIDs in what was given, wanted at least one")
+        raise InputError("no PMCIDs given, expected at least one")
     return wanted
 
 
@@ -320,13 +292,13 @@ def _extracted_values(summary: ExtractionSummary) -> dict[str, Any]:
 
 
 _WORDS = {
-    "mentions_without_cui": "mentions of concepts without a CUI, which no record holds",
-    "negated_mentions": "mentions that captions say are absent, {}",
+    "mentions_without_cui": "mentions of concepts without a CUI, which records cannot hold",
+    "negated_mentions": "negated mentions, {}",
 }
 
 
 def _print(values: dict[str, Any], always: tuple[str, ...], negated: str = "") -> None:
-    """Prints what was counted, a count a line; of what is nought only some."""
+    """Prints one count per line; zeros only where ``always`` names them."""
     for name, value in values.items():
         words = _WORDS.get(name, name.replace("_", " ")).format(negated)
         if isinstance(value, dict):

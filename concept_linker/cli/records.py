@@ -1,4 +1,4 @@
-"""``concept-linker records``: check and describe files of triplets."""
+"""``concept-linker records``: checks and describes files of triplets."""
 
 from __future__ import annotations
 
@@ -14,38 +14,36 @@ from concept_linker.cli.console import bar, counted, note, print_json, printable
 from concept_linker.cli.options import (
     KB_OR_NONE,
     JsonFlag,
+    OptionalProfile,
     QuietFlag,
     RecordFiles,
-    one_of,
-    prepare_base,
+    TokenizerOption,
+    check_base,
+    choice,
     size_of,
 )
 from concept_linker.cli.parser import CommandLine
 from concept_linker.cli.rewriting import (
-    Like,
     OtherKeys,
-    Tokenizer,
     hint_other_keys,
-    profile_of,
     wordpiece,
 )
-from concept_linker.errors import SettingsError
 
 __all__ = ["app"]
 
 _HELP = """
-Check, mend, convert and describe files of MedConcept-23M records.
+Check, repair, convert and describe files of MedConcept-23M records.
 
-A file is JSON Lines (plain, .gz, .zst) or Parquet. Instead of a file a folder of shards can be \
-given, or a pattern in quotes: 'run/part-*.parquet'.
+A file is JSON Lines (plain, .gz, .zst) or Parquet. A folder of shards, or a pattern in quotes \
+such as 'run/part-*.parquet', can be given instead.
 
-A bad row never costs a good one: it is set aside in FILE.quarantine.jsonl, and the exit status \
-is 1.
+Bad rows are set aside in FILE.quarantine.jsonl, and the exit status is then 1; good rows are \
+always written.
 """
 
 app = CommandLine(help=_HELP)
 
-#: So many keys are counted apart: a bad file may have any number.
+#: The most keys that are counted separately: a bad file may have any number.
 _MOST_KEYS = 200
 
 
@@ -56,25 +54,25 @@ def validate(
         str | None,
         typer.Option(
             metavar="TEXT",
-            autocompletion=one_of("caption", "medconcept23m"),
-            help="What offsets must index: 'caption' or 'medconcept23m' (default either).",
+            help="The text that offsets index: 'caption' or 'medconcept23m' (default: either).",
+            **choice("caption", "medconcept23m"),
         ),
     ] = None,
-    profile: Like = None,
-    tokenizer: Tokenizer = None,
+    profile: OptionalProfile = None,
+    tokenizer: TokenizerOption = None,
     other_keys: OtherKeys = False,
     shown: Annotated[
         int,
-        typer.Option(metavar="N", help="Print so many breaches at most; 0 is all of them.", min=0),
+        typer.Option(metavar="N", help="Print at most this many breaches; 0 prints all.", min=0),
     ] = 100,
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON object a breach; last, the summary.")
+        bool, typer.Option("--json", help="Print one JSON object per breach, then the summary.")
     ] = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Check every rule of every record; print each breach with line, key and reason.
+    """Check the rules of the format in every record; print each breach with its line and key.
 
-    Exit status 1 if there is any. With --tokenizer, tokens and their positions are checked too.
+    Exit status 1 if there are any. --tokenizer also checks tokens and their positions.
 
     Examples:
 
@@ -85,25 +83,26 @@ def validate(
     from concept_linker.triplets.checking import Checker, Rules, collect_unknown_keys
     from concept_linker.triplets.json_lines import LINE_END_BREACHES
     from concept_linker.triplets.reading import read_all
+    from concept_linker.triplets.record import PROFILES
     from concept_linker.triplets.rewriting import form_of_files
 
-    if offsets not in (None, "caption", "medconcept23m"):
-        raise SettingsError(f"--offsets {offsets!r}, wanted 'caption' or 'medconcept23m'")
     chosen: dict[str, Any] = {"offsets": offsets}
-    if wanted := profile_of(profile):
-        chosen = {**wanted, "offsets": offsets or wanted["offsets"]}
-        del chosen["negated"]  # a record does not say which of its spans are
-    rules = Rules(
-        form=form_of_files(files),
-        other_keys=other_keys,
-        wordpiece=wordpiece(tokenizer),
-        **chosen,
+    if profile:
+        rules = PROFILES[profile]
+        chosen = {**rules, "offsets": offsets or rules["offsets"]}
+        del chosen["negated"]  # records do not say which spans are negated
+    checker = Checker(
+        Rules(
+            form=form_of_files(files),
+            other_keys=other_keys,
+            wordpiece=wordpiece(tokenizer),
+            **chosen,
+        )
     )
-    checker = Checker(rules)
     rows = bad = breaches = 0
     keys: Counter[str] = Counter()
     unknown: dict[str, None] = {}
-    ends = False
+    ends = no_image = False
     with bar("Validating", size_of(files), "B", quiet=quiet) as progress:
         for file, number, row in read_all(files, checker=checker, progress=progress):
             rows += 1
@@ -116,6 +115,7 @@ def validate(
                 key = re.sub(r"\[.*\]", "", breach.key)
                 keys[key if key in keys or len(keys) < _MOST_KEYS else "…"] += 1
                 ends |= breach in LINE_END_BREACHES
+                no_image |= breach.key == "image" and breach.reason.startswith("is '',")
                 if shown and breaches > shown:
                     continue
                 if as_json:
@@ -134,7 +134,11 @@ def validate(
         _print_offsets(checker.offsets)
     hint_other_keys(unknown)
     if ends:
-        note("`concept-linker records repair` takes off byte order marks and CRLF")
+        note("`concept-linker records repair` removes byte order marks and CRLF")
+    if no_image:
+        note(
+            "records without an image, as from `annotate --no-images`, cannot be used for training"
+        )
     if bad:
         raise typer.Exit(1)
 
@@ -146,7 +150,9 @@ rewriting.register(app)
 def stats(
     files: RecordFiles,
     kb: KB_OR_NONE = "default",
-    top: Annotated[int, typer.Option(metavar="N", help="Show so many concepts.", min=0)] = 20,
+    top: Annotated[
+        int, typer.Option(metavar="N", help="The number of concepts to show.", min=0)
+    ] = 20,
     plot: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="Draw the counts: .png, .svg or .pdf (extra 'plots')."),
@@ -165,7 +171,7 @@ def stats(
 
     if plot is not None:
         check_plot(plot)
-    prepare_base(kb, quiet=quiet)
+    check_base(kb, quiet=quiet)
     with bar("Counting", size_of(files), "B", quiet=quiet) as progress:
         statistics = count(files, kb=None if kb == "none" else kb, progress=progress)
     if plot is not None:
@@ -184,36 +190,43 @@ def card(
     output: Annotated[
         Path | None,
         typer.Option(
-            "-o", "--output", metavar="FILE", help="The file to write, README.md; else print."
+            "-o",
+            "--output",
+            metavar="FILE",
+            help="The file to write, such as README.md (default: print it).",
         ),
     ] = None,
     title: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="The data set's name (default the file's).")
+        str | None,
+        typer.Option(
+            metavar="TEXT", help="The name of the data set (default: the name of the file)."
+        ),
     ] = None,
     licence: Annotated[
         str | None,
         typer.Option(
-            metavar="ID", help="Hugging Face's id of the licence (default told from records)."
+            metavar="ID",
+            help="The licence, as an id of Hugging Face (default: found in the records).",
         ),
     ] = None,
     kb: KB_OR_NONE = "default",
     quiet: QuietFlag = False,
 ) -> None:
-    """Write the data set's card for Hugging Face.
+    """Write a dataset card for Hugging Face.
 
-    Counts, filters, licences by count, and for what it must not be used.
+    It has counts, filters, licences, and what the data must not be used for.
 
     Examples:
 
         concept-linker records card figures.parquet -o README.md
         concept-linker records card figures.parquet --title "My figures" --licence cc-by-4.0
     """
-    from concept_linker.files import write_whole
+    from concept_linker.files import write_text
     from concept_linker.triplets.card import card as card_of
     from concept_linker.triplets.record_files import common_name, file_pattern
     from concept_linker.triplets.statistics import count
 
-    prepare_base(kb, quiet=quiet)
+    check_base(kb, quiet=quiet)
     with bar("Counting", size_of(files), "B", quiet=quiet) as progress:
         statistics = count(files, kb=None if kb == "none" else kb, progress=progress)
     name = common_name(files)
@@ -226,8 +239,7 @@ def card(
     if output is None:
         print(text)
     else:
-        with write_whole(output) as part:
-            part.write_text(text, encoding="utf-8")
+        write_text(output, text)
     if statistics.bad:
         raise typer.Exit(1)
 
@@ -235,8 +247,8 @@ def card(
 def _print_offsets(offsets: Counter[str]) -> None:
     texts = {
         "caption": "index the caption",
-        "medconcept23m": "index MedConcept-23M's text; `records repair` makes them exact",
-        "no spans": "of no spans",
+        "medconcept23m": "index the text of MedConcept-23M; `records repair` makes them exact",
+        "no spans": "none, there are no spans",
     }
     for kind, text in texts.items():
         if offsets[kind]:

@@ -8,31 +8,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from concept_linker.cli.console import print_json, printable
-from concept_linker.cli.options import KB, QuietFlag, existing_file, one_of
+from concept_linker.cli.options import KB, QuietFlag, SeedOption, choice, existing_file
 from concept_linker.errors import SettingsError
 
 if TYPE_CHECKING:
     from concept_linker.retrieval.pairs import Pair
 
-__all__ = ["register"]
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command(name="retrieval")(retrieval)
+__all__ = ["retrieval"]
 
 
 def retrieval(
     images: Annotated[
         Path,
         typer.Option(
-            metavar="NPY", callback=existing_file, help="Image embeddings: .npy, one row a pair."
+            metavar="NPY", callback=existing_file, help="Image embeddings: .npy, one row per pair."
         ),
     ],
     texts: Annotated[
         Path,
         typer.Option(
-            metavar="NPY", callback=existing_file, help="Text embeddings: .npy, the same rows."
+            metavar="NPY", callback=existing_file, help="Text embeddings: .npy, in the same order."
         ),
     ],
     groups: Annotated[
@@ -40,22 +35,22 @@ def retrieval(
         typer.Option(
             metavar="CSV",
             callback=existing_file,
-            help="One line a row, with a column group, or image and caption (equal values "
-            "belong together), and perhaps article (drawn together for the intervals).",
+            help="One line per row, with a column group, or image and caption (equal values "
+            "match), and optionally article (resampled together for intervals).",
         ),
     ] = None,
     triplets: Annotated[
         Path | None,
         typer.Option(
             metavar="PAIRS",
-            help="The pairs, in the order of the rows: a held-out set's folder or a file of "
-            "records. Adds tables by concept and modality, and the misses to the page.",
+            help="The pairs in the order of the rows: the folder of a held-out set, or a file of "
+            "records. Adds tables by concept and modality, and misses on the page.",
         ),
     ] = None,
     image_folder: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="Where the pairs' image paths start: pictures in the page."
+            metavar="FOLDER", help="The folder with the images of the pairs, to show on the page."
         ),
     ] = None,
     kb: KB = "default",
@@ -64,33 +59,37 @@ def retrieval(
         typer.Option(
             metavar="NPY",
             callback=existing_file,
-            help="Another encoder's images, for a paired test.",
+            help="Image embeddings of another encoder, for a paired test.",
         ),
     ] = None,
     other_texts: Annotated[
         Path | None,
-        typer.Option(metavar="NPY", callback=existing_file, help="Another encoder's texts."),
+        typer.Option(
+            metavar="NPY", callback=existing_file, help="Text embeddings of the other encoder."
+        ),
     ] = None,
     profile: Annotated[
         str | None,
         typer.Option(
             metavar="PROTOCOL",
-            autocompletion=one_of("conceptclip"),
-            help="conceptclip: the published protocol's numbers, faults and all.",
+            help="'conceptclip': the measures of the published protocol, including its errors.",
+            **choice("conceptclip"),
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print all figures as JSON.")] = False,
     html_file: Annotated[
         Path | None,
         typer.Option(
-            "--html", metavar="PAGE", help="Write a page with histogram and worst misses."
+            "--html", metavar="PAGE", help="Write a page with histograms and the worst misses."
         ),
     ] = None,
-    resamples: Annotated[int, typer.Option(metavar="N", min=1, help="Bootstrap draws.")] = 1000,
-    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Of everything random.")] = 0,
+    resamples: Annotated[
+        int, typer.Option(metavar="N", min=1, help="The number of bootstrap samples.")
+    ] = 1000,
+    seed: SeedOption = 0,
     quiet: QuietFlag = False,
 ) -> None:
-    """Score how well an encoder aligns images and texts, in both directions.
+    """Measure how well an encoder matches images and texts, in both directions.
 
     Examples:
 
@@ -105,15 +104,13 @@ def retrieval(
     from concept_linker.retrieval.report import report
     from concept_linker.runtime.progress import progress_bar
 
-    if profile not in (None, "conceptclip"):
-        raise SettingsError(f"--profile {profile!r}, wanted conceptclip")
     if (other_images is None) != (other_texts is None):
-        raise SettingsError("--other-images and --other-texts go together")
+        raise SettingsError("--other-images and --other-texts must be given together")
     left, right = _embeddings(images, texts)
     encoder = printable(encoder_of(images))
     other_encoder = printable(encoder_of(other_images)) if other_images else ""
     if profile:
-        _refuse_beside_like(groups, triplets, other_images, html_file)
+        _check_no_others(groups, triplets, other_images, html_file)
         with progress_bar("Ranking", quiet=quiet) as bar:
             figures: dict[str, Any] = measuring.published_figures(
                 left,
@@ -154,12 +151,11 @@ def retrieval(
         seed=seed,
     )
     if html_file:
-        from concept_linker.files import write_whole
+        from concept_linker.files import write_text
         from concept_linker.retrieval.page import page, thumbnails
 
         picture = thumbnails(image_folder) if image_folder else None
-        with write_whole(html_file) as part:
-            part.write_text(page(made, picture=picture), encoding="utf-8")
+        write_text(html_file, page(made, picture=picture))
     if as_json:
         print_json(made.to_dict(), indent=1)
     else:
@@ -173,11 +169,11 @@ def _embeddings(images: Path, texts: Path) -> tuple[Any, Any]:
     return paired(left, right)
 
 
-def _refuse_beside_like(*others: Path | None) -> None:
+def _check_no_others(*others: Path | None) -> None:
     names = ("--groups", "--triplets", "--other-images", "--html")
     given = [name for name, value in zip(names, others, strict=True) if value]
     if given:
-        raise SettingsError(f"--profile conceptclip knows no {given[0]}: it reports as published")
+        raise SettingsError(f"{given[0]} cannot be used with --profile conceptclip")
 
 
 def _pairs(path: Path) -> list[Pair]:

@@ -1,4 +1,4 @@
-"""``concept-linker records repair``, ``minimise`` and ``convert``: files in, one out."""
+"""``concept-linker records repair``, ``minimise`` and ``convert``: many files in, one out."""
 
 from __future__ import annotations
 
@@ -9,51 +9,30 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from concept_linker.cli.console import bar, counted, note, print_json
-from concept_linker.cli.options import JsonFlag, QuietFlag, RecordFiles, one_of, size_of
-from concept_linker.errors import SettingsError
+from concept_linker.cli.options import (
+    JsonFlag,
+    OptionalProfile,
+    OutputRecords,
+    QuietFlag,
+    RecordFiles,
+    TokenizerOption,
+    size_of,
+)
 
 if TYPE_CHECKING:
-    from concept_linker.triplets.record import Profile
     from concept_linker.triplets.rewriting import RewriteJob
     from concept_linker.triplets.wordpiece import WordPiece
 
 __all__ = [
-    "Like",
     "OtherKeys",
-    "Tokenizer",
     "hint_other_keys",
-    "profile_of",
     "register",
     "wordpiece",
 ]
 
-_Output = Annotated[
-    Path,
-    typer.Option(
-        "-o",
-        "--output",
-        metavar="FILE",
-        help="The file to write: .jsonl, .jsonl.gz, .jsonl.zst or .parquet.",
-    ),
-]
 OtherKeys = Annotated[
-    bool, typer.Option("--other-keys", help="Let keys follow the record's own, and keep them.")
-]
-Tokenizer = Annotated[
-    Path | None,
-    typer.Option(
-        metavar="PATH",
-        help="BiomedBERT's vocab.txt (abstract-fulltext, 30,522 entries, SHA-256 79489a52be45…), "
-        "or a folder with it. It does not come with this library.",
-    ),
-]
-Like = Annotated[
-    str | None,
-    typer.Option(
-        metavar="PROFILE",
-        autocompletion=one_of("exact", "medconcept23m"),
-        help="A profile: 'medconcept23m', as published, or 'exact'.",
-    ),
+    bool,
+    typer.Option("--other-keys", help="Allow other keys after those of the format, and keep them."),
 ]
 
 
@@ -65,17 +44,17 @@ def register(app: typer.Typer) -> None:
 
 def repair(
     files: RecordFiles,
-    output: _Output,
-    tokenizer: Tokenizer = None,
+    output: OutputRecords,
+    tokenizer: TokenizerOption = None,
     other_keys: OtherKeys = False,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Turn the published offsets into ones that index the caption.
+    """Convert published offsets into offsets in the caption.
 
-    A byte order mark and CRLF are mended too. A span that cannot be mapped is left out, and set
-    aside with its record in FILE.quarantine.jsonl. Where captions have words that the published
-    vocabulary does not know, --tokenizer tells which.
+    Also removes byte order marks and CRLF. Spans that cannot be converted are left out and set
+    aside with their record in FILE.quarantine.jsonl. --tokenizer is needed for captions with words
+    outside the published vocabulary.
 
     Examples:
 
@@ -90,25 +69,25 @@ def repair(
 
 def minimise(
     files: RecordFiles,
-    output: _Output,
+    output: OutputRecords,
     token_spans: Annotated[
         bool,
         typer.Option(
-            "--token-spans", help="Token positions, which training code reads; else characters."
+            "--token-spans", help="Write token positions, for training, instead of characters."
         ),
     ] = False,
     max_tokens: Annotated[
         int | None,
         typer.Option(
             metavar="N",
-            help="Leave out spans that end past so many tokens (75 fit CLIP's 77).",
+            help="Leave out spans that end after this token (75 for CLIP's context of 77).",
             min=1,
         ),
     ] = None,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Keep caption, image and the bare spans.
+    """Keep only caption, image and spans.
 
     Examples:
 
@@ -123,21 +102,21 @@ def minimise(
 
 def convert(
     files: RecordFiles,
-    output: _Output,
-    profile: Like = None,
-    tokenizer: Tokenizer = None,
+    output: OutputRecords,
+    profile: OptionalProfile = None,
+    tokenizer: TokenizerOption = None,
     images: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Put the images of this folder into the Parquet file."),
+        typer.Option(metavar="FOLDER", help="Put the images in this folder into the Parquet file."),
     ] = None,
     other_keys: OtherKeys = False,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Write records in another format; the output's ending says which.
+    """Convert records to another format, given by the name of the output file.
 
-    Provenance goes along: in Parquet as a column, beside JSON Lines as FILE.provenance.jsonl.
-    --profile medconcept23m makes of exact records what the published data set would have.
+    Provenance is kept: as a column in Parquet, as FILE.provenance.jsonl next to JSON Lines.
+    --profile medconcept23m converts exact records to the form of the published data set.
 
     Examples:
 
@@ -145,9 +124,12 @@ def convert(
         concept-linker records convert annotated -o all.jsonl.zst --other-keys
         concept-linker records convert exact.parquet -o medconcept.jsonl --profile medconcept23m
     """
+    from concept_linker.triplets.record import PROFILES
     from concept_linker.triplets.rewriting import convert_job
 
-    job = convert_job(profile_of(profile), wordpiece(tokenizer), other_keys=other_keys)
+    job = convert_job(
+        PROFILES[profile] if profile else None, wordpiece(tokenizer), other_keys=other_keys
+    )
     _rewrite("Converting", files, output, job, as_json, quiet, images)
 
 
@@ -183,24 +165,13 @@ def _rewrite(
 
 
 def hint_other_keys(unknown: Iterable[str]) -> None:
-    """Says which option lets keys follow the record's own, where rows are bad for these alone."""
+    """Mentions --other-keys where rows are bad only because of other keys."""
     if names := ", ".join(unknown):
-        note(f"--other-keys lets keys follow the record's own, here: {names}")
-
-
-def profile_of(profile: str | None) -> Profile | None:
-    """The profile that ``--profile`` names."""
-    from concept_linker.triplets.record import PROFILES
-
-    if profile is None:
-        return None
-    if profile not in PROFILES:
-        raise SettingsError(f"--profile {profile!r}, wanted one of {', '.join(PROFILES)}")
-    return PROFILES[profile]
+        note(f"--other-keys allows other keys, here: {names}")
 
 
 def wordpiece(path: Path | None) -> WordPiece | None:
-    """The vocabulary that ``--tokenizer`` names; says so where it is another than usual."""
+    """Loads the vocabulary of ``--tokenizer``; prints a note if it is not MedConcept-23M's."""
     from concept_linker.triplets.wordpiece import WordPiece
 
     if path is None:

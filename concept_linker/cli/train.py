@@ -1,4 +1,4 @@
-"""``concept-linker train``: a base that knows what a gold corpus says."""
+"""``concept-linker train``: a knowledge base that has learned from a gold corpus."""
 
 from __future__ import annotations
 
@@ -7,16 +7,11 @@ from typing import Annotated
 
 import typer
 
+from concept_linker.cli.bad_rows import SkipBadFlag, open_quarantine, report_bad_rows
 from concept_linker.cli.console import counted, print_json
-from concept_linker.cli.corpora import SkipBadFlag, quarantine_for, tell_bad
-from concept_linker.cli.options import KB, ForceFlag, JsonFlag, QuietFlag
+from concept_linker.cli.options import KB, ForceFlag, JsonFlag, OutputFolder, QuietFlag
 
-__all__ = ["register"]
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command()(train)
+__all__ = ["train"]
 
 
 def train(
@@ -24,26 +19,24 @@ def train(
         Path,
         typer.Option(metavar="CORPUS", help="Gold annotations: PubTator, BioC, BRAT, JSON Lines."),
     ],
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FOLDER", help="The folder of the new base.")
-    ],
+    output: OutputFolder,
     kb: KB = "default",
     skip_bad: SkipBadFlag = False,
     force: ForceFlag = False,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Train a knowledge base on the names and meanings of a gold corpus.
+    """Train a knowledge base on the names and meanings in a gold corpus.
 
-    The folder can be given wherever a knowledge base can. The first bad row of the corpus stops it;
-    with --skip-bad it goes on without that mention, line or document: bad rows are in
-    FOLDER.quarantine.jsonl, and the exit status is 1 if there was any.
+    The output folder can be used as any other knowledge base. The command stops at the first bad
+    row of the corpus. With --skip-bad it continues without that mention, line or document: bad rows
+    are written to FOLDER.quarantine.jsonl, and the exit status is then 1.
 
     Examples:
 
-        concept-linker train --corpus TRAIN.pubtator -o taught
-        concept-linker train --corpus TRAIN.pubtator --kb mesh -o mesh-taught
-        concept-linker link "CT shows a pleural effusion." --kb taught
+        concept-linker train --corpus TRAIN.pubtator -o trained
+        concept-linker train --corpus TRAIN.pubtator --kb mesh -o mesh-trained
+        concept-linker link "CT shows a pleural effusion." --kb trained
     """
     from concept_linker.corpora import read_corpus
     from concept_linker.knowledge_base import store
@@ -52,21 +45,21 @@ def train(
     from concept_linker.training import train
 
     output = store.check_target(output, replace=force)
-    quarantine, bad_rows = quarantine_for(output, skip_bad=skip_bad)
+    quarantine, bad_rows = open_quarantine(output, skip_bad=skip_bad)
     gold = read_corpus(corpus, quarantine=quarantine)
     base = KnowledgeBase.open(kb, quiet=quiet)
     with progress_bar("Training", quiet=quiet) as progress:
-        taught = train(gold, output, kb=base, replace=force, progress=progress)
-    added = taught.info.counts["names"] - base.info.counts["names"]
+        trained = train(gold, output, kb=base, replace=force, progress=progress)
+    added = trained.info.counts["names"] - base.info.counts["names"]
     if as_json:
-        counts = {"concepts": len(taught), "names_added": added, "gold_mentions": len(gold)}
+        counts = {"concepts": len(trained), "names_added": added, "gold_mentions": len(gold)}
         set_aside = str(bad_rows) if quarantine.count else None
         bad = {"bad": quarantine.count, "quarantine": set_aside}
         print_json({"output": str(output), **counts, **bad})
     else:
         print(f"{output}")
         print(
-            f"{counted(len(taught), 'concept')}; {counted(added, 'name')} more, from "
+            f"{counted(len(trained), 'concept')}; {counted(added, 'name')} added from "
             f"{counted(len(gold), 'gold mention')}"
         )
-    tell_bad(quarantine, bad_rows)
+    report_bad_rows(quarantine.count, bad_rows)

@@ -14,7 +14,7 @@ from concept_linker.cli.options import (
     JsonFlag,
     QuietFlag,
     RecordFiles,
-    prepare_base,
+    check_base,
     record_files,
     size_of,
 )
@@ -23,58 +23,57 @@ from concept_linker.errors import SettingsError
 if TYPE_CHECKING:
     from concept_linker.viewing.collection import Collection, RecordView
 
-__all__ = ["register"]
-
-
-def register(app: typer.Typer) -> None:
-    """Adds the command."""
-    app.command(name="view")(view)
+__all__ = ["view"]
 
 
 def view(
     triplets: RecordFiles,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="PAGE", help="The page to write, .html."),
+        typer.Option("-o", "--output", metavar="PAGE", help="The HTML page to write."),
     ] = None,
     serve: Annotated[
-        bool, typer.Option("--serve", help="Show it at an address of this machine only.")
+        bool, typer.Option("--serve", help="Serve the page at a local address.")
     ] = False,
     images: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="The folder that the records' images are in."),
+        typer.Option(metavar="FOLDER", help="The folder with the images of the records."),
     ] = None,
     embed: Annotated[
-        bool, typer.Option("--embed", help="Put the images into the page; else it refers to them.")
+        bool,
+        typer.Option("--embed", help="Put the images into the page instead of referring to them."),
     ] = False,
     against: Annotated[
         list[Path] | None,
         typer.Option(
             metavar="RECORDS",
             callback=record_files,
-            help="Another annotation of the same captions, shown side by side.",
+            help="Records with the same captions, to show side by side.",
         ),
     ] = None,
     kb: KB_OR_NONE = "default",
     title: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="The page's title (default the files').")
+        str | None,
+        typer.Option(
+            metavar="TEXT", help="The title of the page (default: the names of the files)."
+        ),
     ] = None,
     limit: Annotated[
-        int, typer.Option(metavar="N", help="Show the first so many records.", min=1)
+        int, typer.Option(metavar="N", help="Show at most this many records.", min=1)
     ] = 20_000,
     port: Annotated[
         int,
         typer.Option(
-            metavar="N", help="With --serve: the port; 0 is a free one.", min=0, max=65535
+            metavar="N", help="The port for --serve; 0 chooses a free one.", min=0, max=65535
         ),
     ] = 0,
     as_json: JsonFlag = False,
     quiet: QuietFlag = False,
 ) -> None:
-    """Browse records: image beside highlighted caption, with filters and counts.
+    """Browse records: images next to highlighted captions, with filters and counts.
 
-    The page needs nothing else, and loads nothing from outside. Parquet files that hold their
-    images need no --images. Exit status 1 if rows were left out because they are bad.
+    The page is one file and loads nothing from the network. Parquet files that contain their
+    images need no --images. Exit status 1 if bad rows were left out.
 
     Examples:
 
@@ -82,6 +81,7 @@ def view(
         concept-linker view ours.jsonl --against published.jsonl -o compared.html
         concept-linker view annotated --serve
     """
+    from concept_linker.files import write_text
     from concept_linker.images.files import check_folder
     from concept_linker.triplets.reading import has_images
     from concept_linker.triplets.record_files import common_name
@@ -90,25 +90,25 @@ def view(
     from concept_linker.viewing.page import page
 
     _check(output, serve, images)
-    held = images is None and any(map(has_images, triplets))
-    if embed and images is None and not held:
+    contained = images is None and any(map(has_images, triplets))
+    if embed and images is None and not contained:
         raise SettingsError(
-            f"--embed: {common_name(triplets)} holds no images, wanted --images FOLDER"
+            f"--embed: {common_name(triplets)} contains no images; add --images FOLDER"
         )
     size = size_of([*triplets, *(against or ())])
-    prepare_base(kb, quiet=quiet)
+    check_base(kb, quiet=quiet)
     with bar("Reading", size, "B", quiet=quiet) as progress:
         collection = read_collection(
             triplets,
             against=against or None,
             kb=None if kb == "none" else kb,
             limit=limit,
-            images=held,
+            images=contained,
             progress=progress,
         )
     if images is not None:
         check_folder(images, (one.image for one in collection.records))
-    embedder = Embedder(images) if held or embed else None
+    embedder = Embedder(images) if contained or embed else None
     image_of: Callable[[RecordView], str] | None = embedder
     if image_of is None and images is not None:
         image_of = (
@@ -118,10 +118,7 @@ def view(
         )
     text = page(collection, title=title or " against ".join(collection.sources), image_of=image_of)
     if output is not None:
-        from concept_linker.files import write_whole
-
-        with write_whole(output) as part:
-            part.write_text(text, encoding="utf-8", newline="\n")
+        write_text(output, text)
     missing = embedder.missing if embedder else 0
     size = len(text.encode("utf-8"))
     if serve:
@@ -139,11 +136,11 @@ def view(
 
 def _check(output: Path | None, serve: bool, images: Path | None) -> None:
     if (output is None) == (not serve):
-        raise SettingsError("wanted either -o PAGE.html or --serve")
+        raise SettingsError("expected either -o PAGE.html or --serve")
     if output is not None and output.suffix not in (".html", ".htm"):
-        raise SettingsError(f"{output}: wanted a name that ends in .html")
+        raise SettingsError(f"{output}: expected a file name that ends in .html")
     if images is not None and not images.is_dir():
-        raise SettingsError(f"--images {images}: wanted a folder")
+        raise SettingsError(f"--images is {images}, expected a folder")
 
 
 def _report(
@@ -161,16 +158,15 @@ def _report(
         place = {"output": str(output) if output else None, "url": url}
         print_json({**counts, **about, **place})
     elif url is not None:
-        print(f"{url}  (Ctrl-C ends)", flush=True)
+        print(f"{url}  (Ctrl-C to stop)", flush=True)
     else:
         print(f"{output}: {counted(shown, 'record')}, {size / 1e3:,.0f} kB")
-    records = f"the first {counted(shown, 'record')}"
     notes = (
-        (collection.more, f"only {records} of it; --limit says how many"),
-        (unpaired, f"{counted(unpaired, 'record')} in one of the files only: left out"),
-        (missing, f"{counted(missing, 'image')} missing, or of a kind that browsers do not show"),
+        (collection.more, f"only the first {counted(shown, 'record')}; --limit N shows more"),
+        (unpaired, f"{counted(unpaired, 'record')} in only one of the files: left out"),
+        (missing, f"{counted(missing, 'image')} missing, or in a format browsers cannot show"),
         (bad, f"{counted(bad, 'bad row')} left out; `concept-linker records validate` says why"),
     )
-    for wanted, text in notes:
-        if wanted:
+    for count, text in notes:
+        if count:
             note(text)

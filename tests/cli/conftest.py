@@ -1,4 +1,4 @@
-"""The command line, run in this process: what it prints and its exit status."""
+"""Runs the command line in this process: exit status and output."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from concept_linker.cli import main
 
 @dataclass(frozen=True)
 class Done:
-    """What a run of the command left."""
+    """The result of a command."""
 
     status: int
     out: str
@@ -66,7 +66,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Run:
 
 @pytest.fixture
 def documented() -> dict[str, set[str]]:
-    """The keys of each command's JSON, as docs/command-line.md has them."""
+    """The JSON keys of each command, from docs/command-line.md."""
     page = Path(__file__).resolve().parents[2] / "docs" / "command-line.md"
     table = page.read_text(encoding="utf-8").partition("| command | JSON | keys |")[2]
     found: dict[str, set[str]] = {}
@@ -100,7 +100,7 @@ def jsonl(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def base(run: Run, jsonl: Path, tmp_path: Path) -> Path:
-    """A base of them."""
+    """A knowledge base of the three concepts."""
     folder = tmp_path / "three"
     assert run("kb", "build", "-q", "--source", f"jsonl={jsonl}", "-o", folder).status == 0
     return folder

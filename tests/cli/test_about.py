@@ -41,7 +41,7 @@ def test_about(run: Run, base: Path) -> None:
 
 
 @pytest.mark.skipif(not shutil.which("sha256sum"), reason="needs sha256sum")
-def test_the_checksum_of_a_model_can_be_had_without_us(run: Run, base: Path) -> None:
+def test_the_checksum_of_a_model_equals_that_of_sha256sum(run: Run, base: Path) -> None:
     facts = json.loads(run("about", "--kb", base, "--json").out)
     script = "sha256sum everyday.txt | sha256sum"
     told = subprocess.run(
@@ -59,7 +59,7 @@ Complete = Callable[..., list[str]]
 
 @pytest.fixture
 def complete(run: Run, monkeypatch: pytest.MonkeyPatch) -> Complete:
-    """What a shell is told for a line, the last word of which is not finished."""
+    """The completions for a line with an unfinished last word."""
 
     def complete(shell: str, *words: str) -> list[str]:
         line = shlex.join(["concept-linker", *words])

@@ -1,4 +1,4 @@
-"""What docs/command-line.md says is what commands do."""
+"""docs/command-line.md agrees with the commands."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ def options_of(name: str) -> set[str]:
     command = ROOT
     for word in name.split():
         command = command.commands[word]
-    return {option for one in command.params for option in one.opts}
+    return {option for one in command.get_params(typer.Context(command)) for option in one.opts}
 
 
 def test_every_command_is_on_the_page_and_has_json(documented: dict[str, set[str]]) -> None:
     assert documented.keys() - {"last line"} == set(COMMANDS) - WITHOUT_JSON
-    first_table = PAGE.read_text(encoding="utf-8").partition("## What goes where")[0]
+    first_table = PAGE.read_text(encoding="utf-8").partition("## Options of the linker")[0]
     for name in COMMANDS:
         group, _, last = name.rpartition(" ")
         assert re.search(rf"`(?:{group} )?{last}[ `]", first_table), name
         assert ("--json" in options_of(name)) == (name not in WITHOUT_JSON)
 
 
-def test_wherever_a_bar_is_shown_it_can_be_quiet() -> None:
+def test_every_command_with_a_bar_has_quiet() -> None:
     silent = {"completion", "images duplicates", "holdout verify"}
     assert {name for name in COMMANDS if "--quiet" not in options_of(name)} == silent
 
 
 @pytest.fixture
 def records(run: Run, base: Path, tmp_path: Path) -> Path:
-    """Records of twelve articles, made as a user would."""
+    """Records of twelve articles, made with ``annotate``."""
     path = tmp_path / "captions.csv"
     kinds = ("CT", "MRI", "radiograph", "ultrasound")
     with path.open("w", newline="") as stream:
@@ -120,7 +120,7 @@ def test_the_keys_of_json(
 
 
 def parsed(text: str) -> list[dict[str, Any]]:
-    """One value of JSON, or one a line."""
+    """One JSON value, or one per line."""
     if "\n " in text:
         return [json.loads(text)]
     return [json.loads(line) for line in text.splitlines()]

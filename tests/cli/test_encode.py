@@ -1,4 +1,4 @@
-"""``encode``, with a model that stands in for one of open_clip: torch is not wanted here."""
+"""``encode``, with a model that replaces one of open_clip: these tests need no torch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMES = [f"{number}.png" for number in range(7)]
 
 
 class Tensor(np.ndarray):
-    """What the encoders ask of one of torch's."""
+    """The part of a torch tensor that encoders use."""
 
     def to(self, device: str) -> Tensor:
         return self
@@ -44,7 +44,7 @@ def room() -> list[int]:
 
 @pytest.fixture(autouse=True)
 def stand_ins(monkeypatch: pytest.MonkeyPatch, room: list[int]) -> None:
-    """A model whose rows are mean and deviation of an image, times its only weight."""
+    """A model that returns mean and deviation of an image, times its only weight."""
 
     def pretrained(source: str, device: str) -> tuple[Any, Any]:
         folder = Path(source.removeprefix("local-dir:"))
@@ -132,7 +132,7 @@ def image_gone(here: Path) -> None:
         (image_gone, "differs in the content of images;"),
     ],
 )
-def test_old_rows_are_not_taken_for_new(
+def test_rows_of_another_run_are_not_reused(
     run: Run,
     here: Path,
     room: list[int],
@@ -150,7 +150,7 @@ def test_old_rows_are_not_taken_for_new(
     assert encode(run, output="new").status in (0, 1)
 
 
-def test_the_same_goes_on(run: Run, here: Path, room: list[int]) -> None:
+def test_an_interrupted_run_continues(run: Run, here: Path, room: list[int]) -> None:
     room[0] = 1
     assert "no space left" in encode(run).error
     room[0] = 1000
@@ -175,7 +175,7 @@ def test_an_image_that_cannot_be_read_costs_its_row(run: Run, here: Path) -> Non
         done = encode(run)
         assert done.status == 1
         assert done.err == (
-            "6 images cannot be read, each a row of zeros: listed in out/unreadable.csv\n"
+            "6 images cannot be read, their rows are zero: listed in out/unreadable.csv\n"
         )
     rows = np.load("out/images.npy")
     np.testing.assert_allclose(rows[:7], np.load("whole/images.npy"))
@@ -190,7 +190,7 @@ def test_an_image_that_cannot_be_read_costs_its_row(run: Run, here: Path) -> Non
     assert (summary["unreadable"], summary["unreadable_list"]) == (6, "out/unreadable.csv")
 
 
-def test_a_wide_grey_is_no_white_page(run: Run, here: Path) -> None:
+def test_a_wide_grey_range_is_not_uniform(run: Run, here: Path) -> None:
     with Image.open("images/0.png") as picture:
         pixels = np.asarray(picture, np.uint16)
     Image.fromarray(pixels * 200 + 3000).save("images/1.png")

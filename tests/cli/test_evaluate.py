@@ -1,4 +1,4 @@
-"""``concept-linker evaluate``: what a user sees."""
+"""``concept-linker evaluate``: tables, files and errors."""
 
 from __future__ import annotations
 
@@ -65,13 +65,11 @@ def test_gold_mentions_of_a_subset_quietly(run: Run, corpus: Path, base: Path) -
     assert "exact match" not in done.out
 
 
-def test_what_cannot_be_done_is_said_in_a_line(
-    run: Run, corpus: Path, base: Path, tmp_path: Path
-) -> None:
+def test_an_error_is_one_line(run: Run, corpus: Path, base: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty.jsonl"
     empty.write_text('{"text": "nothing", "mentions": []}\n')
     for arguments, problem in (
-        (["--subset", "st21pv"], "no subset 'st21pv' in"),
+        (["--subset", "st21pv"], "--subset is 'st21pv', but "),
         (["--format", "conll"], "corpus format is 'conll', expected brat"),
         (["--json", tmp_path / "none" / "a.json"], "cannot be written"),
         (["--html", tmp_path], "cannot be written"),
@@ -98,7 +96,7 @@ def test_what_cannot_be_done_is_said_in_a_line(
 
 @pytest.fixture
 def half_bad(corpus: Path) -> Path:
-    """The corpus with a mention that is one character off, and a line that is none."""
+    """The corpus with a mention at a wrong offset, and a line that is not JSON."""
     lines = corpus.read_text("utf-8").splitlines()
     off = {"start": 3, "end": 9, "ids": ["C0221198"], "text": "lesion", "label": "T033"}
     row = json.loads(lines[0])
@@ -107,7 +105,7 @@ def half_bad(corpus: Path) -> Path:
     return corpus
 
 
-def test_the_error_says_how_to_go_on(run: Run, half_bad: Path, base: Path, tmp_path: Path) -> None:
+def test_the_error_mentions_skip_bad(run: Run, half_bad: Path, base: Path, tmp_path: Path) -> None:
     for arguments in (
         ["evaluate", half_bad],
         ["train", "--corpus", half_bad, "-o", tmp_path / "t"],
@@ -138,7 +136,7 @@ def test_bad_rows_are_set_aside_and_counted(
     assert (done.status, json.loads(done.out)["corpus"]["bad"]) == (1, 2)
 
 
-def test_a_base_is_taught_past_bad_rows(
+def test_training_continues_after_bad_rows(
     run: Run, half_bad: Path, base: Path, tmp_path: Path
 ) -> None:
     taught = tmp_path / "taught"
@@ -161,8 +159,8 @@ def test_good_corpora_leave_no_quarantine(
     assert not list(tmp_path.glob("*.quarantine.jsonl"))
 
 
-def test_what_cannot_be_said_is_blank(run: Run, base: Path, tmp_path: Path) -> None:
-    """Where nothing is linked, there is no precision: neither 0 nor 1."""
+def test_undefined_figures_are_blank(run: Run, base: Path, tmp_path: Path) -> None:
+    """If nothing is linked, precision is undefined: neither 0 nor 1."""
     path, figures, html = (tmp_path / name for name in ("c.jsonl", "f.json", "p.html"))
     row = {"text": "Zzyzx.", "mentions": [{"start": 0, "end": 5, "ids": ["C0221198"]}]}
     path.write_text(json.dumps(row) + "\n")

@@ -1,4 +1,4 @@
-"""Where a file of records can be given, so can a folder of shards or a pattern."""
+"""A folder of shards or a pattern can be given instead of a file of records."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def whole(rows: list[dict[str, Any]], tmp_path: Path) -> Path:
 
 @pytest.fixture
 def shards(rows: list[dict[str, Any]], tmp_path: Path) -> Path:
-    """The same rows, in shards of each packing, beside what a run leaves there."""
+    """The same rows in shards of each compression, next to the other files of a run."""
     folder = tmp_path / "run"
     cuts = [0, 7, 8, 150, len(rows)]
     endings = [".jsonl", ".parquet", ".jsonl.zst", ".jsonl.gz"]

@@ -1,4 +1,4 @@
-"""Rows that were made to end a run: one line each, and every good row is kept."""
+"""Malicious rows: each gives one error line, and every good row is kept."""
 
 from __future__ import annotations
 
@@ -178,8 +178,8 @@ def test_hostile_values_of_parquet(run: Run, tmp_path: Path) -> None:
     assert (json.loads(done.out)["records"], json.loads(done.out)["bad"]) == (2, 2)
 
 
-def test_ids_that_a_table_made_numbers_of_are_told(run: Run, tmp_path: Path) -> None:
-    """A column of ids with a gap comes back as floats, and NaN where nothing is."""
+def test_ids_stored_as_numbers_are_reported(run: Run, tmp_path: Path) -> None:
+    """A column of ids with a gap is read back as floats, with NaN in the gap."""
     row = good(1)
     table = pa.Table.from_pylist([row, row])
     for name, column in (("pmid", [float("nan"), 5.0]), ("fig_id", ["nan", "F1"])):

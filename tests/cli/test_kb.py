@@ -85,7 +85,7 @@ def test_a_progress_bar_unless_quiet(run: Run, jsonl: Path, tmp_path: Path) -> N
     assert "Building" not in done.out
 
 
-def test_into_the_folder_one_is_in(
+def test_output_into_the_current_folder(
     run: Run, jsonl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "here").mkdir()
@@ -146,13 +146,13 @@ def test_nothing_but_bad_rows(run: Run, tmp_path: Path) -> None:
     ("source", "problem"),
     [
         ("owl=x.owl", "format is 'owl', expected rrf, obo, "),
-        ("x.obo", "--source 'x.obo', wanted FORMAT=PATH, such as obo=hp.obo"),
-        ("obo=", "--source 'obo=', wanted FORMAT=PATH"),
+        ("x.obo", "--source is 'x.obo', expected FORMAT=PATH, such as obo=hp.obo"),
+        ("obo=", "--source is 'obo=', expected FORMAT=PATH"),
         ("=x.obo", "format is ''"),
         ("obo=absent.obo", "absent.obo: no such file"),
     ],
 )
-def test_a_source_that_is_none(run: Run, tmp_path: Path, source: str, problem: str) -> None:
+def test_a_wrong_source_is_an_error(run: Run, tmp_path: Path, source: str, problem: str) -> None:
     done = run("kb", "build", "-q", "--source", source, "-o", tmp_path / "kb")
     assert done.status == 2
     assert problem in done.error
@@ -163,10 +163,10 @@ def test_filters_are_for_rrf(run: Run, jsonl: Path, tmp_path: Path) -> None:
     source = ["--source", f"jsonl={jsonl}"]
     done = run("kb", "build", "-q", *source, "--vocabulary", "MSH", "-o", tmp_path / "kb")
     assert done.status == 2
-    assert done.error == "concept-linker: the filters of rrf are given, but no source is rrf"
+    assert done.error == "concept-linker: filters of rrf are given, but no --source is rrf=PATH"
 
 
-def test_a_place_that_is_taken_is_seen_before_anything_is_read(run: Run, tmp_path: Path) -> None:
+def test_an_existing_output_is_an_error_before_anything_is_read(run: Run, tmp_path: Path) -> None:
     thesis = tmp_path / "thesis" / "chapter.txt"
     thesis.parent.mkdir()
     thesis.write_text("years of work")
@@ -176,7 +176,7 @@ def test_a_place_that_is_taken_is_seen_before_anything_is_read(run: Run, tmp_pat
     assert thesis.read_text() == "years of work"
 
 
-def test_a_place_that_cannot_be_written(run: Run, jsonl: Path) -> None:
+def test_an_output_that_cannot_be_written(run: Run, jsonl: Path) -> None:
     command = ["kb", "build", "-q", "--source", f"jsonl={jsonl}", "-o", jsonl / "kb"]
     done = run(*command)
     assert done.status == 2
@@ -196,7 +196,7 @@ def test_called_wrongly(run: Run, arguments: list[str]) -> None:
     assert run("kb", "build", *arguments).status == 2
 
 
-def test_a_base_that_is_there_is_replaced_with_force_only(
+def test_an_existing_base_is_replaced_only_with_force(
     run: Run, jsonl: Path, base: Path, bad: Path
 ) -> None:
     before = (base / "manifest.json").read_bytes()
@@ -223,7 +223,7 @@ def test_info(run: Run, base: Path) -> None:
     assert done.out.splitlines()[1] == "3 concepts, 6 names, 5 keys"
 
 
-def test_info_tells_releases_and_names_by_vocabulary(run: Run, jsonl: Path, tmp_path: Path) -> None:
+def test_info_shows_releases_and_names_by_vocabulary(run: Run, jsonl: Path, tmp_path: Path) -> None:
     table, folder = tmp_path / "own.csv", tmp_path / "kb"
     table.write_text("id,name,source\nX:1,lung,MSH\nX:2,liver,NCI\nX:2,hepar,NCI\n")
     obo = DATA / "small.obo"
@@ -252,7 +252,7 @@ def test_info_as_json_is_the_manifest(run: Run, base: Path) -> None:
     assert run("kb", "info", base, "--json", "--verify").out == done.out
 
 
-def test_info_of_the_open_base(run: Run, open_base: KnowledgeBase) -> None:
+def test_info_of_the_default_base(run: Run, open_base: KnowledgeBase) -> None:
     done = run("kb", "info")
     assert f"{len(open_base):,} concepts" in done.out
     assert done.status == 0
@@ -261,7 +261,7 @@ def test_info_of_the_open_base(run: Run, open_base: KnowledgeBase) -> None:
 def test_verify(run: Run, base: Path) -> None:
     done = run("kb", "info", base, "--verify")
     assert done.status == 0
-    assert done.out.splitlines()[-1] == "every file is as the manifest says"
+    assert done.out.splitlines()[-1] == "every file matches the manifest"
     path = base / "names_bytes.npy"
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
@@ -288,7 +288,7 @@ def test_verify_reads_the_large_arrays_too(
 
 
 @pytest.mark.parametrize("command", [["info"], ["search", "lesion", "--kb"]])
-def test_no_base(run: Run, tmp_path: Path, command: list[str]) -> None:
+def test_a_missing_base_is_an_error(run: Run, tmp_path: Path, command: list[str]) -> None:
     for absent in (tmp_path / "absent", tmp_path, Path("/")):
         done = run("kb", *command, absent)
         assert done.status == 2
@@ -320,7 +320,7 @@ def test_search_as_json(run: Run, base: Path) -> None:
 def test_search_finds_nothing(run: Run, base: Path) -> None:
     done = run("kb", "search", "zzz", "--kb", base)
     assert done.status == 0
-    assert (done.out, done.err) == ("", "nothing with a similarity of 0.5 or more\n")
+    assert (done.out, done.err) == ("", "no name has a similarity of 0.5 or more\n")
     assert run("kb", "search", "zzz", "--kb", base, "--json") == done.__class__(0, "", "")
 
 

@@ -61,7 +61,7 @@ def test_lines_of_standard_input(run: Run, linker: ConceptLinker) -> None:
     assert texts[2] == "caf\ufffd lesion \ufffd"
     done = run("link", "-", "--json", stdin=b"\n".join(given))
     assert done.status == 1
-    assert done.err == "1 line not in UTF-8: what could not be read became U+FFFD\n"
+    assert done.err == "1 line not in UTF-8: unreadable bytes were replaced by U+FFFD\n"
     rows = [json.loads(line) for line in done.out.splitlines()]
     assert [row["text"] for row in rows] == texts
     assert rows == [linker.link(text).to_dict() for text in texts]
@@ -107,7 +107,7 @@ def test_odd_captions(run: Run, base: Path, text: str) -> None:
     assert run("link", text, "--kb", base).status == 0
 
 
-def test_a_caption_cannot_command_the_terminal(run: Run, base: Path) -> None:
+def test_control_characters_are_escaped(run: Run, base: Path) -> None:
     done = run("link", "\x1b]0;mine\x07a lesion\x1b[2J\n\u202e\tof", "--kb", base)
     assert (done.status, done.err) == (0, "")
     shown = done.out.splitlines()
@@ -115,13 +115,13 @@ def test_a_caption_cannot_command_the_terminal(run: Run, base: Path) -> None:
     assert "lesion" in shown[2]
 
 
-def test_another_encoding_is_refused(run: Run, base: Path) -> None:
+def test_utf_16_is_an_error(run: Run, base: Path) -> None:
     done = run("link", "-", "--kb", base, stdin="a lesion\n".encode("utf-16"))
     assert done.status == 2
-    assert "standard input is UTF-16, wanted UTF-8" in done.error
+    assert "standard input is UTF-16, expected UTF-8" in done.error
 
 
-def test_no_base(run: Run, tmp_path: Path) -> None:
+def test_a_missing_base_is_an_error(run: Run, tmp_path: Path) -> None:
     done = run("link", "lesion", "--kb", tmp_path / "absent")
     assert done.status == 2
     assert done.error.startswith(f"concept-linker: {tmp_path / 'absent'}: no such knowledge base")
@@ -131,12 +131,12 @@ def test_called_wrongly(run: Run) -> None:
     assert run("link").status == 2
     done = run("link", "a", "b")
     assert done.status == 2
-    assert "a text of several words wants quotes around it" in done.error
+    assert "put quotes around a text of several words" in done.error
 
 
 @pytest.mark.parametrize("lines", [1, 5000])
-def test_a_reader_that_goes(base: Path, lines: int) -> None:
-    """As before ``| head -1``: one line on, no traceback."""
+def test_a_closed_reader(base: Path, lines: int) -> None:
+    """As with ``| head -1``: no traceback."""
     command = [sys.executable, "-m", "concept_linker", "link", "-", "--json", "--kb", str(base)]
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE

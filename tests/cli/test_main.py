@@ -1,4 +1,4 @@
-"""What holds of every command: help, exit status, one line where it fails."""
+"""All commands: help, exit status, errors of one line."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ COMMAND = [sys.executable, "-m", "concept_linker"]
 
 
 def commands(command: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """The words of every command that does something."""
+    """The words of every command without subcommands."""
     inner = getattr(command, "commands", None)
     if inner is None:
         yield path
@@ -38,7 +38,7 @@ ROOT: Any = typer.main.get_command(app)
 COMMANDS = sorted(commands(ROOT))
 
 
-def test_the_commands_are_there() -> None:
+def test_the_commands_exist() -> None:
     assert {("link",), ("kb", "build"), ("kb", "info"), ("kb", "search")} <= set(COMMANDS)
 
 
@@ -59,7 +59,7 @@ def test_help_shows_examples_that_can_be_called(run: Run, words: tuple[str, ...]
 
 
 def parse(example: str) -> None:
-    """As the shell and the parser do; whether its files are there is not asked."""
+    """Parses a call as the shell and the parser do; its files need not exist."""
     call = re.split(" [<>|]", example)[0]
     command, arguments = ROOT, shlex.split(call)[1:]
     while inner := getattr(command, "commands", None):
@@ -68,7 +68,7 @@ def parse(example: str) -> None:
         command.make_context("example", arguments)
 
 
-def test_the_help_of_all_is_for_newcomers(run: Run) -> None:
+def test_the_main_help_is_for_newcomers(run: Run) -> None:
     done = run("--help")
     assert done == run("-h")
     assert (done.status, done.err) == (0, "")
@@ -110,9 +110,9 @@ def test_the_real_command_shows_its_help() -> None:
         (["link", "--jsno", "x"], "no such option --jsno, did you mean `--json`?; see"),
         (["link"], "missing argument 'TEXT'; see `concept-linker link --help`"),
         (["kb", "build", "-o", "x"], "missing option '--source'; see"),
-        (["kb", "search", "x", "-k", "many"], "invalid value for '-k': "),
+        (["kb", "search", "x", "-k", "many"], "invalid value for '-k' / '--candidates': "),
         (["annotate", "x", "-o", "x", "--workers", "0"], "invalid value for '--workers': "),
-        (["completion", "tcsh"], "no shell 'tcsh', wanted one of bash, zsh, fish, powershell"),
+        (["completion", "tcsh"], "shell is 'tcsh', expected bash, zsh, fish or powershell"),
         (["--\x1b[2J"], "no such option --\\x1b[2J; see"),
     ],
 )
@@ -132,9 +132,7 @@ def test_an_error_of_the_system_is_one_line(run: Run, monkeypatch: pytest.Monkey
     assert done.error == "concept-linker: somewhere: permission denied"
 
 
-def test_an_error_of_ours_in_the_code_is_not_hidden(
-    run: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_error_in_the_code_is_not_hidden(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
@@ -145,14 +143,14 @@ def test_an_error_of_ours_in_the_code_is_not_hidden(
     assert "please report" in done.err.splitlines()[-1]
 
 
-def test_a_word_with_a_line_feed_is_told_in_one_line(run: Run) -> None:
+def test_an_argument_with_a_line_feed_is_reported_in_one_line(run: Run) -> None:
     assert "'a\\nb'" in run("a\nb").error
     assert r"a\nb: no such file" in run("records", "validate", "a\nb").error
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-def test_a_full_disk_and_a_reader_that_is_gone(base: Path) -> None:
-    """What does not fit, or is not wanted, is seen even at the last flush."""
+def test_a_full_disk_and_a_closed_reader(base: Path) -> None:
+    """A full disk and a closed reader are noticed even at the last flush."""
     command = " ".join(shlex.quote(word) for word in [*COMMAND, "kb", "info", str(base)])
     for redirected, status, error in (
         ("> /dev/full", "2", "concept-linker: no space left on device\n"),

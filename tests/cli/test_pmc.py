@@ -95,8 +95,8 @@ def test_records(run: Run, cloud: Cloud, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        ([], "give PMCIDs"),
-        (["PMC1", "--records", __file__], "one of these"),
+        ([], "expected either PMCIDs"),
+        (["PMC1", "--records", __file__], "or --records FILE"),
         (["PMCx"], "'PMCx' is not a PMCID"),
         (["9" * 5000], f"'{'9' * 100}…' is not a PMCID"),
         (["-"], "no PMCIDs"),
@@ -148,10 +148,10 @@ def test_extract_links(run: Run, tmp_path: Path) -> None:
         (["a.xml", "-o", "o.jsonl", "--profile", "x"], "profile is 'x', expected"),
         (["a.xml", "-o", "o.jsonl", "--link", "--detector", "x"], "detector is 'x'"),
         (["a.xml", "-o", "o.parquet", "--with-images"], "without a folder of images"),
-        (["a.xml", "-o", "o.jsonl", "--mentions"], "wanted with --link"),
+        (["a.xml", "-o", "o.jsonl", "--mentions"], "add --link"),
         (["a.xml", "-o", "o.jsonl", "--link", "--negated", "mark"], "negated is 'mark', expected"),
-        (["a.xml", "-o", "o.jsonl", "--link", "--setting", "k"], "wanted NAME=VALUE"),
-        (["a.xml", "-o", "o.jsonl", "--link", "--setting", "k=0"], "setting 'k' is 0"),
+        (["a.xml", "-o", "o.jsonl", "--min-score", "0.5"], "add --link"),
+        (["a.xml", "-o", "o.jsonl", "--link", "-k", "0"], "setting 'k' is 0"),
     ],
 )
 def test_extract_called_wrongly(
@@ -165,7 +165,7 @@ def test_extract_called_wrongly(
     assert [path.name for path in tmp_path.iterdir()] == ["a.xml"]
 
 
-def test_defaults_are_the_librarys() -> None:
+def test_defaults_are_those_of_the_library() -> None:
     assert pmc.ENDPOINT == ENDPOINT == FetchSettings().endpoint
 
 
@@ -179,7 +179,7 @@ def test_defaults_are_the_librarys() -> None:
         (["a.xml", "--images", "empty"], "empty: has no image of the 2 figures, expected PMC<id>/"),
     ],
 )
-def test_a_path_that_leads_to_nothing(
+def test_a_path_without_articles_or_images(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], error: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -191,7 +191,7 @@ def test_a_path_that_leads_to_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.xml", "empty"]
 
 
-def test_an_article_without_figures_is_no_error(run: Run, tmp_path: Path) -> None:
+def test_an_article_without_figures_is_not_an_error(run: Run, tmp_path: Path) -> None:
     (tmp_path / "a.xml").write_bytes(jats("PMC1", ()))
     done = run("pmc", "extract", tmp_path / "a.xml", "-o", tmp_path / "o.jsonl")
     assert done.status == 0
@@ -218,7 +218,7 @@ def base(run: Run, tmp_path: Path) -> Path:
 def extract(run: Run, base: Path, *arguments: str, to: str = "o.jsonl") -> Any:
     folder = base.parent
     (folder / "a.xml").write_bytes(jats("PMC1", ("gr1",), ABSENT))
-    linked = ["--link", "--kb", base, "--detector", "dictionary", "--setting", "min_score=0"]
+    linked = ["--link", "--kb", base, "--detector", "dictionary", "--min-score", "0"]
     return run("pmc", "extract", folder / "a.xml", "-o", folder / to, "-q", *linked, *arguments)
 
 
@@ -243,7 +243,7 @@ def words(record: dict[str, Any]) -> list[str]:
         (["--profile", "medconcept23m", "--negated", "drop"], ["pelvis"]),
     ],
 )
-def test_what_is_absent_is_left_out_unless_it_is_kept(
+def test_negated_mentions_are_left_out_or_kept(
     run: Run, base: Path, arguments: list[str], found: list[str]
 ) -> None:
     summary, record = extracted(run, base, *arguments)
@@ -254,12 +254,12 @@ def test_what_is_absent_is_left_out_unless_it_is_kept(
     done = "kept" if "lesion" in found else "left out"
     assert lines[-3:] == [
         ["3", "mentions"],
-        ["1", "mentions of concepts without a CUI, which no record holds"],
-        ["1", f"mentions that captions say are absent, {done}"],
+        ["1", "mentions of concepts without a CUI, which records cannot hold"],
+        ["1", f"negated mentions, {done}"],
     ]
 
 
-def test_every_mention_in_its_own_column(run: Run, base: Path) -> None:
+def test_the_column_of_mentions(run: Run, base: Path) -> None:
     _, record = extracted(run, base, "--mentions")
     told = [(one["text"], one["concept_id"], one["negated"]) for one in record["mentions"]]
     assert told == [
@@ -271,7 +271,7 @@ def test_every_mention_in_its_own_column(run: Run, base: Path) -> None:
 
 
 def test_settings_of_the_linker(run: Run, base: Path) -> None:
-    summary, _ = extracted(run, base, "--setting", "min_score=1.0", "--setting", "k=3")
+    summary, _ = extracted(run, base, "--min-score", "1.0", "-k", "3")
     assert (summary["concepts"], summary["mentions"]) == (0, 3)
     about = json.loads((base.parent / "o.provenance.jsonl").read_text())
     settings = json.loads(about["settings"])

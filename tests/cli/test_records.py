@@ -40,7 +40,7 @@ def published(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def bad(tmp_path: Path, exact: Path) -> Path:
-    """A good row, one that is no JSON, one with two breaches."""
+    """A good row, one that is not JSON, one with two breaches."""
     row = json.loads(exact.read_text()) | {"pmid": 5, "image": ""}
     return write(tmp_path / "bad.jsonl", [exact.read_text().strip(), "{", row])
 
@@ -51,7 +51,7 @@ def test_validate(run: Run, exact: Path, published: Path) -> None:
     assert done.out == "1 row, 0 bad\n1 record: offsets index the caption\n"
     done = run("records", "validate", "-q", published)
     assert done.status == 0
-    assert "index MedConcept-23M's text" in done.out
+    assert "index the text of MedConcept-23M" in done.out
     assert run("records", "validate", "-q", published, "--profile", "medconcept23m").status == 0
     for option in ("--offsets", "--profile"):
         wanted = "caption" if option == "--offsets" else "exact"
@@ -62,7 +62,8 @@ def test_validate(run: Run, exact: Path, published: Path) -> None:
 
 def test_validate_names_line_key_and_reason(run: Run, bad: Path) -> None:
     done = run("records", "validate", "-q", bad)
-    assert (done.status, done.err) == (1, "")
+    assert done.status == 1
+    assert done.err.startswith("records without an image, as from `annotate --no-images`")
     lines = done.out.splitlines()
     assert lines[0].startswith(f"{bad}, line 2: line: not JSON: ")
     assert lines[1] == f"{bad}, line 3: pmid: is int, expected str"
@@ -97,7 +98,7 @@ def test_minimise(run: Run, exact: Path, tmp_path: Path) -> None:
     assert json.loads(output.read_text())["umls_meta_info"] == []
 
 
-def test_convert_and_what_is_set_aside(run: Run, bad: Path, exact: Path, tmp_path: Path) -> None:
+def test_convert_sets_bad_rows_aside(run: Run, bad: Path, exact: Path, tmp_path: Path) -> None:
     output, back = tmp_path / "out.parquet", tmp_path / "back.jsonl"
     done = run("records", "convert", "-q", bad, "-o", output)
     aside = tmp_path / "out.parquet.quarantine.jsonl"
@@ -116,7 +117,9 @@ def test_convert_and_what_is_set_aside(run: Run, bad: Path, exact: Path, tmp_pat
     assert back.read_bytes() == exact.read_bytes()
 
 
-def test_convert_like_medconcept(run: Run, exact: Path, published: Path, tmp_path: Path) -> None:
+def test_convert_to_the_published_profile(
+    run: Run, exact: Path, published: Path, tmp_path: Path
+) -> None:
     output = tmp_path / "out.jsonl"
     done = run("records", "convert", "-q", exact, "-o", output, "--profile", "medconcept23m")
     assert done.status == 0
@@ -137,7 +140,7 @@ def test_stats_and_card(run: Run, exact: Path, tmp_path: Path, open_base: Knowle
     assert run("records", "card", "-q", exact, "--kb", "none").out.startswith("---\n")
 
 
-def test_a_progress_bar_where_it_takes_long(
+def test_a_progress_bar_appears_for_long_work(
     run: Run, exact: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     convert = ("records", "convert", exact, "-o", tmp_path / "out.jsonl")
@@ -155,15 +158,15 @@ def test_a_progress_bar_where_it_takes_long(
         (["validate", "none.jsonl"], "none.jsonl: no such file"),
         (["stats", "empty"], "empty: no file in this folder ends in"),
         (["card", "-"], "-: standard input is not supported here, expected a file path"),
-        (["validate", "IN", "--offsets", "bytes"], "wanted 'caption' or 'medconcept23m'"),
-        (["validate", "IN", "--profile", "mine"], "wanted one of exact, medconcept23m"),
+        (["validate", "IN", "--offsets", "bytes"], "expected caption or medconcept23m"),
+        (["validate", "IN", "--profile", "mine"], "expected exact or medconcept23m"),
         (["validate", "IN", "--tokenizer", "none"], "not a WordPiece vocabulary"),
         (["convert", "IN", "-o", "out.csv"], "expected a name that ends in"),
         (["convert", "IN", "-o", "out.jsonl", "--images", "none"], "expected a folder"),
         (["stats", "IN", "--plot", "out.gif"], "expected a name that ends in"),
     ],
 )
-def test_one_line_says_what_is_wrong(
+def test_an_error_of_records_is_one_line(
     run: Run,
     exact: Path,
     tmp_path: Path,
@@ -181,7 +184,7 @@ def test_one_line_says_what_is_wrong(
     assert sorted(tmp_path.iterdir()) == before
 
 
-def test_another_vocabulary_is_told(run: Run, exact: Path, tmp_path: Path) -> None:
+def test_another_vocabulary_is_noted(run: Run, exact: Path, tmp_path: Path) -> None:
     vocabulary = tmp_path / "vocab.txt"
     vocabulary.write_text("[UNK]\na\n(\nlarge\n)\nlesion\n.\n")
     done = run("records", "validate", "-q", exact, "--tokenizer", vocabulary)
@@ -189,8 +192,10 @@ def test_another_vocabulary_is_told(run: Run, exact: Path, tmp_path: Path) -> No
     assert done.err == f"{vocabulary}: not the vocabulary of MedConcept-23M\n"
 
 
-def test_every_breach_of_a_row_with_bad_ends_is_told(run: Run, exact: Path, tmp_path: Path) -> None:
-    """Byte order mark and CRLF hide nothing of what else is wrong."""
+def test_every_breach_of_a_row_with_bad_line_ends_is_reported(
+    run: Run, exact: Path, tmp_path: Path
+) -> None:
+    """Byte order mark and CRLF do not hide other breaches."""
     row = json.loads(exact.read_text())
     wrong: dict[str, Any] = {
         "fig_label": None,
@@ -217,7 +222,7 @@ def test_every_breach_of_a_row_with_bad_ends_is_told(run: Run, exact: Path, tmp_
     missing = [key for key in row if key not in ("caption", "image")]
     assert told[4] == ["line", *missing]
     assert summary["bad"] == 4
-    assert "`concept-linker records repair` takes off byte order marks and CRLF" in done.err
+    assert "`concept-linker records repair` removes byte order marks and CRLF" in done.err
     output = tmp_path / "out.jsonl"
     done = run("records", "repair", "-q", path, "-o", output)
     assert (done.status, output.read_bytes()) == (1, exact.read_bytes())
@@ -239,14 +244,14 @@ def test_a_file_of_one_form_has_no_row_of_the_other(run: Run, exact: Path, tmp_p
         assert told in line
 
 
-def test_other_keys_are_named_with_the_option_that_lets_them_follow(
+def test_other_keys_are_named_with_the_option_that_allows_them(
     run: Run, exact: Path, tmp_path: Path
 ) -> None:
     row = json.loads(exact.read_text()) | {"mentions": [], "licence": "CC BY"}
     path = write(tmp_path / "more.jsonl", [row] * 3)
     done = run("records", "validate", "-q", path)
     assert done.status == 1
-    hint = "--other-keys lets keys follow the record's own, here: mentions, licence\n"
+    hint = "--other-keys allows other keys, here: mentions, licence\n"
     assert done.err == hint
     output = tmp_path / "out.jsonl"
     done = run("records", "convert", "-q", path, "-o", output)
@@ -265,10 +270,10 @@ def test_any_number_of_other_keys_costs_no_memory(run: Run, exact: Path, tmp_pat
     assert len(done.err) < 300
 
 
-def test_what_annotate_writes_is_valid_as_it_is(
+def test_the_output_of_annotate_is_valid(
     run: Run, tmp_path: Path, open_base: KnowledgeBase
 ) -> None:
-    """Columns beside the record that say nothing, or tell of its spans, are no other keys."""
+    """Empty columns, and those with details of spans, do not count as other keys."""
     captions = tmp_path / "captions.csv"
     captions.write_text("caption,image\nA lesion of the lung.,a.jpg\nA liver.,b.jpg\n")
     annotate = ("annotate", captions, "--workers", "1", "-q", "--detector", "dictionary")
@@ -280,9 +285,7 @@ def test_what_annotate_writes_is_valid_as_it_is(
         output = tmp_path / "out.parquet"
         done = run("records", "convert", tmp_path / folder, "-o", output, "-q", *options)
         assert done.status == status
-        assert ("--other-keys lets keys follow the record's own, here: mentions" in done.err) == (
-            status == 1
-        )
+        assert ("--other-keys allows other keys, here: mentions" in done.err) == (status == 1)
 
 
 OTHERS = ("--other-keys",)

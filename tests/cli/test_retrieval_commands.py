@@ -1,9 +1,10 @@
-"""The commands of evaluation on pairs: from records to a report."""
+"""The commands for image-text pairs: from records to a report."""
 
 from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def arrays(tmp_path: Path) -> list[str]:
     return [*options, "--resamples", "20", "-q"]
 
 
-def test_the_whole_path(run: Run, triplets: Path, base: Path, tmp_path: Path) -> None:
+def test_from_records_to_a_report(run: Run, triplets: Path, base: Path, tmp_path: Path) -> None:
     held, out = tmp_path / "held", tmp_path / "vectors"
     done = run(
         *("holdout", "build", triplets, "-o", held, "--size", "60", "--kb", base),
@@ -71,7 +72,7 @@ def test_a_changed_collection_does_not_verify(
     triplets.write_text("".join(triplets.read_text().splitlines(keepends=True)[1:]))
     done = run("holdout", "verify", tmp_path / "a", triplets)
     assert done.status == 1
-    assert "faults" in done.err
+    assert re.search(r": \d+ errors$", done.err.strip())
 
 
 def test_as_published(run: Run, arrays: list[str], tmp_path: Path) -> None:
@@ -87,20 +88,20 @@ def test_as_published(run: Run, arrays: list[str], tmp_path: Path) -> None:
 def test_two_encoders(run: Run, arrays: list[str]) -> None:
     other = ["--other-images", arrays[3], "--other-texts", arrays[3]]
     assert "less texts" in run("retrieval", *arrays, *other).out
-    assert "go together" in run("retrieval", *arrays, *other[:2]).error
+    assert "must be given together" in run("retrieval", *arrays, *other[:2]).error
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--profile", "clip"], "--profile 'clip', wanted conceptclip"),
-        (["--profile", "conceptclip", "--groups", __file__], "knows no --groups"),
+        (["--profile", "clip"], "--profile is 'clip', expected conceptclip"),
+        (["--profile", "conceptclip", "--groups", __file__], "--groups cannot be used with"),
         (["--triplets", "gone.jsonl"], "gone.jsonl"),
         (["--groups", "gone.csv"], "gone.csv"),
         (["--image-folder", "nowhere"], "--image-folder nowhere: expected a folder"),
     ],
 )
-def test_called_so_that_it_cannot_work(
+def test_wrong_options_of_retrieval(
     run: Run, arrays: list[str], options: list[str], message: str
 ) -> None:
     done = run("retrieval", *arrays, *options)
@@ -143,7 +144,7 @@ def test_images(run: Run, tmp_path: Path) -> None:
     assert ["b.png", "b.png"] in rows
 
 
-def test_flat_images_and_old_files_are_told(run: Run, tmp_path: Path) -> None:
+def test_uniform_images_and_old_files_are_noted(run: Run, tmp_path: Path) -> None:
     image = pytest.importorskip("PIL.Image", reason="needs the extra images")
     pytest.importorskip("imagehash", reason="needs the extra images")
     folder = tmp_path / "pictures"
@@ -153,17 +154,17 @@ def test_flat_images_and_old_files_are_told(run: Run, tmp_path: Path) -> None:
     hashes, old = tmp_path / "hashes.csv", tmp_path / "old.csv"
     done = run("images", "hash", folder, "-o", hashes, "-q")
     assert done.status == 0
-    assert done.err == "2 images all one grey, without a hash: a.png, b.png\n"
+    assert done.err == "2 uniform images without a hash: a.png, b.png\n"
     done = run("images", "duplicates", hashes)
     assert len(done.out.splitlines()) == 1
-    assert "2 images all one grey: like no other" in done.err
+    assert "2 uniform images not compared" in done.err
     old.write_text("Hash,PretrainingImagePath\n8000000000000000,a.png\n8000000000000000,b.png\n")
     done = run("images", "duplicates", old, hashes)
     assert len(done.out.splitlines()) == 1
-    assert f"{old}: does not mark flat images" in done.err
+    assert f"{old}: does not mark uniform images" in done.err
     assert f"{hashes}: does not" not in done.err
     done = run("holdout", "verify", tmp_path, hashes, "--hashes", old)
-    assert f"{old}: does not mark flat images" in done.err
+    assert f"{old}: does not mark uniform images" in done.err
 
 
 def test_bad_rows_are_counted(run: Run, triplets: Path, tmp_path: Path) -> None:

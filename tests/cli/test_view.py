@@ -78,10 +78,10 @@ def test_two_annotations(run: Run, records: Path, tmp_path: Path) -> None:
     assert "<title>Compared</title>" in html
 
 
-def test_what_is_left_out_is_said(run: Run, records: Path, tmp_path: Path) -> None:
+def test_omitted_records_are_noted(run: Run, records: Path, tmp_path: Path) -> None:
     page = tmp_path / "page.html"
     done = run("view", records, "-o", page, "-q", "--kb", "none", "--limit", "1")
-    assert (done.status, "only the first 1 record " in done.err) == (0, True)
+    assert (done.status, "only the first 1 record;" in done.err) == (0, True)
     with records.open("a") as file:
         file.write("{}\n")
     done = run("view", records, "-o", page, "-q", "--kb", "none")
@@ -93,11 +93,11 @@ def test_what_is_left_out_is_said(run: Run, records: Path, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "wanted either -o PAGE.html or --serve"),
-        (["-o", "page.txt"], "page.txt: wanted a name that ends in .html"),
-        (["-o", "page.html", "--images", "nowhere"], "--images nowhere: wanted a folder"),
+        ([], "expected either -o PAGE.html or --serve"),
+        (["-o", "page.txt"], "page.txt: expected a file name that ends in .html"),
+        (["-o", "page.html", "--images", "nowhere"], "--images is nowhere, expected a folder"),
         (["-o", "page.html", "--images", "."], "--images .: has none of the 2 images"),
-        (["-o", "page.html", "--embed"], "holds no images, wanted --images FOLDER"),
+        (["-o", "page.html", "--embed"], "contains no images; add --images FOLDER"),
         (["-o", "page.html", "--kb", "nowhere"], "nowhere"),
     ],
 )
