@@ -103,7 +103,7 @@ class ConceptLinker:
             kb = KnowledgeBase.open(kb, quiet=quiet)
         taught = kb.path / PRIORS
         priors = taught if taught.is_dir() else model_path("ranker") / PRIORS
-        ranker = Ranker.open(kb, model_path("ranker") / "weights", priors, most=checked.k)
+        ranker = Ranker.open(kb, model_path("ranker") / "weights", priors, k=checked.k)
         return cls(kb, open_detector(detector, kb), ranker, checked)
 
     def __repr__(self) -> str:

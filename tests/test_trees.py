@@ -70,8 +70,8 @@ def test_a_walk_is_a_walk(seed: int, count: int, rows: int) -> None:
     trees, roots, nodes = forest(seed, count)
     values = rows_of(seed, rows)
     expected = [plain(roots, nodes, row) for row in values]
-    assert trees.odds(values) == pytest.approx(expected)
-    assert trees.chances(values) == pytest.approx(1 / (1 + np.exp(-np.array(expected))))
+    assert trees.scores(values) == pytest.approx(expected)
+    assert trees.probabilities(values) == pytest.approx(1 / (1 + np.exp(-np.array(expected))))
 
 
 @settings(max_examples=30, deadline=None)
@@ -80,7 +80,7 @@ def test_only_the_best_are_asked_of_all(seed: int, sizes: list[int]) -> None:
     trees, _, _ = forest(seed, OPENING + 20)
     rows = rows_of(seed, sum(sizes))
     found = trees.ranks(rows, np.array(sizes, np.int64))
-    whole, opening = trees.odds(rows), trees._replace(roots=trees.roots[:OPENING]).odds(rows)
+    whole, opening = trees.scores(rows), trees._replace(roots=trees.roots[:OPENING]).scores(rows)
     ends = np.cumsum([0, *sizes])
     for begin, end in itertools.pairwise(ends):
         order = begin + np.argsort(-opening[begin:end], kind="stable")

@@ -17,7 +17,15 @@ from concept_linker.errors import InputError
 from concept_linker.runtime.compiling import njit
 from concept_linker.search.grams import hash_bytes
 
-__all__ = ["FEATURES_OF_A_NAME", "ROWS", "SIZE", "Encoder", "Meanings", "features_of", "nearness"]
+__all__ = [
+    "FEATURES_OF_A_NAME",
+    "ROWS",
+    "SIZE",
+    "Encoder",
+    "NameVectors",
+    "features_of",
+    "best_cosines",
+]
 
 #: How many vectors there are, and of how many numbers each.
 ROWS, SIZE = 1 << 16, 64
@@ -78,7 +86,7 @@ class Encoder(NamedTuple):
         np.save(folder / "scales.npy", self.scales, allow_pickle=False)
 
 
-class Meanings(NamedTuple):
+class NameVectors(NamedTuple):
     """The vectors of names of a base, computed when they are asked for, and kept for a while.
 
     Each name has one place, which it shares with others: 17 MB hold what a base of millions is
@@ -93,7 +101,7 @@ class Meanings(NamedTuple):
     vectors: NDArray[np.int8]
 
     @classmethod
-    def empty(cls, keys: int) -> Meanings:
+    def empty(cls, keys: int) -> NameVectors:
         """No vector is known yet.
 
         Args:
@@ -174,7 +182,7 @@ def _encode(data, begin, end, encoder, features, total, out):  # type: ignore[no
 
 
 @njit(cache=True, nogil=True)
-def nearness(data, begin, end, base, concepts, encoder, meanings, out):  # type: ignore[no-untyped-def]
+def best_cosines(data, begin, end, base, concepts, encoder, vectors, out):  # type: ignore[no-untyped-def]
     """How near a string is to the nearest name of each of its candidates: the cosine.
 
     Args:
@@ -182,12 +190,12 @@ def nearness(data, begin, end, base, concepts, encoder, meanings, out):  # type:
         base: with ``keys``, ``key_begins``, ``name_keys`` and ``concept_names``.
         concepts: rows of the base.
         encoder: the learned vectors.
-        meanings: those of the base's names; what is missing is filled in.
+        vectors: those of the base's names; what is missing is filled in.
         out: one number a candidate.
     """
     features, total = np.empty(FEATURES_OF_A_NAME, np.int64), np.empty(SIZE, np.float32)
     short, own = np.empty(SIZE, np.int8), np.empty(SIZE, np.int32)
-    mask = np.int64(meanings.keys.size - 1)
+    mask = np.int64(vectors.keys.size - 1)
     _encode(data, begin, end, encoder, features, total, short)
     own[:] = short
     for i in range(concepts.size):
@@ -195,13 +203,13 @@ def nearness(data, begin, end, base, concepts, encoder, meanings, out):  # type:
         for name in range(base.concept_names[concepts[i]], base.concept_names[concepts[i] + 1]):
             key = np.int64(base.name_keys[name])
             place = key & mask
-            if meanings.keys[place] != key + 1:
+            if vectors.keys[place] != key + 1:
                 first, stop = base.key_begins[key], base.key_begins[key + 1]
-                vector = meanings.vectors[place]
+                vector = vectors.vectors[place]
                 _encode(base.keys, first, stop, encoder, features, total, vector)
-                meanings.keys[place] = key + 1
+                vectors.keys[place] = key + 1
             alike = np.int32(0)
             for j in range(SIZE):  # no view of the row: to make one costs three times as much
-                alike += np.int32(own[j] * meanings.vectors[place, j])
+                alike += np.int32(own[j] * vectors.vectors[place, j])
             best = max(best, alike)
         out[i] = best / (127.0 * 127.0)

@@ -55,7 +55,7 @@ def test_a_part_is_what_is_lost_by_the_swap() -> None:
     for column in (0, 7, 15):
         swapped = rows[:1].copy()
         swapped[0, column] = rows[1, column]
-        expected = trees.odds(rows[:1])[0] - trees.odds(swapped)[0]
+        expected = trees.scores(rows[:1])[0] - trees.scores(swapped)[0]
         assert found[FEATURES[column]].part == pytest.approx(expected)
 
 
