@@ -16,7 +16,7 @@ from concept_linker.detection.abbreviations import Definition, expand, find_abbr
 from concept_linker.errors import InputError
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.identity import NameKind
-from concept_linker.ranking.neighbours import beside
+from concept_linker.ranking.neighbours import neighbours
 from concept_linker.ranking.priors import PRIORS, Priors, Use
 from concept_linker.runtime.progress import Progress, silent
 
@@ -38,7 +38,7 @@ def uses(documents: Iterable[GoldDocument], ids: ConceptIds) -> Iterator[Use]:
     for document in documents:
         definitions = find_abbreviations(document.text)
         for mention in document.mentions:
-            left, right = beside(document.text, mention.start, mention.end)
+            left, right = neighbours(document.text, mention.start, mention.end)
             strings = (document.surface(mention), string_of(document, mention, definitions))
             meant = next((one for one in mention.types if re.fullmatch(r"T\d{3}", one)), "")
             for concept_id in mention.ids:

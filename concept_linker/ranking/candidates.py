@@ -22,7 +22,7 @@ from concept_linker.ranking.words import MAX_WORDS, Texts, read_words, stem_end
 from concept_linker.runtime.compiling import njit
 from concept_linker.search.grams import hash_bytes, table_find
 
-__all__ = ["COMMON", "MAX_RUN_WORDS", "MANY", "CandidateGenerator", "Candidates"]
+__all__ = ["COMMON", "MANY", "MAX_RUN_WORDS", "CandidateGenerator", "Candidates"]
 
 #: From this number of requested candidates on, the search reaches far.
 MANY = 30
@@ -110,7 +110,7 @@ class CandidateGenerator:
             self._added,
             found,
         )
-        return Candidates(*found[:2], *(column[:count] for column in found[2:]))
+        return Candidates._make([*found[:2], *(values[:count] for values in found[2:])])
 
     def _find_nearest(self, strings: Sequence[str]) -> Nearest:
         """Returns the nearest names; where one is equal, only very similar ones."""
@@ -143,7 +143,8 @@ class CandidateGenerator:
 
 @njit(cache=True, nogil=True)
 def _generate(  # type: ignore[no-untyped-def]
-    data, begins, near_counts, near_concepts, near_names, near_similarities, base, priors, added, out
+    data, begins, near_counts, near_concepts, near_names, near_similarities, base, priors, added,
+    out,
 ):  # fmt: skip
     """Adds to the nearest names of each string what else it may mean.
 

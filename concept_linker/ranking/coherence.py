@@ -111,11 +111,9 @@ def add_coherence(
         np.empty(len(strings), np.int64),
     )
     count, used = _add_coherence(strings, bounds, selected, *table, offers, out)
-    return CoherentCandidates(
-        *(values[:used] for values in out[:4]),
-        out.begins[:count],
-        out.sizes[:count],
-        out.of[selected],
+    used_rows = (values[:used] for values in out[:4])
+    return CoherentCandidates._make(
+        [*used_rows, out.begins[:count], out.sizes[:count], out.of[selected]]
     )
 
 

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from concept_linker.detection.detector import GROUPS
 from concept_linker.ranking.arrays import PriorArrays
-from concept_linker.ranking.coherence import StringTable, add_coherence, split_texts
+from concept_linker.ranking.coherence import add_coherence, split_texts
 from concept_linker.ranking.contextual_features import contextual_features, group_numbers
+from concept_linker.ranking.first_stage import StringTable
 from concept_linker.trees import Trees
 
 __all__ = ["MentionCandidates", "Query", "SecondStage", "ranges"]

@@ -1,4 +1,4 @@
-"""What the company says, written plainly: the twin of the compiled ``company``."""
+"""The plain twin of :mod:`concept_linker.ranking.coherence`: one text at a time."""
 
 from __future__ import annotations
 
@@ -11,54 +11,54 @@ from concept_linker.search.normalise import key
 
 
 class Own(NamedTuple):
-    """A candidate of a string by itself: its concept, and the share of the first stage."""
+    """A candidate of a string: its concept, and the first stage's softmax."""
 
     concept: int
-    share: float
+    softmax: float
 
 
-Told = dict[int, list[float]]
+Features = dict[int, list[float]]
 
 
-def told(
-    text: Sequence[str], candidates: dict[str, list[Own]], more: int
-) -> dict[str, tuple[Told, Told]]:
-    """For each string of a text what is said of its own candidates, and of those brought along."""
+def coherence(
+    text: Sequence[str], candidates: dict[str, list[Own]], max_offers: int
+) -> dict[str, tuple[Features, Features]]:
+    """Returns for each string of a text the features of its own candidates, and of the offers."""
     times = Counter(text)
     found = {}
     for own in times:
         others = [other for other in times if other != own]
-        voices: dict[int, list[tuple[str, float]]] = {}
+        votes: dict[int, list[tuple[str, float]]] = {}
         offered = set()
         for other in others:
-            for rank, (concept, share) in enumerate(candidates[other][:5]):
-                voices.setdefault(concept, []).append((other, share))
+            for rank, (concept, softmax) in enumerate(candidates[other][:5]):
+                votes.setdefault(concept, []).append((other, softmax))
                 if rank < 2:
                     offered.add(concept)
         mine = {one.concept for one in candidates[own]}
-        said = {c: _said(own, voices.get(c, []), times) for c in mine | offered}
-        best = sorted(offered - mine, key=lambda c: (-(said[c][0] + 3 * said[c][3]), c))
-        found[own] = {c: said[c] for c in mine}, {c: said[c] for c in best[:more]}
+        features = {c: _features(own, votes.get(c, []), times) for c in mine | offered}
+        best = sorted(offered - mine, key=lambda c: (-(features[c][0] + 3 * features[c][3]), c))
+        found[own] = {c: features[c] for c in mine}, {c: features[c] for c in best[:max_offers]}
     return found
 
 
-def _said(own: str, voices: list[tuple[str, float]], times: Counter[str]) -> list[float]:
+def _features(own: str, votes: list[tuple[str, float]], times: Counter[str]) -> list[float]:
     last = _words(own)[-1]
-    related = [voice for voice in voices if _stems(own) & _stems(voice[0])]
-    alike = [voice for voice in related if _words(voice[0])[-1] == last]
-    parts = [voice for voice in related if _is_part(own, voice[0])]
+    related = [vote for vote in votes if _stems(own) & _stems(vote[0])]
+    same_last = [vote for vote in related if _words(vote[0])[-1] == last]
+    parts = [vote for vote in related if _is_part(own, vote[0])]
     return [
-        _most(voices),
-        sum(share for _, share in voices),
-        sum(share * times[other] for other, share in voices),
+        _most(votes),
+        sum(softmax for _, softmax in votes),
+        sum(softmax * times[other] for other, softmax in votes),
         _most(related),
-        _most(alike),
+        _most(same_last),
         _most(parts),
     ]
 
 
-def _most(voices: list[tuple[str, float]]) -> float:
-    return max((share for _, share in voices), default=0.0)
+def _most(votes: list[tuple[str, float]]) -> float:
+    return max((softmax for _, softmax in votes), default=0.0)
 
 
 def _words(string: str) -> list[str]:

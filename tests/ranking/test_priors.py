@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from concept_linker.errors import InputError
-from concept_linker.ranking.neighbours import beside
 from concept_linker.ranking.priors import PRIORS, Priors, Table, Use
 from concept_linker.runtime.resources import model_path
 from concept_linker.search.normalise import key

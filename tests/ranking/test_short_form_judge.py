@@ -7,18 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as arrays
-
-from concept_linker import ConceptLinker, KnowledgeBase
-from concept_linker.ranking.contextual_features import IN_PLACE
 from concept_linker.ranking.short_forms import (
     EVIDENCE,
     OF_CONCEPT,
     is_short_form,
     short_form_evidence,
 )
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from concept_linker import ConceptLinker, KnowledgeBase
+from concept_linker.ranking.contextual_features import IN_PLACE
 
 
 def plain_evidence(
