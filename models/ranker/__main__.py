@@ -69,7 +69,7 @@ def main() -> None:
     priors = Priors.count(uses((*full.documents, *others), ConceptIds()))
     priors.save(output / PRIORS)
     print(f"{int(priors.totals.sum()):,} mentions counted")
-    encoder = train_encoder(KnowledgeBase.open("open"))
+    encoder = train_encoder(KnowledgeBase.open("default"))
     encoder.save(output / "weights" / ENCODER)
     groups = left_out(data, arguments.teachers, full.documents)
 

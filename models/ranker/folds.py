@@ -104,7 +104,7 @@ def _ontology_names(
     path: Path, taught: set[tuple[str, str]]
 ) -> Iterator[tuple[str, str, int, str]]:
     """Yields the names that are not from MedMentions, or that an ontology has as well."""
-    kb = KnowledgeBase.open("open", quiet=True)
+    kb = KnowledgeBase.open("default", quiet=True)
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         for record in map(json.loads, lines):
             concept_id = record["concept_id"]

@@ -38,7 +38,8 @@ _SETTINGS = {
     "num_leaves": 31,
     "min_data_in_leaf": 100,
     # If all candidates of a leaf are surely wrong, the gradient is almost flat, and without
-    # regularization the step is unbounded: the ranker then puts such a candidate first in every fifth mention.
+    # regularization the step is unbounded: the ranker then puts such a candidate first in every
+    # fifth mention.
     "lambda_l2": 50.0,
     "feature_fraction": 0.7,
     "bagging_fraction": 0.8,

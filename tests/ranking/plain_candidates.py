@@ -10,7 +10,7 @@ from concept_linker.search.normalise import key
 
 
 class PlainCandidate(NamedTuple):
-    """A candidate: concept, name, similarity; share of the run that names it, and is it the last."""
+    """A candidate; the run that names it: its share of the words, and is it the last."""
 
     concept: int
     name: int

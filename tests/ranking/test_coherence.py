@@ -40,7 +40,7 @@ _OWN = st.lists(
 def _cohere(
     texts: list[list[str]], candidates: dict[str, list[Own]], selected: list[bool], limit: int
 ) -> tuple[CoherentCandidates, BestCandidates]:
-    """Returns the coherent candidates of texts whose strings have these candidates, and the table."""
+    """Returns the candidates of texts whose strings have these, and the string table's."""
     names = list(candidates)
     sizes = np.array([len(candidates[name]) for name in names])
     rows = list(itertools.chain.from_iterable(candidates.values()))

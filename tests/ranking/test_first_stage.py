@@ -62,8 +62,8 @@ def compare(kb: KnowledgeBase, priors: Priors, strings: list[str], k: int = 10) 
         expected, specific = generator.generate(text)
         assert candidates.specific[number] == specific
         found = zip(*(column[begin:end].tolist() for column in candidates[2:]), strict=True)
-        assert [one[:3] + one[4:] for one in found] == [
-            one[:3] + (one.run_is_last,) for one in expected
+        assert [(*one[:3], one[4]) for one in found] == [
+            (*one[:3], one.run_is_last) for one in expected
         ], text
         rows = features.compute(text, expected, specific)
         wanted = np.array([[row[name] for name in NAMES] for row in rows])
