@@ -1,8 +1,8 @@
 """Every module with compiled kernels has a plain twin.
 
-The twin of ``concept_linker/<wing>/<module>.py`` is ``tests/<wing>/plain_<module>.py``.  It does
-the same in plain Python, and tests compare the two.  :data:`OTHERWISE` lists modules whose kernels are
-compared with something else.
+The twin of ``concept_linker/<wing>/<module>.py`` is ``tests/<wing>/plain_<module>.py``.  It
+does the same in plain Python, and tests compare the two.  :data:`OTHERWISE` lists modules with
+kernels that are compared with something else.
 """
 
 from __future__ import annotations

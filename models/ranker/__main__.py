@@ -4,7 +4,7 @@
 
 DATA has ``medmentions/``, ``bc5cdr/``, ``ncbi_disease/`` and ``vocab/``; FOLDER the networks that
 ``python -m models.mention_ner DATA --teachers FOLDER`` has written.  Needs lightgbm.  Writes
-``priors/`` and ``weights/`` beside this file.
+``priors/`` and ``weights/`` next to this file.
 
 A ranker must learn from mentions that are unknown to its base, its priors and the mention network.
 So the documents are split into five folds.  Those of one fold are ranked with a base, priors and a
