@@ -20,7 +20,7 @@ MUST_HAVE = (
     "concept_linker/models/open_kb/compiled/concepts.parquet",
     "concept_linker/models/open_kb/compiled/names.parquet",
     "concept_linker/models/ranker/priors/strings_hashes.npy",
-    "concept_linker/models/ranker/weights/by_string/trees_roots.npy",
+    "concept_linker/models/ranker/weights/first_stage/trees_roots.npy",
     "concept_linker/models/mention_ner/weights/network.npy",
     "concept_linker/models/dictionary/everyday.txt",
     "concept_linker/models/dictionary/words.txt",

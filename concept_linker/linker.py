@@ -11,6 +11,9 @@ from operator import itemgetter
 from os import PathLike
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 # Not when the first text is linked: a process that is forked meanwhile could never import it.
 import concept_linker.search.probe  # noqa: F401
 from concept_linker.annotation import Annotation, Candidate, Mention
@@ -31,7 +34,7 @@ from concept_linker.errors import InputError, SettingsError
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.semantic_types import semantic_group
 from concept_linker.ranking.explain import Explanation
-from concept_linker.ranking.neighbours import beside
+from concept_linker.ranking.neighbours import neighbours
 from concept_linker.ranking.priors import PRIORS
 from concept_linker.ranking.ranker import Query, Ranker
 from concept_linker.runtime.forking import renew_when_forked
@@ -103,7 +106,7 @@ class ConceptLinker:
             kb = KnowledgeBase.open(kb, quiet=quiet)
         taught = kb.path / PRIORS
         priors = taught if taught.is_dir() else model_path("ranker") / PRIORS
-        ranker = Ranker.open(kb, model_path("ranker") / "weights", priors, most=checked.k)
+        ranker = Ranker.open(kb, model_path("ranker") / "weights", priors, k=checked.k)
         return cls(kb, open_detector(detector, kb), ranker, checked)
 
     def __repr__(self) -> str:
@@ -187,21 +190,43 @@ class ConceptLinker:
         Raises:
             InputError: ``text`` is no string.
         """
+        places, queries = self._read(text)
+        explained = zip(places, queries, self._ranker.explain(queries), strict=True)
+        return [
+            Explanation(text[start:end], query.string, *answer)
+            for (start, end), query, answer in explained
+            if answer is not None
+        ]
+
+    def describe_short_forms(
+        self, text: str
+    ) -> list[tuple[tuple[int, int], str, NDArray[np.float32]]]:
+        """Returns the examples that the judge of short forms is trained on.
+
+        For each short form that needs a judge its span, the id of its best candidate, and the
+        features (see :meth:`~concept_linker.ranking.ranker.Ranker.describe_short_forms`).
+
+        Raises:
+            InputError: ``text`` is not a string.
+        """
+        places, queries = self._read(text)
+        described = self._ranker.describe_short_forms(queries)
+        return [
+            (place, *example)
+            for place, example in zip(places, described, strict=True)
+            if example is not None
+        ]
+
+    def _read(self, text: str) -> tuple[list[tuple[int, int]], list[Query]]:
+        """Returns the mentions of a text: where each is, and as a query."""
         passages = read_caption(text).passages
         found, groups = self._finder.find(passages)
-        queries = self._queries(passages, found, groups)
-        where = [
-            (passage, one.span)
+        places = [
+            passage.to_given(one.span.start, one.span.end)
             for passage, some in zip(passages, found, strict=True)
             for one in some
         ]
-        explained = zip(where, queries, self._ranker.explain(queries), strict=True)
-        explanations = []
-        for (passage, span), query, answer in explained:
-            if answer is not None:
-                start, end = passage.to_given(span.start, span.end)
-                explanations.append(Explanation(text[start:end], query.string, *answer))
-        return explanations
+        return places, self._queries(passages, found, groups)
 
     def _link(self, captions: Sequence[Caption]) -> Iterator[Annotation]:
         passages = (passage for caption in captions for passage in caption.passages)
@@ -266,7 +291,8 @@ class ConceptLinker:
         for number, (passage, some, own) in enumerate(zip(passages, found, told, strict=True)):
             for ((start, end, *_), long_form), chances in zip(some, own, strict=True):
                 string = self._spelling(long_form or passage.text[start:end])
-                queries.append(Query(string, *beside(passage.text, start, end), chances, number))
+                left, right = neighbours(passage.text, start, end)
+                queries.append(Query(string, left, right, chances, number))
         return queries
 
     def _spell(self, string: str) -> str:

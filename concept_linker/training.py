@@ -18,7 +18,7 @@ from concept_linker.detection.abbreviations import expander, find_abbreviations
 from concept_linker.errors import InputError
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.identity import NameKind
-from concept_linker.ranking.neighbours import beside
+from concept_linker.ranking.neighbours import neighbours
 from concept_linker.ranking.priors import PRIORS, Priors, Use
 from concept_linker.runtime.progress import Progress, silent
 
@@ -40,7 +40,7 @@ def uses(documents: Iterable[GoldDocument], ids: ConceptIds) -> Iterator[Use]:
     for document in documents:
         strings = lookup_strings(document)
         for mention, string in zip(document.mentions, strings, strict=True):
-            left, right = beside(document.text, mention.start, mention.end)
+            left, right = neighbours(document.text, mention.start, mention.end)
             tui = next((type for type in mention.types if re.fullmatch(r"T\d{3}", type)), "")
             for concept_id in map(ids.resolve, mention.ids):
                 type_id = tui or ids.type_of(concept_id)

@@ -1,4 +1,4 @@
-"""Boosted decision trees, for use only: flat arrays and one compiled walk."""
+"""Boosted decision trees for prediction: flat arrays and one compiled walk."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ _STEPS = 3
 
 
 class Trees(NamedTuple):
-    """Boosted trees; all nodes in one table.
+    """Boosted trees; all nodes are in one table.
 
-    A value at most the threshold goes to the next node, a larger one to that behind it.  A leaf
-    leads to itself, so that eight rows can walk side by side, with no branch to guess wrong.
+    A value up to the threshold leads to the node ``nexts``, a larger value to the node after that.
+    A leaf leads to itself, so that eight rows walk in parallel without branches to mispredict.
 
     Args:
         roots: the first node of each tree.
-        features: the column that a node asks of.
+        features: the column that a node reads.
         thresholds: of each node; infinite for a leaf.
-        nexts: the first of the two nodes that follow.
-        values: what a leaf adds.
-        base: what all start with (one number).
+        nexts: the first of a node's two children.
+        values: what a leaf adds to the score.
+        base: the score before the first tree (one number).
     """
 
     roots: NDArray[np.int32]
@@ -54,15 +54,15 @@ class Trees(NamedTuple):
         values: NDArray[np.float32],
         base: NDArray[np.float32],
     ) -> Trees:
-        """Lays trees out, level by level.
+        """Returns trees laid out level by level.
 
         Args:
             roots: the first node of each tree.
-            features: the column that a node asks of; -1 for a leaf.
-            thresholds: a value at most this goes left.
-            lefts, rights: the nodes that follow.
-            values: what a leaf adds.
-            base: what all start with (one number).
+            features: the column that a node reads; -1 for a leaf.
+            thresholds: a value up to this goes left.
+            lefts, rights: the children of each node.
+            values: what a leaf adds to the score.
+            base: the score before the first tree (one number).
         """
         order: list[int] = []
         nexts: list[int] = []
@@ -79,10 +79,10 @@ class Trees(NamedTuple):
                     waiting.extend(both)
                     order.extend(both)
         leaf = features[order] < 0
-        # Rows are float32: the next lower number of that kind divides them as the threshold does.
-        asked = thresholds[order]
-        lower = asked.astype(np.float32)
-        lower = np.where(lower > asked, np.nextafter(lower, np.float32(-np.inf)), lower)
+        # Rows are float32: the next lower float32 separates them as the threshold does.
+        exact = thresholds[order]
+        lower = exact.astype(np.float32)
+        lower = np.where(lower > exact, np.nextafter(lower, np.float32(-np.inf)), lower)
         return cls(
             np.array(starts, np.int32),
             np.where(leaf, 0, features[order]).astype(np.int16),
@@ -104,40 +104,41 @@ class Trees(NamedTuple):
         for name, array in zip(self._fields, self, strict=True):
             np.save(folder / f"trees_{name}.npy", np.asarray(array))
 
-    def odds(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """What the trees add up to for each row: the logarithm of odds, or a place in a ranking."""
-        odds = np.full(len(rows), self.base[0], np.float64)
-        _walk(rows, *self[:-1], odds)
-        return odds
+    def scores(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Returns the sum of the trees for each row: log odds, or a score to rank by."""
+        scores = np.full(len(rows), self.base[0], np.float64)
+        _walk(rows, *self[:-1], scores)
+        return scores
 
     def ranks(self, rows: NDArray[np.float32], sizes: NDArray[np.int64]) -> NDArray[np.float64]:
-        """As :meth:`odds`, for many groups of rows, of which only the best ones are asked of all.
+        """Returns scores for groups of rows; only the leading rows of a group walk all trees.
 
-        The first :data:`OPENING` trees choose the :data:`LEADING` best of each group; the others
-        follow behind the last of these, as far as they were behind it then.
+        The first :data:`OPENING` trees choose the :data:`LEADING` best rows of each group.  The
+        other rows keep their distance to the last of these, behind the lowest final score.
 
         Args:
             rows: one group after the other.
-            sizes: how many rows each group has.
+            sizes: the number of rows of each group.
         """
-        odds = np.full(len(rows), self.base[0], np.float64)
-        _walk(rows, self.roots[:OPENING], *self[1:-1], odds)
+        scores = np.full(len(rows), self.base[0], np.float64)
+        _walk(rows, self.roots[:OPENING], *self[1:-1], scores)
         leading = np.empty(int(np.minimum(sizes, LEADING).sum()), np.int64)
-        _lead(odds, sizes, leading)
-        own = odds[leading]
-        _walk(rows[leading], self.roots[OPENING:], *self[1:-1], own)
-        _follow(odds, sizes, leading, own)
-        return odds
+        _select_leading(scores, sizes, leading)
+        final = scores[leading]
+        _walk(rows[leading], self.roots[OPENING:], *self[1:-1], final)
+        _move_others(scores, sizes, leading, final)
+        return scores
 
-    def chances(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
-        """The probability of each row."""
-        chances: NDArray[np.float64] = 1 / (1 + np.exp(-self.odds(rows)))
-        return chances
+    def probabilities(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Returns the logistic function of each row's score."""
+        probabilities: NDArray[np.float64] = 1 / (1 + np.exp(-self.scores(rows)))
+        return probabilities
 
 
 @njit(cache=True, nogil=True)
-def _walk(rows, roots, features, thresholds, nexts, values, odds):  # type: ignore[no-untyped-def]
-    # So many rows at a time that they, and then a tree, stay in the core's own cache.
+def _walk(rows, roots, features, thresholds, nexts, values, scores):  # type: ignore[no-untyped-def]
+    """Adds the leaf of every tree to each row's score, eight rows in parallel."""
+    # A block of rows, and then a tree, fit into the core's cache.
     for begin in range(0, rows.shape[0], _BLOCK):
         end = min(begin + _BLOCK, rows.shape[0])
         for root in roots:
@@ -158,27 +159,27 @@ def _walk(rows, roots, features, thresholds, nexts, values, odds):  # type: igno
                         and nexts[e] == e and nexts[f] == f and nexts[g] == g and nexts[h] == h
                     ):  # fmt: skip
                         break
-                odds[i] += values[a]
-                odds[i + 1] += values[b]
-                odds[i + 2] += values[c]
-                odds[i + 3] += values[d]
-                odds[i + 4] += values[e]
-                odds[i + 5] += values[f]
-                odds[i + 6] += values[g]
-                odds[i + 7] += values[h]
+                scores[i] += values[a]
+                scores[i + 1] += values[b]
+                scores[i + 2] += values[c]
+                scores[i + 3] += values[d]
+                scores[i + 4] += values[e]
+                scores[i + 5] += values[f]
+                scores[i + 6] += values[g]
+                scores[i + 7] += values[h]
             for i in range(end - (end - begin) % 8, end):
                 a = root
                 while nexts[a] != a:
                     a = nexts[a] + (rows[i, features[a]] > thresholds[a])
-                odds[i] += values[a]
+                scores[i] += values[a]
 
 
 @njit(cache=True, nogil=True)
-def _lead(odds, sizes, leading):  # type: ignore[no-untyped-def]
-    """Fills in the rows of the best of each group, the best first."""
+def _select_leading(scores, sizes, leading):  # type: ignore[no-untyped-def]
+    """Fills in the leading rows of each group, best first."""
     begin, at = 0, 0
     for size in sizes:
-        order = np.argsort(-odds[begin : begin + size], kind="mergesort")
+        order = np.argsort(-scores[begin : begin + size], kind="mergesort")
         for i in order[:LEADING]:
             leading[at] = begin + i
             at += 1
@@ -186,19 +187,19 @@ def _lead(odds, sizes, leading):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _follow(odds, sizes, leading, own):  # type: ignore[no-untyped-def]
-    """Puts in what the leading rows have come to, and moves the others behind them."""
+def _move_others(scores, sizes, leading, final):  # type: ignore[no-untyped-def]
+    """Writes the final scores of the leading rows, and moves the other rows behind them."""
     begin, at = 0, 0
     for size in sizes:
         few = min(size, LEADING)
         if size > LEADING:
-            lowest = own[at]
+            lowest = final[at]
             for i in range(at, at + few):
-                lowest = min(lowest, own[i])
-            behind = lowest - odds[leading[at + few - 1]]
+                lowest = min(lowest, final[i])
+            behind = lowest - scores[leading[at + few - 1]]
             for i in range(begin, begin + size):
-                odds[i] += behind
+                scores[i] += behind
         for i in range(at, at + few):
-            odds[leading[i]] = own[i]
+            scores[leading[i]] = final[i]
         begin += size
         at += few

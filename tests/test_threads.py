@@ -105,8 +105,8 @@ def test_threads_share_what_fills_up(
     texts = captions(open_base, 100, seed=5)
     alone = list(ConceptLinker.load(open_base).link_many(texts))
     monkeypatch.setattr("concept_linker.detection.ner.network._KEPT_WORDS", 40)
-    monkeypatch.setattr("concept_linker.ranking.cache._ROOM", 400)
-    monkeypatch.setattr("concept_linker.ranking.cache._NUMBERS", 40)
+    monkeypatch.setattr("concept_linker.ranking.cache._CANDIDATES", 400)
+    monkeypatch.setattr("concept_linker.ranking.cache._STRINGS", 40)
     assert linked_by_threads(ConceptLinker.load(open_base), texts, 4) == alone
 
 
@@ -196,7 +196,8 @@ def test_a_process_is_forked_while_a_thread_holds_everything(open_base: Knowledg
     linker = ConceptLinker.load(open_base)
     expected = linker.link("a lesion")
     ranker = linker._ranker
-    locks = [ranker._lock, ranker._pooling._lock, linker._detector._reader.network._lock]
+    features = ranker._first_stage.describer._features
+    locks = [ranker._cache._lock, features._lock, linker._detector._reader.network._lock]
     taken, enough = threading.Event(), threading.Event()
 
     def hold() -> None:

@@ -1,4 +1,4 @@
-"""The compiled walk beside a plain one."""
+"""The compiled walk against its plain twin."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from plain_trees import Node, score
 
 from concept_linker.trees import LEADING, OPENING, Trees
 
-Node = list[float]
 COLUMNS = 4
 
 
@@ -47,16 +47,6 @@ def forest(seed: int, trees: int) -> tuple[Trees, list[int], list[Node]]:
     )
 
 
-def plain(roots: list[int], nodes: list[Node], row: np.ndarray) -> float:
-    total = 0.25
-    for root in roots:
-        node = nodes[root]
-        while node[0] >= 0:
-            node = nodes[int(node[2 if float(row[int(node[0])]) <= node[1] else 3])]
-        total += node[4]
-    return total
-
-
 def rows_of(seed: int, count: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     rows = rng.normal(size=(count, COLUMNS)).astype(np.float32)
@@ -66,21 +56,21 @@ def rows_of(seed: int, count: int) -> np.ndarray:
 
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 10**6), st.integers(1, 9), st.integers(0, 600))
-def test_a_walk_is_a_walk(seed: int, count: int, rows: int) -> None:
+def test_scores_equal_those_of_the_plain_twin(seed: int, count: int, rows: int) -> None:
     trees, roots, nodes = forest(seed, count)
     values = rows_of(seed, rows)
-    expected = [plain(roots, nodes, row) for row in values]
-    assert trees.odds(values) == pytest.approx(expected)
-    assert trees.chances(values) == pytest.approx(1 / (1 + np.exp(-np.array(expected))))
+    expected = [score(roots, nodes, row, 0.25) for row in values]
+    assert trees.scores(values) == pytest.approx(expected)
+    assert trees.probabilities(values) == pytest.approx(1 / (1 + np.exp(-np.array(expected))))
 
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6), st.lists(st.integers(0, 40), max_size=6))
-def test_only_the_best_are_asked_of_all(seed: int, sizes: list[int]) -> None:
+def test_only_the_leading_rows_walk_all_trees(seed: int, sizes: list[int]) -> None:
     trees, _, _ = forest(seed, OPENING + 20)
     rows = rows_of(seed, sum(sizes))
     found = trees.ranks(rows, np.array(sizes, np.int64))
-    whole, opening = trees.odds(rows), trees._replace(roots=trees.roots[:OPENING]).odds(rows)
+    whole, opening = trees.scores(rows), trees._replace(roots=trees.roots[:OPENING]).scores(rows)
     ends = np.cumsum([0, *sizes])
     for begin, end in itertools.pairwise(ends):
         order = begin + np.argsort(-opening[begin:end], kind="stable")

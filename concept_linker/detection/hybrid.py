@@ -77,7 +77,7 @@ class HybridDetector:
         """See :class:`~concept_linker.detection.detector.ReadsOnce`."""
         reading = self._reader.read(texts, LEAST_CHANCE)
         candidates = gather(reading)
-        chances = self._trees.chances(candidates.evidence)
+        chances = self._trees.probabilities(candidates.evidence)
         likely = chances >= self.threshold
         first, last = candidates.first[likely], candidates.last[likely]
         gains = chances[likely] - (self.threshold - 1e-3)

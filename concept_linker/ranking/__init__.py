@@ -1,1 +1,1 @@
-"""Which of the candidates a mention means, and how sure that is."""
+"""Candidate generation and ranking: which concept a mention means, and how likely that is."""

@@ -1,237 +1,272 @@
-"""Which concepts a string may mean, compiled.
+"""Candidate generation: which concepts a string may mean.
 
-Candidates come from five places, in this order: names equal after normalisation and the nearest
-names, both given; names and trained strings equal to a run of the string's words (``hepatic
-dysfunction`` → dysfunction); concepts that the string, its words or stems are often a part of;
-the commonest concepts of all.  The last three are learned: annotators mean a known concept where a
-base has no name for it.
+Candidates come from five sources, in this order: names equal after normalisation, and the nearest
+names (both from the index); names and trained strings equal to a run of the string's words
+(``hepatic dysfunction`` → dysfunction); concepts that the string, its words or their stems often
+mean a part of; the commonest concepts of all.  The last three come from the priors: annotators
+mean a well-known concept where a base has no name for it.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+import itertools
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_linker.ranking.priors import STEM, Table
+from concept_linker.knowledge_base.base import KnowledgeBase
+from concept_linker.knowledge_base.rows import Nearest
+from concept_linker.ranking.arrays import BaseArrays, PriorArrays, find_pairs
+from concept_linker.ranking.words import MAX_WORDS, Texts, read_words, stem_end
 from concept_linker.runtime.compiling import njit
 from concept_linker.search.grams import hash_bytes, table_find
 
-__all__ = [
-    "MOST_MORE",
-    "WORDS",
-    "Base",
-    "Found",
-    "Learned",
-    "gather",
-    "pairs_of",
-    "read_words",
-    "stem_end",
-    "word_hashes",
-]
+__all__ = ["COMMON", "MANY", "MAX_RUN_WORDS", "CandidateGenerator", "Candidates"]
 
-#: So many words of a string are compared with those of other strings of its text.
-WORDS = 8
-#: Of longer strings runs of words are not looked up.
-MOST_WORDS = 12
-_MOST_FROM_RUNS = 12
-_MOST_FROM_WORDS = 16
-# Of what one run, or one word, is known to mean the most frequent ones.
+#: From this number of requested candidates on, the search reaches far.
+MANY = 30
+#: How many of the commonest concepts are candidates of every string, unless the search reaches far.
+COMMON = 10
+#: Runs of words are not looked up for strings of more words.
+MAX_RUN_WORDS = 12
+
+# The minimum similarity of the nearest names; of the others where one is equal; of all if the
+# search reaches far.
+_MIN_SIMILARITY, _MIN_BESIDES_EXACT, _MIN_FAR = 0.5, 0.7, 0.3
+_MAX_FROM_RUNS = 12
+_MAX_FROM_WORDS = 16
+# Only the most frequent meanings of a run or a word are taken.
 _PER_RUN = 3
 _PER_WORD = 8
-#: How many candidates are added to the nearest names, besides the commonest concepts.
-MOST_MORE = _MOST_FROM_RUNS + _MOST_FROM_WORDS
-
-_BLANK = np.uint8(32)
+_MAX_NOTED = 256
 _START = np.uint64(0)
 
 
-class Base(NamedTuple):
-    """The columns of a knowledge base that compiled code reads.
+class Candidates(NamedTuple):
+    """The candidates of some strings, one string after the other.
 
     Args:
-        table, key_begins, keys: the exact lookup of keys.
-        name_begins, key_names: where the names of each key begin in ``key_names``.
-        name_concepts, name_kinds, name_keys: of each name.
-        concept_names: where the names of each concept begin; the first is the preferred one.
-        numbers: of each concept its number in the priors, or -1 (int32).
-        types: of each concept the number of its semantic type in the priors, or -1 (int16).
-    """
-
-    table: NDArray[Any]
-    key_begins: NDArray[Any]
-    keys: NDArray[Any]
-    name_begins: NDArray[Any]
-    key_names: NDArray[Any]
-    name_concepts: NDArray[Any]
-    name_kinds: NDArray[Any]
-    name_keys: NDArray[Any]
-    concept_names: NDArray[Any]
-    numbers: NDArray[Any]
-    types: NDArray[Any]
-
-
-class Learned(NamedTuple):
-    """The priors as compiled code reads them (see :class:`~concept_linker.ranking.priors.Priors`).
-
-    Args:
-        strings, words, stems, surroundings: the tables.
-        totals: how often each concept was meant.
-        rows: the row of each concept in the base, or -1 (int32).
-        commonest: the concepts meant most often, the most frequent first.
-        type_totals: how often each type came.
-        type_shares: the smoothed share of each type.
-    """
-
-    strings: Table
-    words: Table
-    stems: Table
-    surroundings: Table
-    totals: NDArray[Any]
-    rows: NDArray[Any]
-    commonest: NDArray[Any]
-    type_totals: NDArray[Any]
-    type_shares: NDArray[Any]
-
-
-class Found(NamedTuple):
-    """The candidates of one string, as far as they are found.
-
-    Args:
-        concepts, names: rows of the base.
-        similarities: 0.0 where the string is not near the name.
+        sizes: the number of candidates of each string (int64).
+        specific: how many of these are the string's own; the commonest concepts follow (int64).
+        concepts, names: rows of the base (int64).
+        similarities: of string and name; 0.0 if the index has not found the name (float64).
         run_shares: the share of the words in the longest run that names the concept, or 0.
         run_lasts: whether that run ends the string.
     """
 
-    concepts: NDArray[Any]
-    names: NDArray[Any]
-    similarities: NDArray[Any]
-    run_shares: NDArray[Any]
-    run_lasts: NDArray[Any]
+    sizes: NDArray[np.int64]
+    specific: NDArray[np.int64]
+    concepts: NDArray[np.int64]
+    names: NDArray[np.int64]
+    similarities: NDArray[np.float64]
+    run_shares: NDArray[np.float32]
+    run_lasts: NDArray[np.bool_]
 
 
-@njit(cache=True, nogil=True)
-def read_words(data, begin, end, starts, ends):  # type: ignore[no-untyped-def]
-    """Where the words of a key are; at most as many as there is room for.  Returns how many."""
-    count, at = 0, begin
-    while at < end and count < starts.size:
-        starts[count] = at
-        while at < end and data[at] != _BLANK:
-            at += 1
-        ends[count] = at
-        count += 1
-        at += 1
-    return count
-
-
-@njit(cache=True, nogil=True)
-def pairs_of(table, state):  # type: ignore[no-untyped-def]
-    """Where the pairs of a string, known by its hash, begin and end in a table."""
-    low, high = 0, table.hashes.size
-    while low < high:
-        middle = (low + high) >> 1
-        if table.hashes[middle] < state:
-            low = middle + 1
-        else:
-            high = middle
-    if low < table.hashes.size and table.hashes[low] == state:
-        return table.begins[low], table.begins[low + 1]
-    return np.int64(0), np.int64(0)
-
-
-@njit(cache=True, nogil=True)
-def stem_end(data, start, end):  # type: ignore[no-untyped-def]
-    """Where the stem of a word ends: so many letters, not bytes."""
-    letters = 0
-    for at in range(start, end):
-        if data[at] & 0xC0 != 0x80:
-            if letters == STEM:
-                return at
-            letters += 1
-    return end
-
-
-@njit(cache=True, nogil=True)
-def word_hashes(data, begins, out):  # type: ignore[no-untyped-def]
-    """The words of strings, and their stems, as hashes.
+class CandidateGenerator:
+    """Generates the candidates of strings.  Threads may share it.
 
     Args:
-        data, begins: the keys of the strings, one after the other.
-        out: uint64 of shape (strings, 2, WORDS + 1), all 0: the words, the stems.  The last word
-            comes first (of more than 64 words the 64th), and after it the first :data:`WORDS`.
+        kb: the knowledge base.
+        base, priors: its arrays and those of the priors.
+        k: how many candidates are requested; from :data:`MANY` on, less similar names are searched.
     """
-    starts, ends = np.empty(64, np.int64), np.empty(64, np.int64)
-    for string in range(begins.size - 1):
-        words = read_words(data, begins[string], begins[string + 1], starts, ends)
-        for place in range(min(words, WORDS) + 1 if words else 0):
-            word = place - 1 if place else words - 1
-            out[string, 0, place] = hash_bytes(data, starts[word], ends[word], _START)
-            stop = stem_end(data, starts[word], ends[word])
-            out[string, 1, place] = hash_bytes(data, starts[word], stop, _START)
+
+    def __init__(self, kb: KnowledgeBase, base: BaseArrays, priors: PriorArrays, *, k: int) -> None:
+        self._kb, self._base, self._priors = kb, base, priors
+        self._nearest = max(k, MANY)
+        far = k >= MANY
+        self._min_similarity = _MIN_FAR if far else _MIN_SIMILARITY
+        self._min_besides_exact = _MIN_FAR if far else _MIN_BESIDES_EXACT
+        self._added = _MAX_FROM_RUNS + _MAX_FROM_WORDS + priors.commonest.size
+
+    def generate(self, strings: Sequence[str], keys: Texts) -> Candidates:
+        """Returns the candidates of distinct strings.
+
+        Args:
+            strings: the strings.
+            keys: their keys.
+        """
+        nearest = self._find_nearest(strings)
+        room = len(nearest.concepts) + len(strings) * self._added
+        found = Candidates(
+            np.empty(len(strings), np.int64),
+            np.empty(len(strings), np.int64),
+            np.empty(room, np.int64),
+            np.empty(room, np.int64),
+            np.empty(room),
+            np.zeros(room, np.float32),
+            np.zeros(room, np.bool_),
+        )
+        count = _generate(
+            *keys,
+            nearest.counts,
+            np.array(nearest.concepts, np.int64),
+            np.array(nearest.names, np.int64),
+            np.array(nearest.similarities, np.float64),
+            self._base,
+            self._priors,
+            self._added,
+            found,
+        )
+        return Candidates._make([*found[:2], *(values[:count] for values in found[2:])])
+
+    def _find_nearest(self, strings: Sequence[str]) -> Nearest:
+        """Returns the nearest names; where one is equal, only very similar ones."""
+        least, besides_exact = self._min_similarity, self._min_besides_exact
+        near = self._kb.rows.nearest(strings, k=self._nearest, min_similarity=besides_exact)
+        ends = list(itertools.accumulate(near.counts.tolist(), initial=0))
+        inexact = [
+            i
+            for i, (begin, end) in enumerate(itertools.pairwise(ends))
+            if begin == end or near.similarities[begin] < 1.0
+        ]
+        if not inexact or least == besides_exact:
+            return near
+        texts = [strings[i] for i in inexact]
+        wider = self._kb.rows.nearest(texts, k=self._nearest, min_similarity=least)
+        stops = list(itertools.accumulate(wider.counts.tolist(), initial=0))
+        merged = Nearest(near.counts.copy(), [], [], [])
+        at = 0
+        for i, (begin, end) in enumerate(itertools.pairwise(ends)):
+            source = near
+            if at < len(inexact) and inexact[at] == i:
+                source, begin, end = wider, stops[at], stops[at + 1]
+                merged.counts[i] = end - begin
+                at += 1
+            merged.concepts.extend(source.concepts[begin:end])
+            merged.names.extend(source.names[begin:end])
+            merged.similarities.extend(source.similarities[begin:end])
+        return merged
 
 
 @njit(cache=True, nogil=True)
-def _place(concepts, count, concept):  # type: ignore[no-untyped-def]
+def _generate(  # type: ignore[no-untyped-def]
+    data, begins, near_counts, near_concepts, near_names, near_similarities, base, priors, added,
+    out,
+):  # fmt: skip
+    """Adds to the nearest names of each string what else it may mean.
+
+    Args:
+        data, begins: the keys.
+        near_counts, near_concepts, near_names, near_similarities: the nearest names.
+        base, priors: where to look.
+        added: how many candidates a string may have besides its nearest names.
+        out: :class:`Candidates` with room for all; ``run_shares`` and ``run_lasts`` all 0.
+
+    Returns:
+        The number of candidates.
+    """
+    starts, ends = np.empty(MAX_WORDS, np.int64), np.empty(MAX_WORDS, np.int64)
+    noted, rates = np.empty(_MAX_NOTED, np.int64), np.empty(_MAX_NOTED)
+    first, at = 0, 0
+    for string in range(near_counts.size):
+        begin, end, count = begins[string], begins[string + 1], near_counts[string]
+        stop = at + count + added
+        concepts, names = out.concepts[at:stop], out.names[at:stop]
+        similarities = out.similarities[at:stop]
+        concepts[:count] = near_concepts[first : first + count]
+        names[:count] = near_names[first : first + count]
+        similarities[:count] = near_similarities[first : first + count]
+        first += count
+        words = read_words(data, begin, end, starts, ends)
+        count = _add_runs(
+            data, starts, ends, words, base, priors, concepts, names, similarities,
+            out.run_shares[at:stop], out.run_lasts[at:stop], count,
+        )  # fmt: skip
+        count = _add_words(
+            data, begin, end, starts, ends, words, base, priors, concepts, names, similarities,
+            count, noted, rates,
+        )  # fmt: skip
+        out.specific[string] = count
+        for number in priors.commonest:
+            row = priors.rows[number]
+            if row >= 0:
+                count = _add(concepts, names, similarities, count, base, row, -1)
+        out.sizes[string] = count
+        at += count
+    return at
+
+
+@njit(cache=True, nogil=True)
+def _position(values, count, value):  # type: ignore[no-untyped-def]
+    """Returns where a value is among the first ``count``, or -1."""
     for i in range(count):
-        if concepts[i] == concept:
+        if values[i] == value:
             return i
     return -1
 
 
 @njit(cache=True, nogil=True)
-def _add(found, count, base, concept, name):  # type: ignore[no-untyped-def]
-    """Adds a candidate unless it is there, or nothing more shall be; returns how many there are."""
-    if _place(found.concepts, count, concept) >= 0:
+def _add(concepts, names, similarities, count, base, concept, name):  # type: ignore[no-untyped-def]
+    """Adds a concept unless it is a candidate already; returns the number of candidates.
+
+    A name of -1 stands for the concept's preferred name.
+    """
+    if _position(concepts, count, concept) >= 0:
         return count
-    found.concepts[count] = concept
-    found.names[count] = name if name >= 0 else base.concept_names[concept]
-    found.similarities[count] = 0.0
+    concepts[count] = concept
+    names[count] = name if name >= 0 else base.concept_names[concept]
+    similarities[count] = 0.0
     return count + 1
 
 
 @njit(cache=True, nogil=True)
-def _from_runs(data, starts, ends, words, base, learned, found, count):  # type: ignore[no-untyped-def]
-    most = count + _MOST_FROM_RUNS
-    if words > MOST_WORDS:
+def _add_runs(  # type: ignore[no-untyped-def]
+    data, starts, ends, words, base, priors, concepts, names, similarities, run_shares, run_lasts,
+    count,
+):  # fmt: skip
+    """Adds what runs of the string's words name or were used for, the longest runs first."""
+    limit = count + _MAX_FROM_RUNS
+    if words > MAX_RUN_WORDS:
         return count
     for length in range(words - 1, 0, -1):
         for first in range(words - length + 1):
             begin, end = starts[first], ends[first + length - 1]
             if end - begin < 2:
                 continue
-            share, is_last = length / words, first + length == words
             state = hash_bytes(data, begin, end, _START)
             key = table_find(base.table, base.key_begins, base.keys, data, begin, end, state)[1]
             if key >= 0:
                 for at in range(base.name_begins[key], base.name_begins[key + 1]):
-                    name = base.key_names[at]
+                    name = np.int64(base.key_names[at])
                     concept = base.name_concepts[name]
-                    if count < most:
-                        count = _add(found, count, base, concept, np.int64(name))
-                    i = _place(found.concepts, count, concept)
-                    if i >= 0 and found.run_shares[i] == 0.0:
-                        found.run_shares[i] = share
-                        found.run_lasts[i] = is_last
-            begin, end = pairs_of(learned.strings, state)
+                    if count < limit:
+                        count = _add(concepts, names, similarities, count, base, concept, name)
+                    i = _position(concepts, count, concept)
+                    if i >= 0 and run_shares[i] == 0.0:
+                        run_shares[i] = length / words
+                        run_lasts[i] = first + length == words
+            begin, end = find_pairs(priors.strings, state)
             for at in range(begin, min(begin + _PER_RUN, end)):
-                row = learned.rows[learned.strings.numbers[at]]
-                if row >= 0 and count < most:
-                    count = _add(found, count, base, row, -1)
+                row = priors.rows[priors.strings.numbers[at]]
+                if row >= 0 and count < limit:
+                    count = _add(concepts, names, similarities, count, base, row, -1)
     return count
 
 
 @njit(cache=True, nogil=True)
-def _note(table, state, numbers, rates, known):  # type: ignore[no-untyped-def]
-    """Notes what a word most often means, with the share of its uses."""
-    begin, end = pairs_of(table, state)
-    whole = 1.0
+def _note_meanings(table, state, numbers, rates, known):  # type: ignore[no-untyped-def]
+    """Notes the most frequent meanings of a word with their share of its uses.
+
+    Args:
+        table: counts by word.
+        state: the hash of the word.
+        numbers, rates: the concepts noted so far, and the largest share of each.
+        known: how many there are.
+
+    Returns:
+        How many there are now.
+    """
+    begin, end = find_pairs(table, state)
+    total = 1.0
     for at in range(begin, end):
-        whole += table.counts[at]
+        total += table.counts[at]
     for at in range(begin, min(begin + _PER_WORD, end)):
-        number, rate = table.numbers[at], table.counts[at] / whole
-        i = _place(numbers, known, number)
+        number, rate = table.numbers[at], table.counts[at] / total
+        i = _position(numbers, known, number)
         if i < 0:
             if known == numbers.size:
                 return known
@@ -244,58 +279,33 @@ def _note(table, state, numbers, rates, known):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _from_words(  # type: ignore[no-untyped-def]
-    data, begin, end, starts, ends, words, base, learned, found, count, numbers, rates
-):
-    most = count + _MOST_FROM_WORDS
+def _add_words(  # type: ignore[no-untyped-def]
+    data, begin, end, starts, ends, words, base, priors, concepts, names, similarities, count,
+    noted, rates,
+):  # fmt: skip
+    """Adds what the string, its words and their stems most often mean, the likeliest first."""
+    limit = count + _MAX_FROM_WORDS
     state = hash_bytes(data, begin, end, _START)
-    known = _note(learned.strings, state, numbers, rates, 0)
+    known = _note_meanings(priors.strings, state, noted, rates, 0)
     for i in range(words):
         state = hash_bytes(data, starts[i], ends[i], _START)
-        known = _note(learned.words, state, numbers, rates, known)
+        known = _note_meanings(priors.words, state, noted, rates, known)
     for i in range(words):
         state = hash_bytes(data, starts[i], stem_end(data, starts[i], ends[i]), _START)
-        known = _note(learned.stems, state, numbers, rates, known)
-    while count < most:
+        known = _note_meanings(priors.stems, state, noted, rates, known)
+    while count < limit:
         best = -1
         for i in range(known):
             if rates[i] > 0.0 and (
                 best < 0
                 or rates[i] > rates[best]
-                or (rates[i] == rates[best] and numbers[i] < numbers[best])
+                or (rates[i] == rates[best] and noted[i] < noted[best])
             ):
                 best = i
         if best < 0:
             break
         rates[best] = 0.0
-        row = learned.rows[numbers[best]]
+        row = priors.rows[noted[best]]
         if row >= 0:
-            count = _add(found, count, base, row, -1)
+            count = _add(concepts, names, similarities, count, base, row, -1)
     return count
-
-
-@njit(cache=True, nogil=True)
-def gather(data, begin, end, starts, ends, words, near, base, learned, found, numbers, rates):  # type: ignore[no-untyped-def]
-    """Adds to the nearest names of a string what else it may mean.
-
-    Args:
-        data, begin, end: the string's key.
-        starts, ends, words: its words.
-        near: how many nearest names stand in ``found`` already.
-        base, learned: where to look.
-        found: room for all; ``run_shares`` and ``run_lasts`` all 0.
-        numbers, rates: room for what is noted meanwhile.
-
-    Returns:
-        How many candidates the string itself has; how many there are with the commonest concepts.
-    """
-    count = _from_runs(data, starts, ends, words, base, learned, found, near)
-    own = _from_words(
-        data, begin, end, starts, ends, words, base, learned, found, count, numbers, rates
-    )
-    count = own
-    for number in learned.commonest:
-        row = learned.rows[number]
-        if row >= 0:
-            count = _add(found, count, base, row, -1)
-    return own, count

@@ -1,50 +1,58 @@
-"""What the other mentions of a text say of a mention's candidates, compiled.
+"""Coherence: what the other mentions of a text say of a mention's candidates.
 
-A text keeps to its subject, and calls one thing by several names.  So a concept that another string
-of the text means is likelier here too, the more so if the strings share a word; and it becomes a
-candidate where the string's own search has not found it.
+A text keeps to its subject, and names one thing in several ways.  So a concept that another string
+of the text probably means is likelier here too, the more so if the strings share a word; and it
+becomes a candidate if the string's own search has not found it.
+
+Each string of a text casts votes for its best candidates, weighted by the first stage's softmax.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_linker.ranking.candidates import Learned
-from concept_linker.ranking.contextual_features import COMPANY, IN_PLACE, KEPT, Shelf, see
+from concept_linker.ranking.features import FEATURES, Stage, column
+from concept_linker.ranking.first_stage import PASSED_ON, StringTable
 from concept_linker.runtime.compiling import njit
 
-__all__ = ["Meeting", "encoded", "gathered", "passages", "seen"]
+__all__ = ["COHERENCE", "CoherentCandidates", "add_coherence", "split_texts"]
 
-# So many mentions of a text, one after the other, are each other's company.
+# This many successive mentions of a text are compared with each other at most.
 _TOGETHER = 128
-# How many of a string's best candidates the others hear, and how many of these as new candidates.
-_VOICES = 5
+# How many of a string's best candidates are votes, and how many of these are offered to others.
+_VOTES = 5
 _OFFERED = 2
-# What a string says counts so much more where it shares a word.
+# The extra weight of an offer by a string that shares a word.
 _RELATED = 3.0
 
-_NUMBER, _SHARE, _BEHIND, _RANK = range(4)
-_OF_CONCEPT = np.array([KEPT.index(name) for name in ("concept_count", "names", "type_count")])
+#: The features that this stage adds, in the order of their columns.
+COHERENCE = tuple(one.name for one in FEATURES if one.name.startswith("coherence_"))
+_ADDED = len(COHERENCE)
+_MAX, _SUM, _WEIGHTED_SUM, _SHARED_WORD, _LAST_WORD, _PART = range(_ADDED)
+
+_column = partial(column, stage=Stage.SECOND)
+_SCORE, _SOFTMAX = _column("first_stage_score"), _column("first_stage_softmax")
+_GAP, _RANK = _column("first_stage_gap"), _column("first_stage_rank")
+_OF_CONCEPT = np.array([_column(name) for name in ("concept_count", "name_count", "type_count")])
 _OF_STRING = np.array(
-    [KEPT.index(name) for name in ("mention_words", "string_count", "symbol", "candidates")]
+    [_column(name) for name in ("mention_words", "string_count", "symbol", "candidate_count")]
 )
-_KEPT, _COMPANY = len(KEPT), len(COMPANY)
 
 
-class Meeting(NamedTuple):
-    """The candidates of strings in their texts: their own, and those that the company brings.
+class CoherentCandidates(NamedTuple):
+    """The candidates of each distinct string of each text: its own, then those of other strings.
 
     Args:
-        concepts, types: as on a :class:`~.context.Shelf`, one string of one text after the other.
-        features: float32; the columns are :data:`~.context.KEPT` and :data:`~.context.COMPANY`.
-        rows: the row of each on the shelf it comes from; of one brought along ``~row``, where row
-            is another string's.
+        concepts, types: as in :class:`~.first_stage.BestCandidates`.
+        features: float32; the first columns of the second stage, up to those of coherence.
+        rows: the row of each candidate in the string table; ``~row`` for another string's.
         begins, sizes: where those of each string of a text are.
-        of: for each mention that was asked for the number of its string of a text.
+        of: for each selected mention the number of its string of a text.
     """
 
     concepts: NDArray[np.int64]
@@ -56,13 +64,13 @@ class Meeting(NamedTuple):
     of: NDArray[np.int64]
 
 
-def passages(texts: Sequence[int | None]) -> NDArray[np.int64]:
-    """Where the mentions that are each other's company begin, and the last ends.
+def split_texts(texts: Sequence[int | None]) -> NDArray[np.int64]:
+    """Returns where the mentions of each text begin, and the last end; long texts are split.
 
     Args:
-        texts: of each mention the number of its text; ``None`` where it is alone.
+        texts: the number of each mention's text; ``None`` for a mention without a text.
 
-    >>> passages([0, 0, None, None, 3]).tolist()
+    >>> split_texts([0, 0, None, None, 3]).tolist()
     [0, 2, 3, 4, 5]
     """
     begins: list[int] = []
@@ -73,84 +81,45 @@ def passages(texts: Sequence[int | None]) -> NDArray[np.int64]:
     return np.array([*begins, len(texts)], np.int64)
 
 
-def gathered(
+def add_coherence(
     strings: NDArray[np.int64],
     bounds: NDArray[np.int64],
-    asked: NDArray[np.bool_],
-    begins: NDArray[np.int64],
-    sizes: NDArray[np.int64],
-    words: NDArray[np.uint64],
-    shelf: Shelf,
-    most: int,
-) -> Meeting:
-    """The candidates of mentions, with what the company says of them, and those that it brings.
+    selected: NDArray[np.bool_],
+    table: StringTable,
+    *,
+    limit: int,
+) -> CoherentCandidates:
+    """Returns the candidates of mentions, with coherence features and offers of other mentions.
 
     Args:
-        strings: the number of each mention's string.
-        bounds: as :func:`passages` tells.
-        asked: for which mentions an answer is wanted.
-        begins, sizes: of each string, where its candidates are on the shelf.
-        words: of each string, see :func:`~.gathering.word_hashes`.
-        shelf: the candidates of strings, the best first.
-        most: how many candidates a mention keeps; the company brings two thirds as many.
+        strings: the row of each mention's string in the table.
+        bounds: where the mentions of each text begin (see :func:`split_texts`).
+        selected: for which mentions candidates are wanted; the others only vote.
+        table: the strings.
+        limit: how many candidates a string keeps; other strings offer two thirds of this number.
     """
-    wanted = strings[asked]
-    more = 2 * most // 3
-    room = int(sizes[wanted].sum()) + more * len(wanted)
-    met = Meeting(
+    wanted = strings[selected]
+    offers = 2 * limit // 3
+    room = int(table.sizes[wanted].sum()) + offers * len(wanted)
+    out = CoherentCandidates(
         np.empty(room, np.int64),
         np.empty(room, np.int16),
-        np.empty((room, _KEPT + _COMPANY), np.float32),
+        np.empty((room, PASSED_ON + _ADDED), np.float32),
         np.empty(room, np.int64),
         np.empty(len(wanted), np.int64),
         np.empty(len(wanted), np.int64),
         np.empty(len(strings), np.int64),
     )
-    count, used = _meet(strings, bounds, asked, begins, sizes, words, shelf, more, met)
-    return Meeting(
-        met.concepts[:used],
-        met.types[:used],
-        met.features[:used],
-        met.rows[:used],
-        met.begins[:count],
-        met.sizes[:count],
-        met.of[asked],
+    count, used = _add_coherence(strings, bounds, selected, *table, offers, out)
+    used_rows = (values[:used] for values in out[:4])
+    return CoherentCandidates._make(
+        [*used_rows, out.begins[:count], out.sizes[:count], out.of[selected]]
     )
-
-
-def seen(
-    met: Meeting,
-    learned: Learned,
-    lefts: Sequence[str],
-    rights: Sequence[str],
-    groups: NDArray[np.float32],
-    group_of: NDArray[np.int64],
-) -> NDArray[np.float32]:
-    """What the second stage sees: the candidates of each mention that was asked for, in order.
-
-    Args:
-        met: their company.
-        learned: the priors.
-        lefts, rights: what stands beside each.
-        groups, group_of: as :func:`~.context.see` takes them.
-
-    Returns:
-        float32 of shape (candidates, :data:`~.context.IN_PLACE`).
-    """
-    begins, sizes = met.begins[met.of], met.sizes[met.of]
-    features = np.empty((int(sizes.sum()), len(IN_PLACE)), np.float32)
-    see(met, begins, sizes, learned, *encoded(lefts), *encoded(rights), groups, group_of, features)
-    return features
-
-
-def encoded(texts: Iterable[str]) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Texts as compiled code takes them: their bytes, and where each begins and the last ends."""
-    parts = [text.encode("utf-8", "surrogatepass") for text in texts]
-    return np.frombuffer(b"".join(parts), np.uint8), np.cumsum([0, *map(len, parts)])
 
 
 @njit(cache=True, nogil=True)
 def _shares_any(one, other):  # type: ignore[no-untyped-def]
+    """Returns whether two strings share a word, or stem, by their hashes."""
     for a in one[1:]:
         if a == 0:
             break
@@ -162,7 +131,7 @@ def _shares_any(one, other):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _has_all(one, other):  # type: ignore[no-untyped-def]
-    """Whether every word of one string is in the other."""
+    """Returns whether every word of one string is in the other."""
     for a in one[1:]:
         if a == 0:
             break
@@ -175,155 +144,165 @@ def _has_all(one, other):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _relate(own, other):  # type: ignore[no-untyped-def]
-    """Whether two strings share a stem, their last word, all words of one of them: as bits."""
+def _relation(one, other):  # type: ignore[no-untyped-def]
+    """Returns as bits: a shared stem (1), the same last word (2), one is part of the other (4)."""
     bits = 0
-    if _shares_any(own[1], other[1]):
+    if _shares_any(one[1], other[1]):
         bits |= 1
-        if own[0, 0] == other[0, 0]:
+        if one[0, 0] == other[0, 0]:
             bits |= 2
-        if _has_all(own[0], other[0]) or _has_all(other[0], own[0]):
+        if _has_all(one[0], other[0]) or _has_all(other[0], one[0]):
             bits |= 4
     return bits
 
 
 @njit(cache=True, nogil=True)
-def _hear(begin, end, own, speakers, shares, related, times, out):  # type: ignore[no-untyped-def]
-    """Fills in the columns of one concept from the voices for it.
+def _count_votes(begin, end, string, voters, weights, relations, times, out):  # type: ignore[no-untyped-def]
+    """Fills in the coherence features of one concept.
 
     Args:
-        begin, end: its voices.
-        own: the string that listens; what it says itself does not count.
-        speakers, shares: of each voice.
-        related: what the strings of the text share with it.
-        times: how often each string of the text stands in it.
-        out: the columns.
+        begin, end: the votes for the concept.
+        string: the string whose candidate it is; its own votes do not count.
+        voters, weights: the string and softmax of each vote.
+        relations: the relation of each string of the text to this one.
+        times: how often each string occurs in the text.
+        out: the columns :data:`COHERENCE`.
     """
     out[:] = 0.0
     for at in range(begin, end):
-        speaker, share = speakers[at], shares[at]
-        if speaker == own:
+        voter, weight = voters[at], weights[at]
+        if voter == string:
             continue
-        out[0] = max(out[0], share)
-        out[1] += share
-        out[2] += share * times[speaker]
-        if related[speaker] & 1:
-            out[3] = max(out[3], share)
-        if related[speaker] & 2:
-            out[4] = max(out[4], share)
-        if related[speaker] & 4:
-            out[5] = max(out[5], share)
+        out[_MAX] = max(out[_MAX], weight)
+        out[_SUM] += weight
+        out[_WEIGHTED_SUM] += weight * times[voter]
+        if relations[voter] & 1:
+            out[_SHARED_WORD] = max(out[_SHARED_WORD], weight)
+        if relations[voter] & 2:
+            out[_LAST_WORD] = max(out[_LAST_WORD], weight)
+        if relations[voter] & 4:
+            out[_PART] = max(out[_PART], weight)
 
 
 @njit(cache=True, nogil=True)
-def _bring(shelf, source, met, first, last, at):  # type: ignore[no-untyped-def]
-    """Copies a candidate of another string; what its own string says of it does not hold here.
+def _copy_offer(best, source, out, first, last, at):  # type: ignore[no-untyped-def]
+    """Copies a candidate of another string; what that string says of it does not hold here.
+
+    It stands behind the string's own candidates, and has the features of concept and string only.
 
     Args:
-        shelf, source: where it is.
-        met: where it goes.
-        first, last: where the string's own candidates are.
-        at: its place.
+        best, source: the candidates, and which one.
+        out: :class:`CoherentCandidates`.
+        first, last: where the string's own candidates are in ``out``.
+        at: where the copy goes in ``out``.
     """
-    met.concepts[at], met.types[at] = shelf.concepts[source], shelf.types[source]
-    met.rows[at] = ~source
-    row = met.features[at]
-    row[:_KEPT] = -1.0
-    row[_NUMBER], row[_SHARE], row[_BEHIND], row[_RANK] = -2.0, 0.0, 2.0, 99.0
+    out.concepts[at], out.types[at] = best.concepts[source], best.types[source]
+    out.rows[at] = ~source
+    row = out.features[at]
+    row[:PASSED_ON] = -1.0
+    row[_SCORE], row[_SOFTMAX], row[_GAP], row[_RANK] = -2.0, 0.0, 2.0, 99.0
     if last > first:
-        lowest = met.features[last - 1]
-        row[_NUMBER] = min(row[_NUMBER], lowest[_NUMBER] - 2.0)
-        row[_BEHIND] = lowest[_BEHIND] + 2.0
-        for column in _OF_STRING:
-            row[column] = lowest[column]
-    for column in _OF_CONCEPT:
-        row[column] = shelf.features[source, column]
+        lowest = out.features[last - 1]
+        row[_SCORE] = min(row[_SCORE], lowest[_SCORE] - 2.0)
+        row[_GAP] = lowest[_GAP] + 2.0
+        for feature in _OF_STRING:
+            row[feature] = lowest[feature]
+    for feature in _OF_CONCEPT:
+        row[feature] = best.features[source, feature]
 
 
 @njit(cache=True, nogil=True)
-def _meet(strings, bounds, asked, begins, sizes, words, shelf, more, met):  # type: ignore[no-untyped-def]
-    """Fills in a :class:`Meeting`; returns how many strings of texts and candidates it has."""
+def _add_coherence(strings, bounds, selected, best, begins, sizes, words, max_offers, out):  # type: ignore[no-untyped-def]
+    """Fills in :class:`CoherentCandidates`, text by text.
+
+    Within a text: (1) find the distinct strings; (2) collect their votes, sorted by concept;
+    (3) for each string, count the votes for its own candidates, and (4) add the candidates of
+    others with the most votes.
+
+    Returns:
+        How many strings of texts there are, and how many candidates.
+    """
     count, at = 0, 0
-    # Of each string of a text: its number, how often it stands there, whether it is asked for.
-    here, times = np.empty(_TOGETHER, np.int64), np.empty(_TOGETHER, np.int64)
-    place, wanted = np.empty(_TOGETHER, np.int64), np.empty(_TOGETHER, np.bool_)
-    related = np.empty(_TOGETHER, np.int64)
-    # Of each voice: whose it is, as which of that string's best, and where on the shelf.
-    room = _TOGETHER * _VOICES
-    concepts, speakers = np.empty(room, np.int64), np.empty(room, np.int64)
+    # Of each distinct string of the text: its row, how often it occurs, whether it is selected.
+    distinct, times = np.empty(_TOGETHER, np.int64), np.empty(_TOGETHER, np.int64)
+    number, is_wanted = np.empty(_TOGETHER, np.int64), np.empty(_TOGETHER, np.bool_)
+    relations = np.empty(_TOGETHER, np.int64)
+    # Of each vote: the concept, the string, its rank there, its row in the table, its weight.
+    room = _TOGETHER * _VOTES
+    concepts, voters = np.empty(room, np.int64), np.empty(room, np.int64)
     ranks, sources = np.empty(room, np.int64), np.empty(room, np.int64)
-    shares, known = np.empty(room), np.empty(room, np.int64)
-    columns = np.empty(_COMPANY)
-    brought = np.empty((room, _COMPANY), np.float32)
-    weights, offered = np.empty(room), np.empty(room, np.int64)
+    # At the first vote for a concept: the last string that has it as a candidate.
+    weights, known = np.empty(room), np.empty(room, np.int64)
+    columns = np.empty(_ADDED)
+    offer_columns = np.empty((room, _ADDED), np.float32)
+    offer_weights, offer_sources = np.empty(room), np.empty(room, np.int64)
     for text in range(bounds.size - 1):
         first, last = bounds[text], bounds[text + 1]
-        distinct = 0
+        size = 0
         for mention in range(first, last):
             i = 0
-            while i < distinct and here[i] != strings[mention]:
+            while i < size and distinct[i] != strings[mention]:
                 i += 1
-            if i == distinct:
-                here[i], times[i], wanted[i] = strings[mention], 0, False
-                distinct += 1
+            if i == size:
+                distinct[i], times[i], is_wanted[i] = strings[mention], 0, False
+                size += 1
             times[i] += 1
-            wanted[i] |= asked[mention]
-            place[mention - first] = i
-        voices = 0
-        for i in range(distinct if distinct > 1 else 0):
-            for rank in range(min(sizes[here[i]], _VOICES)):
-                row = begins[here[i]] + rank
-                concepts[voices], shares[voices] = shelf.concepts[row], shelf.features[row, _SHARE]
-                speakers[voices], ranks[voices], sources[voices] = i, rank, row
-                voices += 1
-        order = np.argsort(concepts[:voices], kind="mergesort")
-        concepts[:voices], shares[:voices] = concepts[:voices][order], shares[:voices][order]
-        speakers[:voices], ranks[:voices] = speakers[:voices][order], ranks[:voices][order]
-        sources[:voices], known[:voices] = sources[:voices][order], -1
-        for i in range(distinct):
-            if not wanted[i]:
+            is_wanted[i] |= selected[mention]
+            number[mention - first] = i
+        votes = 0
+        for i in range(size if size > 1 else 0):
+            for rank in range(min(sizes[distinct[i]], _VOTES)):
+                row = begins[distinct[i]] + rank
+                concepts[votes], weights[votes] = best.concepts[row], best.features[row, _SOFTMAX]
+                voters[votes], ranks[votes], sources[votes] = i, rank, row
+                votes += 1
+        order = np.argsort(concepts[:votes], kind="mergesort")
+        concepts[:votes], weights[:votes] = concepts[:votes][order], weights[:votes][order]
+        voters[:votes], ranks[:votes] = voters[:votes][order], ranks[:votes][order]
+        sources[:votes], known[:votes] = sources[:votes][order], -1
+        for i in range(size):
+            if not is_wanted[i]:
                 continue
-            string = here[i]
-            for j in range(distinct):
-                related[j] = _relate(words[string], words[here[j]])
-            met.begins[count] = at
+            string = distinct[i]
+            for j in range(size):
+                relations[j] = _relation(words[string], words[distinct[j]])
+            out.begins[count] = at
             for row in range(begins[string], begins[string] + sizes[string]):
-                concept = shelf.concepts[row]
-                begin = np.searchsorted(concepts[:voices], concept)
+                concept = best.concepts[row]
+                begin = np.searchsorted(concepts[:votes], concept)
                 end = begin
-                while end < voices and concepts[end] == concept:
+                while end < votes and concepts[end] == concept:
                     end += 1
                 if end > begin:
                     known[begin] = i
-                _hear(begin, end, i, speakers, shares, related, times, columns)
-                met.concepts[at], met.types[at], met.rows[at] = concept, shelf.types[row], row
-                met.features[at, :_KEPT] = shelf.features[row]
-                met.features[at, _KEPT:] = columns
+                _count_votes(begin, end, i, voters, weights, relations, times, columns)
+                out.concepts[at], out.types[at], out.rows[at] = concept, best.types[row], row
+                out.features[at, :PASSED_ON] = best.features[row]
+                out.features[at, PASSED_ON:] = columns
                 at += 1
-            own, offers, end = at, 0, 0
-            while end < voices:
+            own_end, offers, end = at, 0, 0
+            while end < votes:
                 begin = end
                 source = -1
-                while end < voices and concepts[end] == concepts[begin]:
-                    is_offered = speakers[end] != i and ranks[end] < _OFFERED
-                    if is_offered and (source < 0 or shares[end] > shares[source]):
+                while end < votes and concepts[end] == concepts[begin]:
+                    is_offered = voters[end] != i and ranks[end] < _OFFERED
+                    if is_offered and (source < 0 or weights[end] > weights[source]):
                         source = end
                     end += 1
                 if source < 0 or known[begin] == i:
                     continue
-                _hear(begin, end, i, speakers, shares, related, times, columns)
-                brought[offers] = columns
-                weights[offers] = columns[0] + _RELATED * columns[3]
-                offered[offers] = sources[source]
+                _count_votes(begin, end, i, voters, weights, relations, times, columns)
+                offer_columns[offers] = columns
+                offer_weights[offers] = columns[_MAX] + _RELATED * columns[_SHARED_WORD]
+                offer_sources[offers] = sources[source]
                 offers += 1
-            best = np.argsort(-weights[:offers], kind="mergesort")
-            for offer in best[:more]:
-                _bring(shelf, offered[offer], met, met.begins[count], own, at)
-                met.features[at, _KEPT:] = brought[offer]
+            for offer in np.argsort(-offer_weights[:offers], kind="mergesort")[:max_offers]:
+                _copy_offer(best, offer_sources[offer], out, out.begins[count], own_end, at)
+                out.features[at, PASSED_ON:] = offer_columns[offer]
                 at += 1
-            met.sizes[count] = at - met.begins[count]
+            out.sizes[count] = at - out.begins[count]
             for mention in range(first, last):
-                if asked[mention] and place[mention - first] == i:
-                    met.of[mention] = count
+                if selected[mention] and number[mention - first] == i:
+                    out.of[mention] = count
             count += 1
     return count, at

@@ -1,8 +1,8 @@
-"""How near two names are in meaning, though they may share few letters; compiled.
+"""The encoder: embeddings of names, so that synonyms are near though they share few letters.
 
-A name is the sum of the vectors of its words, of the runs of letters in them (as in fastText:
-Bojanowski et al., 2017) and of its pairs of words.  They were learned from the synonyms of the open
-base, so that names of one concept come close (as in SapBERT: Liu et al., 2021).
+The embedding of a name is the sum of the vectors of its words, of the character n-grams in them (as
+in fastText: Bojanowski et al., 2017) and of its pairs of words.  The vectors are trained on the
+synonyms of the open base, so that names of one concept are near (as in SapBERT: Liu et al., 2021).
 """
 
 from __future__ import annotations
@@ -17,14 +17,22 @@ from concept_linker.errors import InputError
 from concept_linker.runtime.compiling import njit
 from concept_linker.search.grams import hash_bytes
 
-__all__ = ["FEATURES_OF_A_NAME", "ROWS", "SIZE", "Encoder", "Meanings", "features_of", "nearness"]
+__all__ = [
+    "MAX_FEATURES",
+    "ROWS",
+    "SIZE",
+    "Encoder",
+    "NameVectors",
+    "best_cosines",
+    "hash_features",
+]
 
-#: How many vectors there are, and of how many numbers each.
+#: The number of vectors, and their dimension.
 ROWS, SIZE = 1 << 16, 64
-#: Of a longer name the rest is not looked at.
-FEATURES_OF_A_NAME = 512
-# At most two to the power of this many vectors of names are kept.
-_PLACES = 18
+#: The features of a longer name beyond these are ignored.
+MAX_FEATURES = 512
+# The cache of names' embeddings has at most two to this power rows.
+_CACHE_BITS = 18
 
 _SHORTEST, _LONGEST = 3, 5
 _BLANK = np.uint8(32)
@@ -38,11 +46,11 @@ _MASK = np.uint64(ROWS - 1)
 
 
 class Encoder(NamedTuple):
-    """The learned vectors.
+    """The trained vectors.
 
     Args:
         rows: int8 of shape (:data:`ROWS`, :data:`SIZE`).
-        scales: what each row is to be multiplied by (float32).
+        scales: the factor of each row (float32).
     """
 
     rows: NDArray[np.int8]
@@ -50,7 +58,7 @@ class Encoder(NamedTuple):
 
     @classmethod
     def of(cls, vectors: NDArray[np.float32]) -> Encoder:
-        """Rounds vectors to 255 steps each."""
+        """Quantizes vectors to 8 bits."""
         scales = np.abs(vectors).max(1) / 127.0
         scales[scales == 0.0] = 1.0
         return cls(np.rint(vectors / scales[:, None]).astype(np.int8), scales.astype(np.float32))
@@ -60,15 +68,17 @@ class Encoder(NamedTuple):
         """Maps what :meth:`save` wrote.
 
         Raises:
-            InputError: it is not there, or is of another version.
+            InputError: the encoder cannot be read, or is of another version.
         """
         try:
             rows, scales = (np.load(folder / f"{name}.npy", mmap_mode="r") for name in cls._fields)
         except (OSError, ValueError) as error:
-            raise InputError(f"{folder}: no encoder there that can be read ({error})") from None
+            raise InputError(f"{folder}: cannot read an encoder there ({error})") from None
         if rows.shape != (ROWS, SIZE) or scales.shape != (ROWS,):
-            wanted = f"wanted {(ROWS, SIZE)}: train it anew"
-            raise InputError(f"{folder}: vectors of shape {rows.shape}, {wanted}")
+            raise InputError(
+                f"{folder}: vectors of shape {rows.shape}, expected {(ROWS, SIZE)}; "
+                "train the encoder again"
+            )
         return cls(rows, scales)
 
     def save(self, folder: Path) -> None:
@@ -78,46 +88,47 @@ class Encoder(NamedTuple):
         np.save(folder / "scales.npy", self.scales, allow_pickle=False)
 
 
-class Meanings(NamedTuple):
-    """The vectors of names of a base, computed when they are asked for, and kept for a while.
+class NameVectors(NamedTuple):
+    """A cache of the embeddings of a base's names, filled on use.
 
-    Each name has one place, which it shares with others: 17 MB hold what a base of millions is
-    asked for again.
+    It is direct-mapped: each key has one slot, which it shares with other keys.  17 MB are enough
+    for a base of millions of names.
 
     Args:
-        keys: which key of the base each place has, counted from 1; 0 where it has none (uint32).
-        vectors: int8 of shape (places, :data:`SIZE`).
+        keys: the key of the base in each slot, plus 1; 0 for an empty slot (uint32).
+        vectors: int8 of shape (slots, :data:`SIZE`).
     """
 
     keys: NDArray[np.uint32]
     vectors: NDArray[np.int8]
 
     @classmethod
-    def empty(cls, keys: int) -> Meanings:
-        """No vector is known yet.
+    def empty(cls, keys: int) -> NameVectors:
+        """Returns an empty cache.
 
         Args:
-            keys: how many keys the base has.
+            keys: the number of keys of the base.
         """
-        places = 1 << min(max(keys - 1, 0).bit_length(), _PLACES)
-        return cls(np.zeros(places, np.uint32), np.zeros((places, SIZE), np.int8))
+        slots = 1 << min(max(keys - 1, 0).bit_length(), _CACHE_BITS)
+        return cls(np.zeros(slots, np.uint32), np.zeros((slots, SIZE), np.int8))
 
 
 @njit(cache=True, nogil=True)
 def _row(state):  # type: ignore[no-untyped-def]
+    """Folds a hash to the row of a vector."""
     return np.int64((state ^ (state >> _32)) & _MASK)
 
 
 @njit(cache=True, nogil=True)
-def features_of(data, begin, end, out):  # type: ignore[no-untyped-def]
-    """The rows of the vectors that a key is the sum of.
+def hash_features(data, begin, end, out):  # type: ignore[no-untyped-def]
+    """Fills in the features of a key: the rows of the vectors that its embedding sums up.
 
     Args:
         data, begin, end: the key.
-        out: int64, filled in.
+        out: int64, filled in; its size limits the features.
 
     Returns:
-        How many there are.
+        The number of features.
     """
     count, word = 0, begin
     before = begin
@@ -133,7 +144,7 @@ def features_of(data, begin, end, out):  # type: ignore[no-untyped-def]
         if stop >= end and count < out.size:
             out[count] = _row(hash_bytes(data, word, stop, _LAST))
             count += 1
-        # Runs of letters, with a blank before and behind the word.
+        # Character n-grams of the word with a blank before and after it.
         for first in range(word - 1, stop):
             state = _RUN
             for at in range(first, min(first + _LONGEST, stop + 1)):
@@ -148,16 +159,16 @@ def features_of(data, begin, end, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _encode(data, begin, end, encoder, features, total, out):  # type: ignore[no-untyped-def]
-    """The vector of a key: of length 127, in whole numbers.
+    """Computes the embedding of a key, scaled to length 127 and rounded.
 
     Args:
         data, begin, end: the key.
-        encoder: the learned vectors.
-        features, total: room to work in; the sum is of 32 bits, which halves the time.
+        encoder: the vectors.
+        features, total: scratch; the sum has 32 bits, which halves the time.
         out: int8 of size :data:`SIZE`.
     """
     total[:] = 0.0
-    for i in range(features_of(data, begin, end, features)):
+    for i in range(hash_features(data, begin, end, features)):
         row = features[i]
         scale = encoder.scales[row]
         for j in range(SIZE):
@@ -174,34 +185,34 @@ def _encode(data, begin, end, encoder, features, total, out):  # type: ignore[no
 
 
 @njit(cache=True, nogil=True)
-def nearness(data, begin, end, base, concepts, encoder, meanings, out):  # type: ignore[no-untyped-def]
-    """How near a string is to the nearest name of each of its candidates: the cosine.
+def best_cosines(data, begin, end, base, concepts, encoder, vectors, out):  # type: ignore[no-untyped-def]
+    """Fills in the cosine of a string and the nearest name of each of its candidates.
 
     Args:
         data, begin, end: the string's key.
         base: with ``keys``, ``key_begins``, ``name_keys`` and ``concept_names``.
         concepts: rows of the base.
-        encoder: the learned vectors.
-        meanings: those of the base's names; what is missing is filled in.
-        out: one number a candidate.
+        encoder: the vectors.
+        vectors: :class:`NameVectors`; missing ones are added.
+        out: one cosine a candidate.
     """
-    features, total = np.empty(FEATURES_OF_A_NAME, np.int64), np.empty(SIZE, np.float32)
-    short, own = np.empty(SIZE, np.int8), np.empty(SIZE, np.int32)
-    mask = np.int64(meanings.keys.size - 1)
+    features, total = np.empty(MAX_FEATURES, np.int64), np.empty(SIZE, np.float32)
+    short, query = np.empty(SIZE, np.int8), np.empty(SIZE, np.int32)
+    mask = np.int64(vectors.keys.size - 1)
     _encode(data, begin, end, encoder, features, total, short)
-    own[:] = short
+    query[:] = short
     for i in range(concepts.size):
         best = np.int32(-127 * 127)
         for name in range(base.concept_names[concepts[i]], base.concept_names[concepts[i] + 1]):
             key = np.int64(base.name_keys[name])
-            place = key & mask
-            if meanings.keys[place] != key + 1:
+            slot = key & mask
+            if vectors.keys[slot] != key + 1:
                 first, stop = base.key_begins[key], base.key_begins[key + 1]
-                vector = meanings.vectors[place]
+                vector = vectors.vectors[slot]
                 _encode(base.keys, first, stop, encoder, features, total, vector)
-                meanings.keys[place] = key + 1
-            alike = np.int32(0)
-            for j in range(SIZE):  # no view of the row: to make one costs three times as much
-                alike += np.int32(own[j] * meanings.vectors[place, j])
-            best = max(best, alike)
+                vectors.keys[slot] = key + 1
+            product = np.int32(0)
+            for j in range(SIZE):  # a view of the row costs three times as much
+                product += np.int32(query[j] * vectors.vectors[slot, j])
+            best = max(best, product)
         out[i] = best / (127.0 * 127.0)

@@ -1,7 +1,7 @@
-"""What stands in and beside a mention, as far as it tells which kind of thing is meant.
+"""The words in and next to a mention, as evidence of its semantic type.
 
 ``the control group`` and ``under control`` are told apart by their neighbours.  A sign is a word
-with the place where it stands.
+together with its position.
 """
 
 from __future__ import annotations
@@ -9,19 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-__all__ = ["beside", "signs"]
+__all__ = ["neighbours", "signs"]
 
-# How far a neighbour may be.
+# The maximum distance of a neighbour, in characters.
 _REACH = 40
 _WORD = re.compile(r"[^\W\d_]{2,}|\d+")
 
 
-def beside(text: str, start: int, end: int) -> tuple[str, str]:
-    """The word, in small letters, or mark to the left and to the right of a span.
+def neighbours(text: str, start: int, end: int) -> tuple[str, str]:
+    """Returns the word, in lower case, or mark to the left and to the right of a span.
 
-    >>> beside("in the control group, however", 7, 14)
+    >>> neighbours("in the control group, however", 7, 14)
     ('the', 'group')
-    >>> beside("of (FISH) in", 4, 8)
+    >>> neighbours("of (FISH) in", 4, 8)
     ('(', ')')
     """
     before, after = text[max(0, start - _REACH) : start], text[end : end + _REACH]
@@ -36,7 +36,7 @@ def beside(text: str, start: int, end: int) -> tuple[str, str]:
 
 
 def signs(words: Sequence[str], left: str, right: str) -> Iterator[str]:
-    """The signs of a mention: its distinct words, its last word, and its neighbours."""
+    """Yields the signs of a mention: its distinct words, its last word, and its neighbours."""
     yield from (f"in {word}" for word in dict.fromkeys(words))
     if words:
         yield f"last {words[-1]}"

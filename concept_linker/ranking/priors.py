@@ -1,8 +1,8 @@
-"""What a corpus with gold annotations teaches: which strings, words and surroundings mean what.
+"""Priors: how often strings, words and contexts mean what, counted in a gold corpus.
 
-A folder of flat arrays.  Strings and words are known by a hash, so that nothing of a text is in
-the files; concepts by their ids.  Whatever a document says twice counts once: an abstract repeats
-its own abbreviations, and that says nothing of other texts.
+On disk they are a folder of flat arrays.  Strings and words are stored as hashes, so that the files
+hold no text; concepts as ids.  Repetitions in one document count once: an abstract repeats its
+abbreviations, which says nothing of other texts.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ from concept_linker.search.normalise import key
 
 __all__ = ["PRIORS", "Priors", "Table", "Use"]
 
-#: The version of the folder's format; raised with every change that an older reader would misread.
+#: The version of the folder's format; raised with every incompatible change.
 FORMAT = 3
-#: The folder of the priors, in that of a ranker or of a base that was taught.
+#: The folder of the priors, in that of a ranker or of a trained base.
 PRIORS = "priors"
 
-#: Of a word or a stem the concepts that it is most often a part of.
+# How many concepts are stored for a word and for a stem: the most frequent ones.
 _MOST_PER_WORD = 20
 _MOST_PER_STEM = 8
 
-# Of all concepts the most frequent ones.
+# How many of the most frequent concepts are candidates of every string.
 _COMMON = 100
 
-#: Letters of a word that stand for all words that begin with them.
+#: The length of a stem: the first letters of a word.
 STEM = 4
 
-_Found = tuple[NDArray[np.uint32], NDArray[np.uint32]]
+_Columns = tuple[NDArray[np.uint32], NDArray[np.uint32]]
 
 
 class Use(NamedTuple):
-    """A mention whose concept is known.
+    """A gold mention.
 
     Args:
-        document: which text it is in.
-        string: its words; where it is an abbreviation, what it stands for.
-        concept_id: the concept.
-        type_id: the semantic type that it has here (``T023``), or empty.
-        left, right: the words or marks beside it (see
-            :func:`~concept_linker.ranking.neighbours.beside`).
+        document: the id of its document.
+        string: its words, or the long form of an abbreviation.
+        concept_id: its concept.
+        type_id: its semantic type (``T023``), or empty.
+        left, right: the words or marks next to it (see
+            :func:`~concept_linker.ranking.neighbours.neighbours`).
     """
 
     document: str
@@ -63,11 +63,11 @@ class Use(NamedTuple):
 
 
 class Table(NamedTuple):
-    """Counts of pairs of a string, known by its hash, and a number.
+    """Counts of pairs of a string, stored as its hash, and a number.
 
     Args:
         hashes: uint64, ascending, one a string.
-        begins: int64, one more: where the pairs of each string begin.
+        begins: int64, where the pairs of each string begin; one more, where the last end.
         numbers: uint32, one a pair.
         counts: uint32, one a pair.
 
@@ -85,7 +85,12 @@ class Table(NamedTuple):
 
     @classmethod
     def of(cls, pairs: dict[tuple[str, int], int], *, most: int | None = None) -> Table:
-        """From counted pairs; of each string the ``most`` frequent ones, of equals the lower."""
+        """Builds a table from counted pairs.
+
+        Args:
+            pairs: the count of each string and number.
+            most: keep the most frequent pairs of a string only; of equals the lower number.
+        """
         rows = sorted((key_hash(text), -count, number) for (text, number), count in pairs.items())
         hashes: list[int] = []
         begins: list[int] = []
@@ -103,7 +108,7 @@ class Table(NamedTuple):
         )  # fmt: skip
 
     def is_sound(self, limit: int) -> bool:
-        """Whether the columns fit one another, and all numbers are below ``limit``."""
+        """Returns whether the columns are consistent, and all numbers are below ``limit``."""
         hashes, begins, numbers, counts = self
         return (
             [column.dtype for column in self] == [np.uint64, np.int64, np.uint32, np.uint32]
@@ -115,8 +120,8 @@ class Table(NamedTuple):
             and (not numbers.size or int(numbers.max()) < limit)
         )
 
-    def find(self, text: str) -> _Found:
-        """The numbers and counts of a string, the most frequent first."""
+    def find(self, text: str) -> _Columns:
+        """Returns the numbers and counts of a string, the most frequent first."""
         wanted = np.uint64(key_hash(text))
         at = int(self.hashes.searchsorted(wanted))
         if at == self.hashes.size or self.hashes[at] != wanted:
@@ -126,19 +131,18 @@ class Table(NamedTuple):
 
 
 class Priors:
-    """Counts of what strings, words and surroundings mean.
+    """Counts of what strings, words and contexts mean.
 
     Args:
-        ids: the concepts' ids, ascending; elsewhere a concept is its number here.
-        totals: how often each was meant (uint32).
-        types: the number in ``type_ids`` of the type that each has most often, or -1 (int16).
+        ids: the ids of the concepts, ascending; other arguments number concepts by this order.
+        totals: how often each concept was meant (uint32).
+        types: the most frequent type of each concept, a number in ``type_ids``, or -1 (int16).
         type_ids: the semantic types, ascending.
-        type_totals: how often each came (uint32).
+        type_totals: how often each type occurred (uint32).
         strings: concepts by string.
         words: concepts by a word of the string.
-        stems: concepts by the first letters of a word.
-        surroundings: types by what stands in or beside the mention (see
-            :mod:`~concept_linker.ranking.neighbours`).
+        stems: concepts by the stem of a word.
+        surroundings: types by sign (see :mod:`~concept_linker.ranking.neighbours`).
 
     >>> uses = [Use("1", "lesions", "C0221198"), Use("2", "lesion", "C0221198")]
     >>> priors = Priors.count(uses)
@@ -167,12 +171,12 @@ class Priors:
         self.surroundings = surroundings
         self.number = {concept_id: number for number, concept_id in enumerate(self.ids)}
         self.type_number = {type_id: number for number, type_id in enumerate(self.type_ids)}
-        #: The concepts meant most often, the most frequent first.
+        #: The most frequent concepts, in descending order.
         self.commonest = np.argsort(-totals.astype(np.int64), kind="stable")[:_COMMON].tolist()
 
     @classmethod
     def count(cls, uses: Iterable[Use]) -> Priors:
-        """Counts mentions, what a document says twice once."""
+        """Counts mentions; repetitions in one document count once."""
         distinct = dict.fromkeys(use._replace(string=key(use.string)) for use in uses)
         meant = dict.fromkeys((use.document, use.string, use.concept_id) for use in distinct)
         ids = sorted({concept_id for _, _, concept_id in meant})
@@ -216,27 +220,26 @@ class Priors:
     def open(cls, folder: Path) -> Priors:
         """Maps what :meth:`save` wrote.
 
-        Every file is compared with its checksum first, and every index with what it leads to: a
-        few megabytes, which compiled code goes through without looking.
+        All checksums and indices are verified, because compiled code does not check bounds.
 
         Raises:
-            InputError: the folder has no priors, or they are damaged.
+            InputError: the priors are missing or damaged.
         """
         try:
             about = json.loads((folder / "about.json").read_text(encoding="utf-8"))
             if about["format"] != FORMAT:
-                raise ValueError(f"format {about['format']}, wanted {FORMAT}")
+                raise ValueError(f"format {about['format']}, expected {FORMAT}")
             for name in (*_arrays(), *_TEXTS):
                 if page_sums_of(folder / name) != about["checksums"][name]:
-                    raise ValueError(f"the checksum of {name} is another")
+                    raise ValueError(f"the checksum of {name} differs")
             arrays = {name: np.load(folder / name, mmap_mode="r") for name in _arrays()}
             ids, type_ids = (
                 (folder / name).read_text(encoding="utf-8").split("\n")[:-1] for name in _TEXTS
             )
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(
-                f"{folder}: no priors there that can be read ({error}); "
-                "teach the base again, or install concept_linker again"
+                f"{folder}: cannot read priors there ({error}); "
+                "train the base again, or reinstall concept_linker"
             ) from None
         # Plain arrays are faster to index.
         plain = {
@@ -254,7 +257,10 @@ class Priors:
             or kinds.shape != (len(ids),)
             or (kinds.size and not -1 <= kinds.min() <= kinds.max() < len(type_ids))
         ):
-            raise InputError(f"{folder}: priors whose tables do not fit one another")
+            raise InputError(
+                f"{folder}: the tables of the priors are inconsistent; "
+                "train the base again, or reinstall concept_linker"
+            )
         return cls(
             ids, plain["totals"], plain["types"], type_ids, plain["type_totals"], *tables
         )  # fmt: skip
@@ -279,11 +285,11 @@ class Priors:
 
     @property
     def tables(self) -> tuple[Table, Table, Table, Table]:
-        """Of strings, words, stems and surroundings."""
+        """The tables of strings, words, stems and surroundings."""
         return self.strings, self.words, self.stems, self.surroundings
 
     def of_string(self, text: str) -> dict[str, int]:
-        """How often the string meant each concept."""
+        """Returns how often a string meant each concept."""
         numbers, counts = self.strings.find(key(text))
         return {
             self.ids[number]: count

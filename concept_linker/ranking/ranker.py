@@ -1,121 +1,76 @@
-"""Ranks the candidates of a mention, and says how likely each is right.
+"""Ranks the candidates of mentions, and says how likely each is right.
 
-Two stages of boosted trees, both taught to put the right candidate first (``models/ranker``).  The
-first sees what the mention's string alone says (:mod:`~concept_linker.ranking.string_features`);
-its answer is kept, for captions repeat their mentions.  The second sees the best of them, what the
-other mentions of the text say (:mod:`~concept_linker.ranking.coherence`), and what the place says
-(:mod:`~concept_linker.ranking.contextual_features`): the words beside the mention, and the semantic
-groups that the mention network gives it.  Its numbers become shares by softmax; how likely the best
-one is right, a logistic function tells by its share and by what speaks for it.
+The stages, in the order data flows:
+
+1.  :mod:`~concept_linker.ranking.candidates` generates the candidates of a string,
+2.  :mod:`~concept_linker.ranking.string_features` computes what the string says of each,
+3.  :mod:`~concept_linker.ranking.first_stage` ranks them; the answer is cached
+    (:mod:`~concept_linker.ranking.cache`), for captions repeat their mentions,
+4.  :mod:`~concept_linker.ranking.coherence` adds what the other mentions of the text say,
+5.  :mod:`~concept_linker.ranking.contextual_features` adds what the neighbouring words and the
+    mention network say,
+6.  :mod:`~concept_linker.ranking.second_stage` scores the candidates,
+7.  :mod:`~concept_linker.ranking.calibration` turns scores into probabilities; unexplained short
+    forms have a judge of their own (:mod:`~concept_linker.ranking.short_form_judge`).
+
+Every feature is declared in :mod:`~concept_linker.ranking.features`.  The trees of both stages are
+trained to put the right candidate first (``models/ranker``).
 """
 
 from __future__ import annotations
 
 import itertools
-import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from concept_linker.annotation import Candidate
-from concept_linker.detection.detector import GROUPS
 from concept_linker.errors import InputError
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.ranking.cache import Ranked, Remembered
-from concept_linker.ranking.coherence import gathered, passages, seen
-from concept_linker.ranking.contextual_features import (
-    IN_PLACE,
-    Calibration,
-    Shelf,
-    conclude,
-    group_numbers,
-    keep,
-    spread,
-)
+from concept_linker.ranking.cache import CachedStrings, StringCache
+from concept_linker.ranking.calibration import Calibration
+from concept_linker.ranking.candidates import MANY
 from concept_linker.ranking.encoder import Encoder
-from concept_linker.ranking.explain import Reason, parts, reasons
-from concept_linker.ranking.first_stage import Pooling
-from concept_linker.ranking.priors import Priors
-from concept_linker.ranking.short_forms import (
-    EVIDENCE,
-    OF_CONCEPT,
-    PAIR_COUNT,
-    needs_judge,
-    short_form_evidence,
-    told_by_concept,
+from concept_linker.ranking.explain import Reason, merge_reasons, stage_reasons
+from concept_linker.ranking.features import (
+    FIRST_STAGE_FEATURES,
+    SECOND_STAGE_FEATURES,
+    SHORT_FORM_FEATURES,
 )
-from concept_linker.ranking.string_features import FEATURES
-from concept_linker.runtime.forking import renew_when_forked
+from concept_linker.ranking.first_stage import FirstStage, StringDescriber
+from concept_linker.ranking.priors import Priors
+from concept_linker.ranking.second_stage import MentionCandidates, Query, SecondStage, ranges
+from concept_linker.ranking.short_form_judge import ShortFormJudge
 from concept_linker.trees import Trees
 
-__all__ = ["BY_STRING", "ENCODER", "IN_ITS_PLACE", "SHORT_FORMS", "Query", "Ranker"]
+__all__ = ["ENCODER", "FIRST_STAGE", "SECOND_STAGE", "SHORT_FORMS", "Query", "Ranker"]
 
-#: The folders of the trees of both stages, of those that judge short forms, and of the encoder, in
-#: that of a ranker.
-BY_STRING, IN_ITS_PLACE, SHORT_FORMS = "by_string", "in_its_place", "short_forms"
+#: The folders of a ranker: the trees of both stages and of the judge, and the encoder.
+FIRST_STAGE, SECOND_STAGE, SHORT_FORMS = "first_stage", "second_stage", "short_forms"
 ENCODER = "encoder"
 
-
-class Query(NamedTuple):
-    """What is to be ranked.
-
-    Args:
-        string: the mention's words, or its long form.
-        left, right: what stands beside it, as ``surroundings.beside`` tells.
-        groups: the chance of each of :data:`~concept_linker.detection.detector.GROUPS`, or
-            ``None`` where nothing is known.
-        text: the number of its text, whose queries follow each other; ``None`` where it is alone.
-    """
-
-    string: str
-    left: str = ""
-    right: str = ""
-    groups: NDArray[np.float64] | None = None
-    text: int | None = None
-
-
-class _Placed(NamedTuple):
-    """The candidates of mentions in their texts, one mention after the other.
-
-    Args:
-        concepts: rows of the base.
-        rows: where each is on the shelf; ``~row`` of one that another string has brought.
-        features: float32 of shape (candidates, :data:`~.context.IN_PLACE`).
-        sizes: how many each mention has.
-    """
-
-    concepts: NDArray[np.int64]
-    rows: NDArray[np.int64]
-    features: NDArray[np.float32]
-    sizes: NDArray[np.int64]
-
-    def of(self, mention: int) -> _Placed:
-        """Those of one mention."""
-        end = int(self.sizes[: mention + 1].sum())
-        own = slice(end - int(self.sizes[mention]), end)
-        return _Placed(
-            self.concepts[own],
-            self.rows[own],
-            self.features[own],
-            self.sizes[mention : mention + 1],
-        )
+_FEATURES = {
+    FIRST_STAGE: FIRST_STAGE_FEATURES,
+    SECOND_STAGE: SECOND_STAGE_FEATURES,
+    SHORT_FORMS: SHORT_FORM_FEATURES,
+}
+_Answer = tuple[Candidate, ...]
 
 
 class Ranker:
     """Ranks the candidates of mentions.  Threads may share it.
 
     Args:
-        kb: the base they are in.
-        priors: what was learned.
+        kb: the knowledge base.
+        priors: the counts of a corpus.
         encoder: the vectors of words.
-        by_string, in_its_place: the trees of both stages.
-        short_forms: the trees that say how likely the best candidate of a short form is right.
-        calibration: the probabilities of all others.
-        most: how many candidates a mention keeps.
+        trees: those of :data:`FIRST_STAGE`, :data:`SECOND_STAGE` and :data:`SHORT_FORMS`.
+        calibration: from scores to probabilities.
+        k: how many candidates a mention has at most.
     """
 
     def __init__(
@@ -123,65 +78,52 @@ class Ranker:
         kb: KnowledgeBase,
         priors: Priors,
         encoder: Encoder,
-        by_string: Trees,
-        in_its_place: Trees,
-        short_forms: Trees,
+        trees: dict[str, Trees],
         calibration: Calibration,
         *,
-        most: int,
+        k: int,
     ) -> None:
-        self._kb = kb
-        self._by_string = by_string
-        self._in_its_place = in_its_place
-        self._short_forms = short_forms
+        self._k = k
+        # If the search reaches far, the context has a say in which of many are kept.
+        limit = 2 * k if k >= MANY else k
+        describer = StringDescriber(kb, priors, encoder, k=k)
+        self._first_stage = FirstStage(describer, trees[FIRST_STAGE], limit=limit)
+        self._cache = StringCache(kb, self._first_stage)
+        self._second_stage = SecondStage(
+            trees[SECOND_STAGE], describer.priors, priors.type_ids, limit=limit
+        )
+        self._judge = ShortFormJudge(kb, trees[SHORT_FORMS], calibration.temperature)
         self._calibration = calibration
-        self._most = most
-        self._pooling = Pooling(kb, priors, encoder, most=most)
-        # Where the search goes far, the place has a say in which of many are kept.
-        self._kept = 2 * most if self._pooling.far else most
         self._opened: tuple[Any, ...] | None = None
-        self._group_of = group_numbers(priors.type_ids, GROUPS)
-        self._known = Remembered(0, self._kept)
-        self.renew()
-        renew_when_forked(self)
-
-    def renew(self) -> None:
-        """In a forked child: a lock of its own; what is known is whole."""
-        self._lock = threading.Lock()
 
     @classmethod
-    def open(cls, kb: KnowledgeBase, folder: Path, priors: Path, *, most: int) -> Ranker:
+    def open(cls, kb: KnowledgeBase, folder: Path, priors: Path, *, k: int) -> Ranker:
         """Opens a ranker.
 
         Args:
-            kb: the base.
-            folder: with the encoder, the trees and ``calibration.json``.
+            kb: the knowledge base.
+            folder: the folder of the trees, the encoder and ``calibration.json``.
             priors: the folder of the priors.
-            most: how many candidates a mention keeps.
+            k: how many candidates a mention has at most.
 
         Raises:
-            InputError: one of them is not there, or is of another version.
+            InputError: a part is missing, or is of another version.
         """
         try:
-            by_string, in_its_place, short_forms = (
-                Trees.open(folder / stage) for stage in (BY_STRING, IN_ITS_PLACE, SHORT_FORMS)
-            )
+            trees = {stage: Trees.open(folder / stage) for stage in _FEATURES}
             calibration = Calibration.open(folder / "calibration.json")
         except OSError as error:
-            raise InputError(f"{folder}: no ranker there ({error.strerror})") from None
-        for stage, trees, columns in (
-            (BY_STRING, by_string, FEATURES),
-            (IN_ITS_PLACE, in_its_place, IN_PLACE),
-            (SHORT_FORMS, short_forms, EVIDENCE),
-        ):
-            if trees.features.max() >= len(columns):
+            raise InputError(f"{folder}: cannot open a ranker there ({error.strerror})") from None
+        for stage, names in _FEATURES.items():
+            count = int(trees[stage].features.max()) + 1
+            if count > len(names):
                 raise InputError(
-                    f"{folder / stage}: asks of {trees.features.max() + 1} features, "
-                    f"wanted {len(columns)} at most: train it anew"
+                    f"{folder / stage}: trees read {count} features, expected at most "
+                    f"{len(names)}; train the ranker again"
                 )
-        learned = Priors.open(priors), Encoder.open(folder / ENCODER)
-        ranker = cls(kb, *learned, by_string, in_its_place, short_forms, calibration, most=most)
-        ranker._opened = partial(Ranker.open, most=most), (kb, folder, priors)
+        counts, encoder = Priors.open(priors), Encoder.open(folder / ENCODER)
+        ranker = cls(kb, counts, encoder, trees, calibration, k=k)
+        ranker._opened = partial(Ranker.open, k=k), (kb, folder, priors)
         return ranker
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -189,190 +131,145 @@ class Ranker:
             raise TypeError("only a ranker that was opened from its folders can be pickled")
         return self._opened
 
-    def rank_many(self, queries: Sequence[Query]) -> list[tuple[Candidate, ...]]:
-        """For each query its candidates, best score first.
+    def rank_many(self, queries: Sequence[Query]) -> list[_Answer]:
+        """Returns the candidates of each query, best score first.
 
-        Equal scores are ordered by the higher similarity, then by the lower concept id.
+        Equal scores are ordered by higher similarity, then by lower concept id.
         """
-        known, numbers = self._learn([query.string for query in queries])
-        sure, answers = known.settled[numbers], known.answers
-        missing = [n for n in dict.fromkeys(numbers[sure].tolist()) if n not in answers]
-        alone = self._placed(known, [Query("")] * len(missing), np.array(missing, np.int64))
-        answers.update(zip(missing, self._answered(known, alone, {}), strict=True))
-        placed = self._placed(known, queries, numbers, ~sure)
-        asked = np.flatnonzero(~sure)
-        short = np.flatnonzero(known.is_short[numbers[asked]])
-        strings = {at: queries[asked[at]].string for at in short.tolist()}
-        others = iter(self._answered(known, placed, strings))
+        cached, rows = self._cache.look_up([query.string for query in queries])
+        is_decided = cached.is_decided[rows]
+        self._answer_decided(cached, rows[is_decided])
+        scored = self._second_stage.score(cached.table, rows, queries, ~is_decided)
+        short_forms = _short_forms(cached, rows, queries, ~is_decided)
+        others = iter(self._answer(cached, scored, short_forms))
         return [
-            answers[number] if is_sure else next(others)
-            for number, is_sure in zip(numbers.tolist(), sure.tolist(), strict=True)
+            cached.answers[row] if decided else next(others)
+            for row, decided in zip(rows.tolist(), is_decided.tolist(), strict=True)
         ]
 
     def explain(
         self, queries: Sequence[Query]
     ) -> list[tuple[Candidate, Candidate | None, tuple[Reason, ...]] | None]:
-        """For each query the best candidate, the second, and what puts the one before the other.
+        """Returns for each query the best candidate, the second, and the reasons for their order.
 
-        ``None`` for a string that has no candidate.
+        ``None`` for a string without candidates.
         """
-        found = self.rank_many(queries)
-        known, numbers = self._learn([query.string for query in queries])
-        sure = known.settled[numbers]
-        alone = self._placed(known, [Query("")] * len(queries), numbers)
-        places = np.cumsum(~sure) - 1
-        together = self._placed(known, queries, numbers, ~sure)
+        answers = self.rank_many(queries)
+        cached, rows = self._cache.look_up([query.string for query in queries])
+        is_decided = cached.is_decided[rows]
+        alone = self._second_stage.score(cached.table, rows, [Query("")] * len(queries))
+        together = self._second_stage.score(cached.table, rows, queries, ~is_decided)
+        places = np.cumsum(~is_decided) - 1
         explained: list[tuple[Candidate, Candidate | None, tuple[Reason, ...]] | None] = []
-        for i, (query, answer) in enumerate(zip(queries, found, strict=True)):
-            placed, place = (alone, i) if sure[i] else (together, int(places[i]))
-            why = self._reasons(known, query.string, placed.of(place), answer) if answer else ()
-            second = answer[1] if len(answer) > 1 else None
-            explained.append((answer[0], second, why) if answer else None)
+        for i, (query, answer) in enumerate(zip(queries, answers, strict=True)):
+            scored, place = (alone, i) if is_decided[i] else (together, int(places[i]))
+            if answer:
+                second = answer[1] if len(answer) > 1 else None
+                why = self._reasons(cached, query.string, scored, place, answer)
+                explained.append((answer[0], second, why))
+            else:
+                explained.append(None)
         return explained
 
-    def _reasons(
-        self, known: Remembered, string: str, placed: _Placed, answer: tuple[Candidate, ...]
-    ) -> tuple[Reason, ...]:
-        """What puts the best candidate of a string before the second."""
-        ids = [known.heads[max(row, ~row)][0] for row in placed.rows.tolist()]
-        both = [ids.index(one.concept_id) for one in answer[:2]]
-        if len(both) < 2:
-            return ()
-        second = parts(self._in_its_place, IN_PLACE, placed.features[both])
-        if (placed.rows[both] < 0).any():
-            # What the string says of one that another has brought along is not known.
-            return reasons((), [one for one in second if -1.0 not in (one.best, one.second)])
-        pool = self._pooling.pools([string])
-        own = [pool.concepts.tolist().index(one) for one in placed.concepts[both].tolist()]
-        return reasons(parts(self._by_string, FEATURES, pool.features[own]), second)
-
-    def _answered(
-        self, known: Remembered, placed: _Placed, short_forms: Mapping[int, str]
-    ) -> list[tuple[Candidate, ...]]:
-        """The candidates as values, the best first.
-
-        Args:
-            known: where the strings are known.
-            placed: the candidates of some mentions.
-            short_forms: those of the mentions that are short forms, by the mention's number.
-        """
-        concepts, rows, features, sizes = placed
-        odds = self._in_its_place.odds(features)
-        sure = np.full(len(sizes), np.nan)
-        if short_forms:
-            mentions, _, evidence = self._judged(odds, placed, short_forms)
-            sure[mentions] = 1.0 / (1.0 + np.exp(-self._short_forms.odds(evidence)))
-        order, scores = np.empty(len(odds), np.int64), np.empty(len(odds))
-        conclude(odds, features, sizes, *self._calibration, sure, concepts, order, scores)
-        kept = np.minimum(sizes, self._most)
-        best = spread(np.cumsum(sizes) - sizes, kept)
-        heads, types, new = known.heads, known.types, tuple.__new__
-        found = [
-            new(Candidate, (*heads[row], score, types[row]))
-            if row >= 0
-            else _brought(known, ~row, score)
-            for row, score in zip(rows[order[best]].tolist(), scores[best].tolist(), strict=True)
-        ]
-        ends = list(itertools.accumulate(kept.tolist(), initial=0))
-        return [tuple(found[begin:end]) for begin, end in itertools.pairwise(ends)]
-
-    def _judged(
-        self, odds: NDArray[np.float64], placed: _Placed, short_forms: Mapping[int, str]
-    ) -> tuple[list[int], list[str], NDArray[np.float32]]:
-        """Of the short forms whose best candidate is to be judged: mention, concept, evidence."""
-        evidence = np.zeros((len(placed.sizes), len(EVIDENCE)), np.float32)
-        best = np.empty(len(placed.sizes), np.int64)
-        temperature = self._calibration.temperature
-        short_form_evidence(odds, placed.features, placed.sizes, temperature, best, evidence)
-        mentions, ids = [], []
-        for mention, string in short_forms.items():
-            if best[mention] >= 0:
-                head = self._kb.rows.head(int(placed.concepts[best[mention]]))
-                if needs_judge(string, head[1], evidence[mention, PAIR_COUNT]):
-                    evidence[mention, -OF_CONCEPT:] = told_by_concept(string, *head)
-                    mentions.append(mention)
-                    ids.append(head[0])
-        return mentions, ids, evidence[mentions]
-
-    def short_form_cases(
+    def describe_short_forms(
         self, queries: Sequence[Query]
     ) -> list[tuple[str, NDArray[np.float32]] | None]:
-        """For each query that is a short form its best concept and what is known of it.
+        """Returns the examples that the judge of short forms is trained on.
 
-        That is what the trees that judge short forms learn from; ``None`` for other queries, and
-        for those that need no judge.
+        For each query that needs a judge the id of its best candidate and the features, of size
+        :data:`~.features.SHORT_FORM_FEATURES`; ``None`` for any other.
         """
-        known, numbers = self._learn([query.string for query in queries])
-        asked = known.is_short[numbers]
-        placed = self._placed(known, queries, numbers, asked)
-        short_forms = itertools.compress((query.string for query in queries), asked.tolist())
-        odds = self._in_its_place.odds(placed.features)
-        found: list[tuple[str, NDArray[np.float32]] | None] = [None] * len(queries)
-        places = np.flatnonzero(asked).tolist()
-        judged = self._judged(odds, placed, dict(enumerate(short_forms)))
-        for mention, concept_id, row in zip(*judged, strict=True):
-            found[places[mention]] = concept_id, row
-        return found
+        cached, rows = self._cache.look_up([query.string for query in queries])
+        is_short = cached.is_short[rows]
+        scored = self._second_stage.score(cached.table, rows, queries, is_short)
+        judged = self._judge.describe(scored, _short_forms(cached, rows, queries, is_short))
+        examples: list[tuple[str, NDArray[np.float32]] | None] = [None] * len(queries)
+        places = np.flatnonzero(is_short).tolist()
+        for mention, concept_id, features in zip(*judged, strict=True):
+            examples[places[mention]] = concept_id, features
+        return examples
 
-    def _placed(
+    def _answer_decided(self, cached: CachedStrings, rows: NDArray[np.int64]) -> None:
+        """Adds the answers of decided strings to the cache; a context is not read."""
+        missing = [row for row in dict.fromkeys(rows.tolist()) if row not in cached.answers]
+        no_context = [Query("")] * len(missing)
+        scored = self._second_stage.score(cached.table, np.array(missing, np.int64), no_context)
+        cached.answers.update(zip(missing, self._answer(cached, scored, []), strict=True))
+
+    def _answer(
         self,
-        known: Remembered,
-        queries: Sequence[Query],
-        numbers: NDArray[np.int64],
-        asked: NDArray[np.bool_] | None = None,
-    ) -> _Placed:
-        """The candidates, in their texts, of the queries that are asked; of all if none are."""
-        if asked is None:
-            asked = np.ones(len(queries), np.bool_)
-        bounds = passages([query.text for query in queries])
-        met = gathered(
-            numbers, bounds, asked, known.begins, known.sizes, known.words, known.shelf, self._kept
+        cached: CachedStrings,
+        scored: MentionCandidates,
+        short_forms: Sequence[tuple[int, str]],
+    ) -> list[_Answer]:
+        """Returns the candidates of mentions as values, best first.
+
+        Args:
+            cached: where the strings are.
+            scored: the candidates of mentions.
+            short_forms: number and string of each of the mentions that is a short form.
+        """
+        known = self._judge.probabilities(scored, short_forms)
+        order, probabilities = self._calibration.probabilities(
+            scored.scores, scored.features, scored.sizes, scored.concepts, known
         )
-        wanted = list(itertools.compress(queries, asked.tolist()))
-        groups = np.full((len(wanted), len(GROUPS)), -1.0, np.float32)
-        for row, query in zip(groups, wanted, strict=True):
-            if query.groups is not None:
-                row[:] = query.groups
-        lefts, rights = [query.left for query in wanted], [query.right for query in wanted]
-        features = seen(met, self._pooling.learned, lefts, rights, groups, self._group_of)
-        begins, sizes = met.begins[met.of], met.sizes[met.of]
-        rows = spread(begins, sizes)
-        return _Placed(met.concepts[rows], met.rows[rows], features, sizes)
+        sizes = np.minimum(scored.sizes, self._k)
+        best = ranges(np.cumsum(scored.sizes) - scored.sizes, sizes)
+        rows = scored.rows[order[best]].tolist()
+        heads, types, new = cached.heads, cached.types, tuple.__new__
+        candidates = [
+            new(Candidate, (*heads[row], probability, types[row]))
+            if row >= 0
+            else _offered(cached, ~row, probability)
+            for row, probability in zip(rows, probabilities[best].tolist(), strict=True)
+        ]
+        ends = list(itertools.accumulate(sizes.tolist(), initial=0))
+        return [tuple(candidates[begin:end]) for begin, end in itertools.pairwise(ends)]
 
-    def _learn(self, strings: Sequence[str]) -> tuple[Remembered, NDArray[np.int64]]:
-        """Where all of some strings are known, and their numbers there."""
-        known = self._known
-        numbers = known.numbers(strings)
-        if numbers is None:
-            known = self._remember(list(dict.fromkeys(strings)))
-            numbers = known.numbers(strings)
-        assert numbers is not None
-        return known, numbers
-
-    def _remember(self, wanted: list[str]) -> Remembered:
-        """Where all strings are known that are wanted, and distinct."""
-        with self._lock:
-            known = self._known
-            missing = [string for string in wanted if string not in known]
-            ranked = self._ranked(missing)
-            if not known.has_room(ranked):  # others may still read the full one
-                known, missing = Remembered(len(wanted), self._kept), wanted
-                ranked = self._ranked(missing)
-            known.add(missing, ranked, self._kb)
-            self._known = known
-            return known
-
-    def _ranked(self, strings: Sequence[str]) -> Ranked:
-        """The best candidates of strings by the first stage."""
-        pools = self._pooling.pools(strings)
-        numbers = self._by_string.ranks(pools.features, pools.sizes)
-        shelf = Shelf.empty(min(len(strings) * self._kept, len(numbers)))
-        sizes = np.empty(len(strings), np.int64)
-        count = keep(pools, numbers, self._kept, shelf, sizes)
-        return Ranked(Shelf._make([column[:count] for column in shelf]), sizes, pools.words)
+    def _reasons(
+        self,
+        cached: CachedStrings,
+        string: str,
+        scored: MentionCandidates,
+        mention: int,
+        answer: _Answer,
+    ) -> tuple[Reason, ...]:
+        """Returns why the best candidate of a mention is ranked before the second."""
+        if len(answer) < 2:
+            return ()
+        own = scored.slice_of(mention)
+        rows, concepts = scored.rows[own], scored.concepts[own]
+        ids = [cached.heads[max(row, ~row)][0] for row in rows.tolist()]
+        both = [ids.index(candidate.concept_id) for candidate in answer[:2]]
+        features = scored.features[own][both]
+        second = stage_reasons(self._second_stage.trees, SECOND_STAGE_FEATURES, features)
+        if (rows[both] < 0).any():
+            # The first-stage features of a candidate of another string are unknown.
+            return merge_reasons((), [one for one in second if -1.0 not in (one.best, one.second)])
+        described = self._first_stage.describer.describe([string])
+        known = described.candidates.concepts.tolist()
+        features = described.features[[known.index(one) for one in concepts[both].tolist()]]
+        first = stage_reasons(self._first_stage.trees, FIRST_STAGE_FEATURES, features)
+        return merge_reasons(first, second)
 
 
-def _brought(known: Remembered, row: int, score: float) -> Candidate:
-    """A candidate that another string has brought: it is not among the string's own best."""
-    concept_id, name, _, _ = known.heads[row]
-    return Candidate(concept_id, name, name, 0.0, score, known.types[row])
+def _short_forms(
+    cached: CachedStrings,
+    rows: NDArray[np.int64],
+    queries: Iterable[Query],
+    selected: NDArray[np.bool_],
+) -> list[tuple[int, str]]:
+    """Returns number and string of each of the selected mentions that is a short form."""
+    chosen = itertools.compress(queries, selected.tolist())
+    is_short = cached.is_short[rows[selected]].tolist()
+    return [
+        (number, query.string)
+        for number, (query, short) in enumerate(zip(chosen, is_short, strict=True))
+        if short
+    ]
+
+
+def _offered(cached: CachedStrings, row: int, probability: float) -> Candidate:
+    """Returns the candidate of another string: none of its names was found for this one."""
+    concept_id, name, _, _ = cached.heads[row]
+    return Candidate(concept_id, name, name, 0.0, probability, cached.types[row])

@@ -131,5 +131,5 @@ def cross_chances(
         )
         for i, own in enumerate(folds):
             if own == fold:
-                found[i] = trees.chances(texts[i].evidence)
+                found[i] = trees.probabilities(texts[i].evidence)
     return found

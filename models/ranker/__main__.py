@@ -1,17 +1,17 @@
-"""Counts the priors in MedMentions TRAIN, and trains encoder and ranker.
+"""Counts the priors in MedMentions TRAIN, and trains the encoder and the ranker.
 
     python -m models.ranker DATA --teachers FOLDER
 
 DATA has ``medmentions/``, ``bc5cdr/``, ``ncbi_disease/`` and ``vocab/``; FOLDER the networks that
-``python -m models.mention_ner DATA --teachers FOLDER`` has kept.  Needs lightgbm.  Writes
-``priors/`` and ``weights/`` beside this file.
+``python -m models.mention_ner DATA --teachers FOLDER`` has written.  Needs lightgbm.  Writes
+``priors/`` and ``weights/`` next to this file.
 
-A ranker must learn from mentions that its base, its priors and the mention network have not seen.
-So the documents are dealt into five folds.  Those of one fold are ranked with a base and priors
-that were taught by the other four, and read by a network trained on the other four.  The second
-stage learns behind a first stage that has not seen the fold either.  The documents of which only
-the ST21pv mentions are known are dealt likewise, for the first stage.  The encoder learns from the
-synonyms of the open base that no corpus has taught, and so is the same for all folds.
+A ranker must learn from mentions that are unknown to its base, its priors and the mention network.
+So the documents are split into five folds.  Those of one fold are ranked with a base, priors and a
+network made from the other four.  The second stage learns from the output of a first stage trained
+without the fold.  The documents with ST21pv mentions only are split in the same way, for the first
+stage.  The encoder is trained on synonyms of the open base that come from no corpus, so it is the
+same for all folds.
 """
 
 from __future__ import annotations
@@ -33,20 +33,20 @@ from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.readers import read_source
 from concept_linker.ranking.encoder import Encoder
 from concept_linker.ranking.priors import PRIORS, Priors
-from concept_linker.ranking.ranker import BY_STRING, ENCODER, IN_ITS_PLACE
+from concept_linker.ranking.ranker import ENCODER, FIRST_STAGE, SECOND_STAGE
 from concept_linker.training import train, uses
 
-from .alignment import aligned
-from .folds import FOLDS, base_sources, dealt, examples, subset_types
+from .alignment import train_encoder
+from .folds import FOLDS, base_sources, examples, split, subset_types
 from .groups import Groups, left_out
 from .training import (
     Cases,
     Part,
     calibrate,
-    fit_by_string,
-    fit_in_its_place,
-    in_its_place,
+    fit_first_stage,
+    fit_second_stage,
     joined,
+    second_stage_cases,
 )
 
 HERE = Path(__file__).resolve().parent
@@ -69,7 +69,7 @@ def main() -> None:
     priors = Priors.count(uses((*full.documents, *others), ConceptIds()))
     priors.save(output / PRIORS)
     print(f"{int(priors.totals.sum()):,} mentions counted")
-    encoder = aligned(KnowledgeBase.open("default"))
+    encoder = train_encoder(KnowledgeBase.open("default"))
     encoder.save(output / "weights" / ENCODER)
     groups = left_out(data, arguments.teachers, full.documents)
 
@@ -92,13 +92,13 @@ def medmentions(
 ) -> Iterator[Part]:
     """The folds of MedMentions, with its closed base."""
     for fold in range(FOLDS):
-        known, asked = dealt(full.documents, fold)
+        known, unknown = split(full.documents, fold)
         folder = room / f"medmentions{fold}"
         build_knowledge_base(
             base_sources(data, full, others, GoldCorpus("", (*known, *others))), folder
         )
         kb = KnowledgeBase.open(folder)
-        found = examples(kb, (*known, *others), asked, groups, encoder)
+        found = examples(kb, (*known, *others), unknown, groups, encoder)
         print(f"MedMentions, fold {fold}: {len(found.strings):,} mentions", flush=True)
         yield Part(fold, found, 1)
 
@@ -109,13 +109,13 @@ def partial(
     """The folds of the documents of which only the mentions of the subset ST21pv are known."""
     types = subset_types(full)
     for fold in range(FOLDS):
-        known, asked = dealt(others, fold)
+        known, unknown = split(others, fold)
         folder = room / f"partial{fold}"
         build_knowledge_base(
             base_sources(data, full, others, GoldCorpus("", (*full.documents, *known))), folder
         )
         kb = KnowledgeBase.open(folder)
-        found = examples(kb, (*full.documents, *known), asked, blind(asked), encoder, types)
+        found = examples(kb, (*full.documents, *known), unknown, blind(unknown), encoder, types)
         print(f"ST21pv, fold {fold}: {len(found.strings):,} mentions", flush=True)
         yield Part(fold, found, 1)
 
@@ -127,10 +127,10 @@ def mesh(data: Path, encoder: Encoder, room: Path) -> Iterator[Part]:
     for name in ("bc5cdr", "ncbi_disease"):
         corpus = read_corpus(data / name / "train.pubtator.txt.gz")
         for fold in range(FOLDS):
-            known, asked = dealt(corpus.documents, fold)
+            known, unknown = split(corpus.documents, fold)
             folder = room / f"{name}{fold}"
             train(GoldCorpus(name, tuple(known)), folder, kb=kb)
-            found = examples(KnowledgeBase.open(folder), known, asked, blind(asked), encoder)
+            found = examples(KnowledgeBase.open(folder), known, unknown, blind(unknown), encoder)
             print(f"{name}, fold {fold}: {len(found.strings):,} mentions", flush=True)
             yield Part(fold, found, _MESH_COUNTS)
 
@@ -148,17 +148,17 @@ def fit(parts: list[Part], subset_only: list[Part], weights: Path) -> None:
 
     Args:
         parts: the folds.
-        subset_only: more for the first stage, in which no mention of the folds is asked for.
+        subset_only: more for the first stage, in which no mention of the folds is unknown for.
         weights: the folder.
     """
     cases: list[list[Cases]] = []
     for fold in range(FOLDS):
-        first = fit_by_string([*(part for part in parts if part.fold != fold), *subset_only])
-        cases.append([in_its_place(part, first) for part in parts if part.fold == fold])
+        first = fit_first_stage([*(part for part in parts if part.fold != fold), *subset_only])
+        cases.append([second_stage_cases(part, first) for part in parts if part.fold == fold])
         print(f"first stage without fold {fold}", flush=True)
     calibration = calibrate(
         [
-            (fit_in_its_place(list(chain(*cases[:fold], *cases[fold + 1 :]))), joined(cases[fold]))
+            (fit_second_stage(list(chain(*cases[:fold], *cases[fold + 1 :]))), joined(cases[fold]))
             for fold in range(FOLDS)
         ]
     )
@@ -166,8 +166,8 @@ def fit(parts: list[Part], subset_only: list[Part], weights: Path) -> None:
     calibration.save(weights / "calibration.json")
     print(f"calibrated: {calibration}")
     for stage, trees in (
-        (BY_STRING, fit_by_string([*parts, *subset_only])),
-        (IN_ITS_PLACE, fit_in_its_place(list(chain(*cases)))),
+        (FIRST_STAGE, fit_first_stage([*parts, *subset_only])),
+        (SECOND_STAGE, fit_second_stage(list(chain(*cases)))),
     ):
         (weights / stage).mkdir(exist_ok=True)
         trees.save(weights / stage)

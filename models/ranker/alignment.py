@@ -1,8 +1,8 @@
-"""Learns vectors in which the names of a concept are close to each other.
+"""Trains vectors in which the names of a concept are near each other.
 
 Self-alignment as in SapBERT (Liu et al., 2021): in a batch each name must find another name of its
-concept among those of all others.  Names that share a word come in groups, for the others are told
-apart too easily.  No name that a corpus has taught takes part, so nothing is known of any fold.
+concept among those of all others.  Names that share a word come in groups, because others are too
+easy to tell apart.  Names from a corpus take no part, so the encoder knows nothing of any fold.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.ranking.encoder import FEATURES_OF_A_NAME, ROWS, SIZE, Encoder, features_of
+from concept_linker.ranking.encoder import MAX_FEATURES, ROWS, SIZE, Encoder, hash_features
 from concept_linker.search.normalise import key
 
 from .folds import LEARNED
@@ -24,7 +24,7 @@ _BATCH, _GROUP = 512, 8
 _RATE, _DROPPED = 0.15, 0.2
 _TEMPERATURE = 0.07
 _LONGEST_NAME = 70
-# A word of fewer names makes no group.
+# Words with fewer names make no group.
 _SHARED = 8
 
 
@@ -32,7 +32,7 @@ class Names(NamedTuple):
     """The names of concepts, concept by concept.
 
     Args:
-        keys: what they are.
+        keys: the keys.
         owners: the number of each name's concept.
         begins, sizes: where the names of each concept are.
     """
@@ -44,7 +44,7 @@ class Names(NamedTuple):
 
     @classmethod
     def of(cls, kb: KnowledgeBase) -> Names:
-        """Those that a base has from vocabularies."""
+        """Returns the names that a base has from vocabularies."""
         keys: list[str] = []
         sizes = []
         for row in range(len(kb)):
@@ -79,13 +79,13 @@ class Groups(NamedTuple):
     counts: NDArray[np.int64]
 
     @classmethod
-    def of(cls, keys: list[str], asked: NDArray[np.int64]) -> Groups:
-        """Of the names that are asked for; the others are in no group."""
+    def of(cls, keys: list[str], chosen: NDArray[np.int64]) -> Groups:
+        """Builds the groups of chosen names; other names are in no group."""
         numbers: dict[str, int] = {}
         pairs = np.array(
             [
                 (name, numbers.setdefault(word, len(numbers)))
-                for name in asked.tolist()
+                for name in chosen.tolist()
                 for word in dict.fromkeys(keys[name].split())
             ]
         )
@@ -102,9 +102,9 @@ class Groups(NamedTuple):
             counts,
         )
 
-    def batch(self, asked: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
+    def batch(self, chosen: NDArray[np.int64], random: np.random.Generator) -> NDArray[np.int64]:
         """Groups of names that share a word: the rarer of two that are drawn."""
-        seeds = random.choice(asked, _BATCH // _GROUP)
+        seeds = random.choice(chosen, _BATCH // _GROUP)
         places = (random.random((2, len(seeds))) * self.sizes[seeds]).astype(np.int64)
         shared = self.sizes[seeds] > 0
         at = np.where(shared, self.begins[seeds] + places, 0)
@@ -112,25 +112,25 @@ class Groups(NamedTuple):
         word = np.where(self.counts[words[0]] <= self.counts[words[1]], *words)
         drawn = random.random((_GROUP - 1, len(seeds)))
         others = self.names[self.firsts[word] + (drawn * self.counts[word]).astype(np.int64)]
-        strangers = random.choice(asked, others.shape)
+        strangers = random.choice(chosen, others.shape)
         return np.concatenate([seeds, np.where(shared, others, strangers).ravel()])
 
 
-def aligned(kb: KnowledgeBase, seed: int = 0) -> Encoder:
-    """The encoder that the synonyms of a base teach."""
+def train_encoder(kb: KnowledgeBase, seed: int = 0) -> Encoder:
+    """Trains the encoder on the synonyms of a base."""
     names = Names.of(kb)
     random = np.random.default_rng(seed)
     data = np.frombuffer("".join(names.keys).encode(), np.uint8)
     begins = np.cumsum([0, *(len(one.encode()) for one in names.keys)])
     features, firsts = _features(data, begins)
-    asked = np.flatnonzero(names.sizes[names.owners] > 1)
-    groups = Groups.of(names.keys, asked)
+    chosen = np.flatnonzero(names.sizes[names.owners] > 1)
+    groups = Groups.of(names.keys, chosen)
     vectors = random.standard_normal((ROWS, SIZE)).astype(np.float32) / (2.0 * np.sqrt(SIZE))
     squares = np.full(ROWS, 1e-4, np.float32)
-    steps = _EPOCHS * len(asked) // _BATCH
+    steps = _EPOCHS * len(chosen) // _BATCH
     found = 0.0
     for step in range(steps):
-        ones = groups.batch(asked, random)
+        ones = groups.batch(chosen, random)
         owners = names.owners[ones]
         begin, size = names.begins[owners], names.sizes[owners]
         # Another name of the same concept.
@@ -181,13 +181,13 @@ def _contrast(
 @njit
 def _features(data, begins):  # type: ignore[no-untyped-def]
     """The features of all names, one after the other, and where those of each begin."""
-    room = np.empty(FEATURES_OF_A_NAME, np.int64)
+    room = np.empty(MAX_FEATURES, np.int64)
     firsts = np.zeros(begins.size, np.int64)
     for i in range(begins.size - 1):
-        firsts[i + 1] = firsts[i] + features_of(data, begins[i], begins[i + 1], room)
+        firsts[i + 1] = firsts[i] + hash_features(data, begins[i], begins[i + 1], room)
     out = np.empty(firsts[-1], np.int32)
     for i in range(begins.size - 1):
-        count = features_of(data, begins[i], begins[i + 1], room)
+        count = hash_features(data, begins[i], begins[i + 1], room)
         out[firsts[i] : firsts[i] + count] = room[:count]
     return out, firsts
 

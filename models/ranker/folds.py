@@ -1,4 +1,4 @@
-"""What the trees learn from: the candidates of mentions that base and priors have not seen."""
+"""Training examples: the candidates of mentions that are unknown to base and priors."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ from concept_linker.detection.detector import GROUPS
 from concept_linker.errors import InputError
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.source import NameKind, SourceInfo, SourceTables
-from concept_linker.ranking.candidates import Learned
+from concept_linker.ranking.arrays import PriorArrays
+from concept_linker.ranking.candidates import Candidates
 from concept_linker.ranking.contextual_features import group_numbers
 from concept_linker.ranking.encoder import Encoder
-from concept_linker.ranking.first_stage import Pooling, Pools
-from concept_linker.ranking.neighbours import beside
+from concept_linker.ranking.first_stage import DescribedStrings, StringDescriber
+from concept_linker.ranking.neighbours import neighbours
 from concept_linker.ranking.priors import Priors
 from concept_linker.search.normalise import key
 from concept_linker.training import lookup_strings, uses
 
 FOLDS = 5
-#: Candidates that training keeps for the second stage.
-KEPT = 30
+#: How many candidates the first stage keeps in training.
+LIMIT = 30
 #: Sources of the open base whose names come from MedMentions.
 LEARNED = ("MEDMENTIONS", "CAPTION")
-# Of so many documents one is read as if no mention network were there.
+# One in this many documents is read without a mention network.
 _BLIND = 4
 
 
@@ -40,18 +41,18 @@ class Examples(NamedTuple):
     """The mentions of some documents.
 
     Args:
-        pools: the candidates of their strings.
-        learned: the priors that go with them.
-        group_of: the semantic group of each type of the priors.
+        described: their strings with candidates and features.
+        priors: the arrays of the priors.
+        group_of: the semantic group of each type in the priors.
         texts: for each mention the number of its document.
         strings: for each mention the number of its string.
         meant: for each mention the rows of the right concepts.
-        lefts, rights: what stands beside each mention.
-        groups: float32 of shape (mentions, groups): what the network says; -1 where it is blind.
+        lefts, rights: the neighbours of each mention.
+        groups: the network's probabilities, float32 of shape (mentions, groups); -1 if unknown.
     """
 
-    pools: Pools
-    learned: Learned
+    described: DescribedStrings
+    priors: PriorArrays
     group_of: NDArray[np.int64]
     texts: NDArray[np.int64]
     strings: NDArray[np.int64]
@@ -63,16 +64,17 @@ class Examples(NamedTuple):
     @property
     def right(self) -> Iterator[NDArray[np.bool_]]:
         """For each mention, which candidates of its string are right."""
-        ends = np.cumsum(self.pools.sizes)
-        begins = ends - self.pools.sizes
+        candidates = self.described.candidates
+        ends = np.cumsum(candidates.sizes)
+        begins = ends - candidates.sizes
         for string, meant in zip(self.strings.tolist(), self.meant, strict=True):
-            yield np.isin(self.pools.concepts[begins[string] : ends[string]], meant)
+            yield np.isin(candidates.concepts[begins[string] : ends[string]], meant)
 
 
-def dealt(
+def split(
     documents: Sequence[GoldDocument], fold: int
 ) -> tuple[list[GoldDocument], list[GoldDocument]]:
-    """The documents that are known when a fold is asked, and those that are asked."""
+    """Returns the documents outside a fold, and those in it."""
     known = [one for i, one in enumerate(documents) if i % FOLDS != fold]
     return known, [one for i, one in enumerate(documents) if i % FOLDS == fold]
 
@@ -80,11 +82,11 @@ def dealt(
 def base_sources(
     data: Path, full: GoldCorpus, others: Sequence[GoldDocument], known: GoldCorpus
 ) -> list[SourceTables]:
-    """The closed base of MedMentions with no name that only unknown documents have taught.
+    """Returns the closed base of MedMentions without names from unknown documents only.
 
-    What the open base knows besides stays, also where it has the CUI from MedMentions: three times
-    as many new strings have an equal name as in the closed base.  So it is in the bases that are in
-    use, and a ranker that learned from the closed one alone mistrusts equal names (see the card).
+    Names that the open base has from elsewhere stay, also where the CUI is from MedMentions: three
+    times as many new strings have an equal name as in the closed base.  Bases in use are like that,
+    and a ranker trained on the closed base alone mistrusts equal names (see the card).
     """
     every = GoldCorpus("all", (*full.documents, *others))
     taught = {(key(use.string), use.concept_id) for use in uses(every.documents, ConceptIds())}
@@ -100,7 +102,7 @@ def base_sources(
 def _ontology_names(
     path: Path, taught: set[tuple[str, str]]
 ) -> Iterator[tuple[str, str, int, str]]:
-    """The names that MedMentions did not teach, or that an ontology has as well."""
+    """Yields the names that are not from MedMentions, or that an ontology has as well."""
     kb = KnowledgeBase.open("default", quiet=True)
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         for record in map(json.loads, lines):
@@ -125,7 +127,7 @@ def _elsewhere(kb: KnowledgeBase, concept_id: str) -> set[str]:
 
 
 def subset_types(corpus: GoldCorpus) -> set[str]:
-    """The semantic types whose mentions are mostly in the subset ST21pv."""
+    """Returns the semantic types that have most of their mentions in the subset ST21pv."""
     balance: Counter[str] = Counter()
     for document in corpus.documents:
         for mention in document.mentions:
@@ -137,49 +139,48 @@ def subset_types(corpus: GoldCorpus) -> set[str]:
 def examples(
     kb: KnowledgeBase,
     known: Iterable[GoldDocument],
-    asked: Iterable[GoldDocument],
+    unknown: Iterable[GoldDocument],
     groups: Mapping[str, NDArray[np.float32]],
     encoder: Encoder,
     types: set[str] | None = None,
 ) -> Examples:
-    """The mentions of documents that are not known.
+    """Returns the mentions of unknown documents.
 
     Args:
-        kb: the base.
-        known: what the priors are counted in.
-        asked: the documents.
-        groups: for each document the chances of the groups of its mentions, as a network that has
-            not seen it tells them.
+        kb: the knowledge base.
+        known: the documents that the priors are counted in.
+        unknown: the documents of the examples.
+        groups: for each document the probabilities of its mentions' groups, by a network trained
+            without it.
         encoder: the vectors of words.
-        types: where only mentions of some semantic types are annotated, these; candidates of
-            others are left out, for they might be right and would seem wrong.
+        types: the annotated semantic types, if not all are; candidates of other types are left
+            out, since they may be right.
     """
     ids = ConceptIds(kb)
     priors = Priors.count(uses(known, ids))
     strings: dict[str, int] = {}
     texts, numbers, meant, lefts, rights, chances = [], [], [], [], [], []
-    for count, document in enumerate(asked):
-        looked_up = zip(
-            document.mentions, lookup_strings(document), groups[document.id], strict=True
-        )
-        for mention, string, row in looked_up:
+    for count, document in enumerate(unknown):
+        strings_of = lookup_strings(document)
+        of_mentions = zip(document.mentions, strings_of, groups[document.id], strict=True)
+        for mention, string, row in of_mentions:
             if mention.ids:
                 texts.append(count)
                 numbers.append(strings.setdefault(string, len(strings)))
                 rows = map(kb.rows.row_of, ids.of(mention))
                 meant.append([row for row in rows if row is not None])
-                left, right = beside(document.text, mention.start, mention.end)
+                left, right = neighbours(document.text, mention.start, mention.end)
                 lefts.append(left)
                 rights.append(right)
                 chances.append(np.full(len(GROUPS), -1.0) if count % _BLIND == 0 else row)
-    pooling = Pooling(kb, priors, encoder, most=KEPT)
-    pools = pooling.pools(list(strings))
+    describer = StringDescriber(kb, priors, encoder, k=LIMIT)
+    described = describer.describe(list(strings))
     if types is not None:
         others = [number for number, one in enumerate(priors.type_ids) if one not in types]
-        pools = without(pools, np.isin(pools.types, others))
+        described = without(described, np.isin(described.types, others))
     return Examples(
-        pools,
-        pooling.learned,
+        described,
+        describer.priors,
         group_numbers(priors.type_ids, GROUPS),
         np.array(texts),
         np.array(numbers),
@@ -190,14 +191,19 @@ def examples(
     )
 
 
-def without(pools: Pools, dropped: NDArray[np.bool_]) -> Pools:
-    """Pools less some of their candidates."""
-    columns = (column[~dropped] for column in pools[1:-1])
-    return Pools._make([remaining(pools.sizes, ~dropped), *columns, pools.words])
+def without(described: DescribedStrings, dropped: NDArray[np.bool_]) -> DescribedStrings:
+    """Returns the strings without some of their candidates."""
+    kept = ~dropped
+    sizes, specific, *columns = described.candidates
+    candidates = Candidates._make(
+        [remaining(sizes, kept), specific, *(values[kept] for values in columns)]
+    )
+    types, features = described.types[kept], described.features[kept]
+    return DescribedStrings(candidates, types, features, described.words)
 
 
 def remaining(sizes: NDArray[np.int64], kept: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """How many candidates each mention has left.
+    """Returns how many candidates each mention has left.
 
     >>> remaining(np.array([2, 0, 3]), np.array([True, False, True, True, False])).tolist()
     [1, 0, 2]

@@ -1,12 +1,12 @@
-"""Teaches how likely the best candidate of a short form is right.
+"""Trains the judge of short forms: how likely the best candidate of a short form is right.
 
     python -m models.ranker.short_forms CAPTIONS
 
 CAPTIONS is the training set of captions annotated by reading (``captions_gold/train.jsonl``).  The
-linker finds and ranks the short forms that a caption does not explain; where a mention of the gold
-touches one, its best candidate is right or not.  Small trees are fitted on the evidence
-(:mod:`concept_linker.ranking.short_forms`) and written to ``weights/short_forms``.  What is
-printed comes from five folds of captions, each judged by trees that have not seen it.
+linker finds and ranks the short forms that a caption does not explain; a gold mention that touches
+one says whether its best candidate is right.  Small trees are fitted on the features
+(:mod:`concept_linker.ranking.short_form_judge`) and written to ``weights/short_forms``.  The
+printed figures come from five-fold cross-validation by caption.
 """
 
 from __future__ import annotations
@@ -21,10 +21,9 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_linker.detection.passages import read_caption
 from concept_linker.linker import ConceptLinker
+from concept_linker.ranking.features import SHORT_FORM_FEATURES
 from concept_linker.ranking.ranker import SHORT_FORMS
-from concept_linker.ranking.short_forms import EVIDENCE
 from concept_linker.trees import Trees
 from models.ranker.training import flat
 
@@ -45,34 +44,34 @@ _SETTINGS = {
 
 
 class Cases(NamedTuple):
-    """Short forms that a mention of the gold touches.
+    """Short forms that a gold mention touches.
 
     Args:
-        evidence: float32 of shape (cases, evidence).
-        right: whether the best candidate is what the gold says.
+        features: float32 of shape (cases, :data:`~.features.SHORT_FORM_FEATURES`).
+        right: whether the best candidate is the gold concept.
         captions: the number of the caption of each.
     """
 
-    evidence: NDArray[np.float32]
+    features: NDArray[np.float32]
     right: NDArray[np.bool_]
     captions: NDArray[np.int64]
 
 
 def main() -> None:
     """Runs the recipe."""
-    parser = argparse.ArgumentParser(description="Teach how sure to be of a short form.")
+    parser = argparse.ArgumentParser(description="Train the judge of short forms.")
     parser.add_argument("captions", type=Path, help="captions annotated by reading, JSON Lines")
     captions = parser.parse_args().captions.read_text(encoding="utf-8").splitlines()
-    cases = gathered([json.loads(line) for line in captions])
+    cases = collect_cases([json.loads(line) for line in captions])
     folds = cases.captions % _FOLDS
-    chances = np.zeros(len(folds))
+    probabilities = np.zeros(len(folds))
     for fold in range(_FOLDS):
         trees = fit(cases, folds != fold)
-        chances[folds == fold] = 1 / (1 + np.exp(-trees.odds(cases.evidence[folds == fold])))
+        probabilities[folds == fold] = trees.probabilities(cases.features[folds == fold])
     print(f"{len(folds)} short forms, {cases.right.mean():.3f} right")
-    print(f"calibration error in folds {calibration_error(chances, cases.right):.3f}")
+    print(f"calibration error in folds {calibration_error(probabilities, cases.right):.3f}")
     for least in (0.38, 0.8):
-        above = chances >= least
+        above = probabilities >= least
         precision, recall = cases.right[above].mean(), cases.right[above].sum() / cases.right.sum()
         print(f"above {least}: {above.sum()}, precision {precision:.3f}, recall {recall:.3f}")
     folder = HERE / "weights" / SHORT_FORMS
@@ -80,8 +79,8 @@ def main() -> None:
     fit(cases, np.ones(len(folds), np.bool_)).save(folder)
 
 
-def gathered(gold: list[Any]) -> Cases:
-    """The cases of all captions."""
+def collect_cases(gold: list[Any]) -> Cases:
+    """Returns the cases of all captions."""
     rows, right, captions = [], [], []
     linker = ConceptLinker.load()
     for number, caption in enumerate(gold):
@@ -93,40 +92,34 @@ def gathered(gold: list[Any]) -> Cases:
 
 
 def _of_caption(linker: ConceptLinker, caption: Any) -> Iterator[tuple[NDArray[np.float32], bool]]:
+    """Yields features and correctness of the caption's short forms that a gold mention touches."""
     required = [mention for mention in caption["mentions"] if not mention["optional"]]
-    passages = read_caption(caption["caption"]).passages
-    found, groups = linker._finder.find(passages)
-    queries = linker._queries(passages, found, groups)
-    places = [
-        passage.to_given(one.span.start, one.span.end)
-        for passage, some in zip(passages, found, strict=True)
-        for one in some
-    ]
-    for (start, end), judged in zip(places, linker._ranker.short_form_cases(queries), strict=True):
+    for (start, end), concept_id, row in linker.describe_short_forms(caption["caption"]):
         meant = [one["id"] for one in required if start < one["end"] and one["start"] < end]
-        if judged is not None and meant:
-            concept_id, row = judged
+        if meant:
             yield row, concept_id in meant
 
 
 def fit(cases: Cases, chosen: NDArray[np.bool_]) -> Trees:
-    """Trees fitted on some of the cases."""
+    """Fits trees on some of the cases."""
     data = lightgbm.Dataset(
-        cases.evidence[chosen], cases.right[chosen].astype(float), feature_name=list(EVIDENCE)
+        cases.features[chosen],
+        cases.right[chosen].astype(float),
+        feature_name=list(SHORT_FORM_FEATURES),
     )
     booster = lightgbm.train(_SETTINGS, data, _ROUNDS)
     trees = flat(booster.dump_model()["tree_info"])
-    rows = cases.evidence[:1000]
-    if not np.allclose(trees.odds(rows), booster.predict(rows, raw_score=True), atol=1e-4):
-        raise RuntimeError("the flat trees do not say what LightGBM's say")
+    rows = cases.features[:1000]
+    if not np.allclose(trees.scores(rows), booster.predict(rows, raw_score=True), atol=1e-4):
+        raise RuntimeError("the flat trees and LightGBM's differ")
     return trees
 
 
-def calibration_error(chances: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
-    """The expected difference between probability and share right, in ten bins."""
-    bins = np.minimum((chances * 10).astype(int), 9)
-    gaps = (chances - right)[np.newaxis, :] * (bins == np.arange(10)[:, np.newaxis])
-    return float(np.abs(gaps.sum(1)).sum() / len(chances))
+def calibration_error(probabilities: NDArray[np.float64], right: NDArray[np.bool_]) -> float:
+    """Returns the expected calibration error, in ten bins."""
+    bins = np.minimum((probabilities * 10).astype(int), 9)
+    gaps = (probabilities - right)[np.newaxis, :] * (bins == np.arange(10)[:, np.newaxis])
+    return float(np.abs(gaps.sum(1)).sum() / len(probabilities))
 
 
 if __name__ == "__main__":

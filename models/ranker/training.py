@@ -10,31 +10,36 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_linker.ranking.cache import settled
-from concept_linker.ranking.coherence import gathered, passages, seen
-from concept_linker.ranking.contextual_features import (
-    CERTAINTY,
-    IN_PLACE,
+from concept_linker.ranking.cache import are_decided
+from concept_linker.ranking.calibration import (
+    CALIBRATION_INPUTS,
     Calibration,
-    Shelf,
-    certainty,
-    keep,
-    spread,
+    fill_calibration_inputs,
 )
-from concept_linker.ranking.string_features import FEATURES
+from concept_linker.ranking.coherence import add_coherence, split_texts
+from concept_linker.ranking.contextual_features import contextual_features
+from concept_linker.ranking.features import (
+    FIRST_STAGE_FEATURES,
+    SECOND_STAGE_FEATURES,
+    Stage,
+    column,
+)
+from concept_linker.ranking.first_stage import StringTable, select_best
+from concept_linker.ranking.second_stage import ranges
 from concept_linker.trees import Trees
 
-from .folds import KEPT, Examples, remaining
+from .folds import LIMIT, Examples, remaining
 
-_ROUNDS = {"by_string": 300, "in_its_place": 80}
+_FIRST_STAGE_ROUNDS, _SECOND_STAGE_ROUNDS = 300, 80
 _SETTINGS = {
     "objective": "lambdarank",
     "lambdarank_truncation_level": 5,
     "learning_rate": 0.1,
     "num_leaves": 31,
     "min_data_in_leaf": 100,
-    # Where all candidates of a leaf are sure to be wrong the slope is all but flat, and the step
-    # that it asks for without bounds: the ranker then puts such a one first in every fifth mention.
+    # If all candidates of a leaf are surely wrong, the gradient is almost flat, and without
+    # regularization the step is unbounded: the ranker then puts such a candidate first in every
+    # fifth mention.
     "lambda_l2": 50.0,
     "feature_fraction": 0.7,
     "bagging_fraction": 0.8,
@@ -47,7 +52,7 @@ _SETTINGS = {
 }
 # The share of the commonest concepts that the first stage learns from.
 _OF_THE_COMMONEST = 0.5
-# Of the second stage, which is asked for every mention anew.
+# The second stage runs for every mention, so its trees are small.
 _SMALL = {"num_leaves": 15}
 
 
@@ -55,9 +60,9 @@ class Part(NamedTuple):
     """The mentions of a fold of a corpus.
 
     Args:
-        fold: which.
+        fold: its number.
         examples: the mentions.
-        counts: how much each counts.
+        counts: the weight of each.
     """
 
     fold: int
@@ -69,10 +74,10 @@ class Cases(NamedTuple):
     """Candidates of mentions, mention by mention.
 
     Args:
-        features: float32, one row a candidate.
-        right: bool, one a candidate.
-        sizes: how many candidates each mention has.
-        weights: how many mentions each stands for.
+        features: float32, one row for each candidate.
+        right: whether each candidate is right.
+        sizes: the number of candidates of each mention.
+        weights: the weight of each mention.
     """
 
     features: NDArray[np.float32]
@@ -82,85 +87,80 @@ class Cases(NamedTuple):
 
 
 def joined(parts: Sequence[Cases]) -> Cases:
-    """Several as one."""
+    """Concatenates cases."""
     return Cases(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def by_string(part: Examples, counts: int = 1) -> Cases:
-    """What the first stage sees: a string that means the same twice is one case."""
-    alike = Counter(
+def first_stage_cases(examples: Examples, counts: int = 1) -> Cases:
+    """Returns the cases of the first stage; a string that means the same twice is one case."""
+    equal = Counter(
         (string, right.tobytes())
-        for string, right in zip(part.strings.tolist(), part.right, strict=True)
+        for string, right in zip(examples.strings.tolist(), examples.right, strict=True)
     )
-    strings = np.array([string for string, _ in alike])
-    sizes = part.pools.sizes[strings]
-    begins = (np.cumsum(part.pools.sizes) - part.pools.sizes)[strings]
-    right = np.frombuffer(b"".join(one for _, one in alike), np.bool_)
-    weights = np.array(list(alike.values())) * counts
-    return _thinned(Cases(part.pools.features[spread(begins, sizes)], right, sizes, weights))
+    described = examples.described
+    strings = np.array([string for string, _ in equal])
+    all_sizes = described.candidates.sizes
+    sizes = all_sizes[strings]
+    begins = (np.cumsum(all_sizes) - all_sizes)[strings]
+    right = np.frombuffer(b"".join(one for _, one in equal), np.bool_)
+    weights = np.array(list(equal.values())) * counts
+    return _thinned(Cases(described.features[ranges(begins, sizes)], right, sizes, weights))
 
 
 def _thinned(cases: Cases) -> Cases:
-    """Of the commonest concepts, which are candidates of every string, a part will do."""
-    place, own = (cases.features[:, FEATURES.index(name)] for name in ("place", "candidates"))
-    kept = np.random.default_rng(1).random(len(place)) < _OF_THE_COMMONEST
-    kept |= cases.right | (place < own)
+    """Drops a part of the commonest concepts, which are candidates of every string."""
+    position, own = (
+        cases.features[:, column(name, Stage.FIRST)] for name in ("position", "candidate_count")
+    )
+    kept = np.random.default_rng(1).random(len(position)) < _OF_THE_COMMONEST
+    kept |= cases.right | (position < own)
     sizes = remaining(cases.sizes, kept)
     return Cases(cases.features[kept], cases.right[kept], sizes, cases.weights)
 
 
-def in_its_place(whole: Part, first: Trees) -> Cases:
-    """What the second stage sees behind a first stage that has not seen the part."""
-    part, pools = whole.examples, whole.examples.pools
-    shelf = Shelf.empty(int(np.minimum(pools.sizes, KEPT).sum()))
-    sizes = np.empty(pools.sizes.size, np.int64)
-    keep(pools, first.ranks(pools.features, pools.sizes), KEPT, shelf, sizes)
+def second_stage_cases(part: Part, first: Trees) -> Cases:
+    """Returns the cases of the second stage, after a first stage trained without the part."""
+    examples, described = part.examples, part.examples.described
+    scores = first.ranks(described.features, described.candidates.sizes)
+    best, sizes, words = select_best(described, scores, LIMIT)
     begins = np.cumsum(sizes) - sizes
-    alone = settled(shelf, begins, sizes)[part.strings]
-    candidates = Candidates(shelf, begins, sizes)
-    together = _seen(whole, candidates, passages(part.texts.tolist()), ~alone)
-    each = np.arange(len(part.strings) + 1)
-    return joined([together, _seen(_out_of_place(whole), candidates, each, alone)])
+    table = StringTable(best, begins, sizes, words)
+    decided = are_decided(best, begins, sizes)[examples.strings]
+    together = _in_context(part, table, split_texts(examples.texts.tolist()), ~decided)
+    each = np.arange(len(examples.strings) + 1)
+    return joined([together, _in_context(_without_context(part), table, each, decided)])
 
 
-def _out_of_place(whole: Part) -> Part:
-    """The same mentions, of which no place is known."""
-    part = whole.examples
-    nothing = [""] * len(part.strings)
-    groups = np.full_like(part.groups, -1.0)
-    return whole._replace(examples=part._replace(lefts=nothing, rights=nothing, groups=groups))
+def _without_context(part: Part) -> Part:
+    """Returns the same mentions with unknown contexts."""
+    examples = part.examples
+    nothing = [""] * len(examples.strings)
+    groups = np.full_like(examples.groups, -1.0)
+    return part._replace(examples=examples._replace(lefts=nothing, rights=nothing, groups=groups))
 
 
-class Candidates(NamedTuple):
-    """Those of all strings, by the first stage."""
-
-    shelf: Shelf
-    begins: NDArray[np.int64]
-    sizes: NDArray[np.int64]
-
-
-def _seen(
-    whole: Part, own: Candidates, bounds: NDArray[np.int64], asked: NDArray[np.bool_]
+def _in_context(
+    part: Part, table: StringTable, bounds: NDArray[np.int64], selected: NDArray[np.bool_]
 ) -> Cases:
-    """The mentions that are asked, among the others of their texts."""
-    part = whole.examples
-    met = gathered(
-        part.strings, bounds, asked, own.begins, own.sizes, part.pools.words, own.shelf, KEPT
+    """Returns the cases of the selected mentions, among the others of their texts."""
+    examples = part.examples
+    found = add_coherence(examples.strings, bounds, selected, table, limit=LIMIT)
+    begins, sizes = found.begins[found.of], found.sizes[found.of]
+    wanted = np.flatnonzero(selected).tolist()
+    lefts, rights = ([column_[i] for i in wanted] for column_ in (examples.lefts, examples.rights))
+    features = contextual_features(
+        found, examples.priors, lefts, rights, examples.groups[wanted], examples.group_of
     )
-    begins, sizes = met.begins[met.of], met.sizes[met.of]
-    wanted = np.flatnonzero(asked).tolist()
-    lefts, rights = ([column[i] for i in wanted] for column in (part.lefts, part.rights))
-    features = seen(met, part.learned, lefts, rights, part.groups[wanted], part.group_of)
     right = [
-        np.isin(met.concepts[begin : begin + size], part.meant[i])
+        np.isin(found.concepts[begin : begin + size], examples.meant[i])
         for i, begin, size in zip(wanted, begins.tolist(), sizes.tolist(), strict=True)
     ]
-    counts = np.full(sizes.size, whole.counts)
+    counts = np.full(sizes.size, part.counts)
     return Cases(features, np.concatenate([np.zeros(0, np.bool_), *right]), sizes, counts)
 
 
 def fit(cases: Cases, rounds: int, names: Sequence[str], **settings: Any) -> Trees:
-    """Trees that put the right candidate first."""
+    """Fits trees that put the right candidate first."""
     data = lightgbm.Dataset(
         cases.features,
         cases.right.astype(float),
@@ -171,24 +171,24 @@ def fit(cases: Cases, rounds: int, names: Sequence[str], **settings: Any) -> Tre
     booster = lightgbm.train({**_SETTINGS, **settings}, data, rounds)
     trees = flat(booster.dump_model()["tree_info"])
     part = cases.features[:1000]
-    if not np.allclose(trees.odds(part), booster.predict(part), atol=1e-4):
-        raise RuntimeError("the flat trees do not say what LightGBM's say")
+    if not np.allclose(trees.scores(part), booster.predict(part), atol=1e-4):
+        raise RuntimeError("the flat trees and LightGBM's differ")
     return trees
 
 
-def fit_by_string(parts: Sequence[Part]) -> Trees:
-    """The first stage."""
-    cases = [by_string(part.examples, part.counts) for part in parts]
-    return fit(joined(cases), _ROUNDS["by_string"], FEATURES)
+def fit_first_stage(parts: Sequence[Part]) -> Trees:
+    """Fits the first stage."""
+    cases = [first_stage_cases(part.examples, part.counts) for part in parts]
+    return fit(joined(cases), _FIRST_STAGE_ROUNDS, FIRST_STAGE_FEATURES)
 
 
-def fit_in_its_place(parts: Sequence[Cases]) -> Trees:
-    """The second stage."""
-    return fit(joined(parts), _ROUNDS["in_its_place"], IN_PLACE, **_SMALL)
+def fit_second_stage(parts: Sequence[Cases]) -> Trees:
+    """Fits the second stage."""
+    return fit(joined(parts), _SECOND_STAGE_ROUNDS, SECOND_STAGE_FEATURES, **_SMALL)
 
 
 def flat(tree_info: Sequence[dict[str, Any]]) -> Trees:
-    """LightGBM's trees as one table; only plain numeric splits occur, and no value is missing."""
+    """Returns LightGBM's trees as one table; only numeric splits without missing values occur."""
     roots: list[int] = []
     rows: list[list[float]] = []
 
@@ -217,28 +217,28 @@ def flat(tree_info: Sequence[dict[str, Any]]) -> Trees:
 
 
 def calibrate(parts: Sequence[tuple[Trees, Cases]]) -> Calibration:
-    """Temperature and weights that make what the cases show most likely.
+    """Fits temperature and weights by maximum likelihood.
 
     Args:
-        parts: cases, each with trees of the second stage that have not seen them.
+        parts: cases, each with trees of the second stage trained without them.
     """
     from scipy.optimize import minimize_scalar
     from sklearn.linear_model import LogisticRegression
 
-    mentions = [mention for trees, cases in parts for mention in _answered(trees, cases)]
+    mentions = [mention for trees, cases in parts for mention in _scored(trees, cases)]
     counts = np.array([mention.counts for mention in mentions])
 
-    def surprise(temperature: float) -> float:
+    def loss(temperature: float) -> float:
         total = 0.0
         for own, _, right, count in mentions:
             if right.any():
                 total -= count * np.log(_softmax(own, temperature)[right].sum() + 1e-12)
         return total
 
-    temperature = float(minimize_scalar(surprise, bounds=(0.1, 5.0), method="bounded").x)
-    rows = np.empty((len(mentions), CERTAINTY))
+    temperature = float(minimize_scalar(loss, bounds=(0.1, 5.0), method="bounded").x)
+    rows = np.empty((len(mentions), CALIBRATION_INPUTS))
     for row, (own, features, _, _) in zip(rows, mentions, strict=True):
-        certainty(own, _softmax(own, temperature), features, row)
+        fill_calibration_inputs(own, _softmax(own, temperature), features, row)
     found = np.array([right[own.argmax()] for own, _, right, _ in mentions])
     scale = np.std(rows, axis=0)
     scale[scale == 0.0] = 1.0
@@ -247,26 +247,26 @@ def calibrate(parts: Sequence[tuple[Trees, Cases]]) -> Calibration:
     return Calibration(temperature, model.coef_[0] / scale)
 
 
-class _Answered(NamedTuple):
-    """What the trees say of one mention's candidates, their features, which are right."""
+class _Scored(NamedTuple):
+    """Scores and features of one mention's candidates, and which are right."""
 
-    numbers: NDArray[np.float64]
+    scores: NDArray[np.float64]
     features: NDArray[np.float32]
     right: NDArray[np.bool_]
     counts: int
 
 
-def _answered(trees: Trees, cases: Cases) -> Iterator[_Answered]:
-    """The mentions that have candidates."""
-    numbers = trees.odds(cases.features)
+def _scored(trees: Trees, cases: Cases) -> Iterator[_Scored]:
+    """Yields the mentions that have candidates."""
+    scores = trees.scores(cases.features)
     ends = np.cumsum(cases.sizes).tolist()
     for begin, end, counts in zip([0, *ends], ends, cases.weights.tolist(), strict=False):
         if begin < end:
             own = slice(begin, end)
-            yield _Answered(numbers[own], cases.features[own], cases.right[own], counts)
+            yield _Scored(scores[own], cases.features[own], cases.right[own], counts)
 
 
-def _softmax(numbers: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
-    shares: NDArray[np.float64] = np.exp((numbers - numbers.max()) / temperature)
-    shares /= shares.sum()
-    return shares
+def _softmax(scores: NDArray[np.float64], temperature: float) -> NDArray[np.float64]:
+    softmax: NDArray[np.float64] = np.exp((scores - scores.max()) / temperature)
+    softmax /= softmax.sum()
+    return softmax

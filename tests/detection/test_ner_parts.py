@@ -247,4 +247,4 @@ def test_trees_walk_like_their_plain_twin() -> None:
     )
     rows = np.array([[1, 9], [2, 0], [2, 6]], np.float32)
     odds = np.array([0.1 - 1 + 0.25, 0.1 + 2 + 0.5, 0.1 + 3 + 0.25])
-    assert trees.chances(rows) == pytest.approx(1 / (1 + np.exp(-odds)))
+    assert trees.probabilities(rows) == pytest.approx(1 / (1 + np.exp(-odds)))

@@ -1,4 +1,4 @@
-"""What :mod:`concept_linker.ranking.encoder` does, feature by feature in plain Python."""
+"""The plain twin of :mod:`concept_linker.ranking.encoder`: one feature at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from concept_linker.ranking.encoder import ROWS, SIZE, Encoder
 
 
 def features(key: str) -> list[int]:
-    """The rows of a key, in order."""
+    """Returns the rows of a key, in order."""
     rows = []
     before = ""
     words = key.split(" ") if key else []
@@ -29,7 +29,7 @@ def features(key: str) -> list[int]:
 
 
 def row(kind: bytes, sign: bytes) -> int:
-    """FNV-1a that goes on from the kind, folded."""
+    """Returns FNV-1a, started from the kind, folded to a row."""
     state = int.from_bytes(kind, "big")
     for byte in sign:
         state = (state ^ byte) * 0x100000001B3 % 2**64
@@ -37,7 +37,7 @@ def row(kind: bytes, sign: bytes) -> int:
 
 
 def vector(key: str, encoder: Encoder) -> NDArray[np.float64]:
-    """The sum of the rows, of length 127, in whole numbers."""
+    """Returns the sum of the rows, scaled to length 127 and rounded."""
     single = np.zeros(SIZE, np.float32)
     for one in features(key):
         single += encoder.scales[one] * encoder.rows[one].astype(np.float32)

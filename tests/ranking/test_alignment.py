@@ -43,7 +43,7 @@ def test_names_of_a_concept_come_close(tmp_path: Path, monkeypatch: pytest.Monke
         assert rows_of[firsts[at] : firsts[at + 1]].tolist() == features(key)
 
     monkeypatch.setattr(alignment, "_EPOCHS", 40)
-    encoder = alignment.aligned(kb)
+    encoder = alignment.train_encoder(kb)
     left, right = (
         np.array([vector(one, encoder) for one in side]) for side in zip(*pairs, strict=True)
     )

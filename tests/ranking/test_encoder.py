@@ -1,4 +1,4 @@
-"""The encoder of names beside its plain twin, and what it has learned."""
+"""The encoder against its plain twin, and what it has learned."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from plain_encoder import features, vector
 
 from concept_linker.errors import InputError
 from concept_linker.ranking.encoder import (
-    FEATURES_OF_A_NAME,
+    MAX_FEATURES,
     ROWS,
     SIZE,
     Encoder,
-    Meanings,
-    features_of,
-    nearness,
+    NameVectors,
+    best_cosines,
+    hash_features,
 )
 from concept_linker.ranking.ranker import ENCODER
 from concept_linker.runtime.resources import model_path
@@ -31,10 +31,10 @@ FOLDER = model_path("ranker") / "weights" / ENCODER
 
 
 @given(st.text(max_size=60) | st.text("ab c", max_size=900))
-def test_the_features_are_the_plain_ones(text: str) -> None:
+def test_features_equal_those_of_the_plain_twin(text: str) -> None:
     data = np.frombuffer(f"x{key(text)}".encode(), np.uint8)
-    rows = np.empty(FEATURES_OF_A_NAME, np.int64)
-    count = features_of(data, 1, data.size, rows)
+    rows = np.empty(MAX_FEATURES, np.int64)
+    count = hash_features(data, 1, data.size, rows)
     assert rows[:count].tolist() == features(key(text))
 
 
@@ -63,25 +63,23 @@ def test_rounding_keeps_the_vectors(seed: int) -> None:
     assert (np.abs(found - vectors) <= np.abs(vectors).max(1, keepdims=True) / 250).all()
 
 
-def test_what_is_not_whole_or_of_another_version_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no encoder there"):
+def test_a_damaged_encoder_or_another_version_is_rejected(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot read an encoder"):
         Encoder.open(tmp_path)
     shutil.copytree(FOLDER, tmp_path / "cut")
     rows = tmp_path / "cut" / "rows.npy"
     rows.write_bytes(rows.read_bytes()[:-100])
-    with pytest.raises(InputError, match="no encoder there"):
+    with pytest.raises(InputError, match="cannot read an encoder"):
         Encoder.open(tmp_path / "cut")
     Encoder(np.zeros((ROWS // 2, SIZE), np.int8), np.ones(ROWS // 2, np.float32)).save(tmp_path)
-    with pytest.raises(InputError, match="train it anew"):
+    with pytest.raises(InputError, match="train the encoder again"):
         Encoder.open(tmp_path)
 
 
 @given(
     st.lists(st.text("abc de", min_size=1, max_size=9), min_size=1, max_size=9), st.integers(0, 3)
 )
-def test_nearness_is_that_of_the_nearest_name_though_places_are_few(
-    names: list[str], places: int
-) -> None:
+def test_cosines_are_right_though_the_cache_has_few_slots(names: list[str], bits: int) -> None:
     keys = [key(name) for name in names]
     raw = "".join(keys).encode()
     ends = np.cumsum([0, *map(len, keys)])
@@ -90,15 +88,15 @@ def test_nearness_is_that_of_the_nearest_name_though_places_are_few(
         np.frombuffer(raw, np.uint8), ends, np.arange(len(keys)), np.array([0, 1, len(keys)])
     )
     encoder = Encoder.open(FOLDER)
-    meanings = Meanings(np.zeros(1 << places, np.uint32), np.zeros((1 << places, SIZE), np.int8))
+    cached = NameVectors(np.zeros(1 << bits, np.uint32), np.zeros((1 << bits, SIZE), np.int8))
     concepts = np.array([0, 1, 0] if len(keys) > 1 else [0, 0])
     vectors = [vector(one, encoder) for one in keys]
     for text in ("a bc", *keys):
         data = np.frombuffer(text.encode(), np.uint8)
         found = np.empty(len(concepts))
-        nearness(data, 0, data.size, base, concepts, encoder, meanings, found)
-        alike = [float(vector(text, encoder) @ one) / 127**2 for one in vectors]
-        wanted = [alike[0] if concept == 0 else max(alike[1:]) for concept in concepts]
+        best_cosines(data, 0, data.size, base, concepts, encoder, cached, found)
+        cosines = [float(vector(text, encoder) @ one) / 127**2 for one in vectors]
+        wanted = [cosines[0] if concept == 0 else max(cosines[1:]) for concept in concepts]
         assert found.tolist() == pytest.approx(wanted, abs=1e-9)
 
 

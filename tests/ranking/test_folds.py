@@ -1,4 +1,4 @@
-"""What the ranker learns from, where only mentions of some semantic types are annotated."""
+"""Training examples where only mentions of some semantic types are annotated."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from concept_linker.corpora.gold import GoldCorpus, GoldDocument, GoldMention
-from concept_linker.ranking.candidates import WORDS
-from concept_linker.ranking.first_stage import Pools
-from concept_linker.ranking.string_features import FEATURES
+from concept_linker.ranking.candidates import Candidates
+from concept_linker.ranking.features import FIRST_STAGE_FEATURES
+from concept_linker.ranking.first_stage import DescribedStrings
+from concept_linker.ranking.words import COMPARED_WORDS
 from models.ranker import folds
 
 
@@ -31,22 +32,22 @@ def test_the_candidates_that_are_left_keep_their_mentions(seed: int) -> None:
     sizes = random.integers(0, 5, 8)
     count = int(sizes.sum())
     numbers = np.arange(count)
-    words = np.zeros((8, 2, WORDS + 1), np.uint64)
-    features = np.repeat(numbers[:, None], len(FEATURES), 1).astype(np.float32)
-    pools = Pools(
-        sizes, numbers, numbers + 100, numbers / 7, numbers.astype(np.int16), features, words
-    )
+    words = np.zeros((8, 2, COMPARED_WORDS + 1), np.uint64)
+    features = np.repeat(numbers[:, None], len(FIRST_STAGE_FEATURES), 1).astype(np.float32)
+    shares = (numbers / 9).astype(np.float32)
+    candidates = Candidates(sizes, sizes, numbers, numbers + 100, numbers / 7, shares, shares > 0.5)
+    described = DescribedStrings(candidates, numbers.astype(np.int16), features, words)
     dropped = random.random(count) < 0.4
-    found = folds.without(pools, dropped)
+    found = folds.without(described, dropped)
     ends = np.cumsum(sizes).tolist()
     wanted = [
         [i for i in range(begin, end) if not dropped[i]]
         for begin, end in zip([0, *ends], ends, strict=False)
     ]
-    assert found.sizes.tolist() == [len(one) for one in wanted]
+    assert found.candidates.sizes.tolist() == [len(one) for one in wanted]
     flat = [i for one in wanted for i in one]
-    assert found.concepts.tolist() == flat
-    assert found.names.tolist() == [i + 100 for i in flat]
+    assert found.candidates.concepts.tolist() == flat
+    assert found.candidates.names.tolist() == [i + 100 for i in flat]
     assert found.types.tolist() == flat
     assert (found.features[:, 0] == flat).all()
-    assert found.similarities.tolist() == [i / 7 for i in flat]
+    assert found.candidates.similarities.tolist() == [i / 7 for i in flat]

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from concept_linker.errors import InputError
-from concept_linker.ranking.neighbours import beside
+from concept_linker.ranking.neighbours import neighbours
 from concept_linker.ranking.priors import PRIORS, Priors, Table, Use
 from concept_linker.runtime.resources import model_path
 from concept_linker.search.normalise import key
@@ -64,7 +64,7 @@ def test_saved_and_opened(tmp_path: Path) -> None:
     assert opened.ids == priors.ids
     for one, other in zip(opened.tables, priors.tables, strict=True):
         assert all(np.array_equal(*columns) for columns in zip(one, other, strict=True))
-    with pytest.raises(InputError, match="no priors"):
+    with pytest.raises(InputError, match="cannot read priors"):
         Priors.open(tmp_path / "elsewhere")
 
 
@@ -103,7 +103,7 @@ def test_tables_that_lead_nowhere(
     priors = Priors.count(TWO)
     getattr(getattr(priors, table), field)[at] = value
     priors.save(tmp_path)
-    with pytest.raises(InputError, match="do not fit one another"):
+    with pytest.raises(InputError, match="are inconsistent"):
         Priors.open(tmp_path)
 
 
@@ -113,8 +113,8 @@ def test_the_priors_that_ship_are_whole() -> None:
 
 
 @given(st.text(), st.integers(0, 50), st.integers(0, 50))
-def test_beside_is_beside(text: str, one: int, other: int) -> None:
+def test_neighbours_are_next_to_the_span(text: str, one: int, other: int) -> None:
     start, end = sorted((min(one, len(text)), min(other, len(text))))
-    left, right = beside(text, start, end)
+    left, right = neighbours(text, start, end)
     assert left in text[:start].lower() or left in text[:start]
     assert right in text[end:].lower() or right in text[end:]

@@ -1,4 +1,4 @@
-"""The ranker as it ships, over a small base and priors of the test's own."""
+"""The ranker as it ships, with a small base and small priors."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def ranker(kb: KnowledgeBase, priors: Path) -> Ranker:
-    return Ranker.open(kb, model_path("ranker") / "weights", priors, most=10)
+    return Ranker.open(kb, model_path("ranker") / "weights", priors, k=10)
 
 
 def test_what_a_string_meant_before_comes_first(kb: KnowledgeBase, folder: Path) -> None:
@@ -80,7 +80,7 @@ _QUERIES = st.lists(
 @settings(max_examples=60, deadline=None)
 @given(_QUERIES)
 def test_scores(kb: KnowledgeBase, folder: Path, queries: list[Query]) -> None:
-    """Probabilities of different concepts, in order; alike text by text, together, and pickled."""
+    """Probabilities of distinct concepts, in order; the same if split by text, or pickled."""
     one = ranker(kb, folder)
     together = one.rank_many(queries)
     for found in together:
@@ -100,13 +100,13 @@ def test_scores(kb: KnowledgeBase, folder: Path, queries: list[Query]) -> None:
     assert pickle.loads(pickle.dumps(one)).rank_many(queries) == together  # noqa: S301
 
 
-def test_a_full_shelf_is_emptied(
+def test_a_full_cache_is_replaced(
     kb: KnowledgeBase, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was ranked before stays what it was, when there is room for one batch only."""
+    """Answers stay the same when there is room for one batch only."""
     fresh = ranker(kb, folder)
-    monkeypatch.setattr("concept_linker.ranking.cache._ROOM", 30)
-    monkeypatch.setattr("concept_linker.ranking.cache._NUMBERS", 1)
+    monkeypatch.setattr("concept_linker.ranking.cache._CANDIDATES", 30)
+    monkeypatch.setattr("concept_linker.ranking.cache._STRINGS", 1)
     full = ranker(kb, folder)
     queries = [Query(name, "the") for _, name, _, _ in ROWS]
     for query in [*queries, *reversed(queries)]:
@@ -120,7 +120,7 @@ def test_groups_move_scores(
     kb: KnowledgeBase, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A disorder is likelier where the network sees a disorder than where it sees a phenomenon."""
-    monkeypatch.setattr("concept_linker.ranking.cache.SETTLED", 2.0)
+    monkeypatch.setattr("concept_linker.ranking.cache._DECIDED", 2.0)
     one = ranker(kb, folder)
     scores = []
     for group in ("DISO", "PHEN"):
@@ -131,24 +131,24 @@ def test_groups_move_scores(
     assert scores[0] > scores[1]
 
 
-def test_weights_of_another_version_are_refused(
+def test_weights_of_another_version_are_rejected(
     kb: KnowledgeBase, folder: Path, tmp_path: Path
 ) -> None:
-    """Compiled code checks no bounds: what does not fit must not get there."""
+    """Compiled code does not check bounds, so what does not fit must not reach it."""
     weights = tmp_path / "weights"
     shutil.copytree(model_path("ranker") / "weights", weights)
     calibration = json.loads((weights / "calibration.json").read_text())
     calibration["weights"].pop()
     (weights / "calibration.json").write_text(json.dumps(calibration))
-    with pytest.raises(InputError, match="weights, wanted"):
-        Ranker.open(kb, weights, folder, most=10)
+    with pytest.raises(InputError, match="weights, expected"):
+        Ranker.open(kb, weights, folder, k=10)
     shutil.rmtree(weights)
     shutil.copytree(model_path("ranker") / "weights", weights)
-    features = np.load(weights / "in_its_place" / "trees_features.npy")
+    features = np.load(weights / "second_stage" / "trees_features.npy")
     features[features == 0] = 99
-    np.save(weights / "in_its_place" / "trees_features.npy", features)
-    with pytest.raises(InputError, match="asks of 100 features"):
-        Ranker.open(kb, weights, folder, most=10)
+    np.save(weights / "second_stage" / "trees_features.npy", features)
+    with pytest.raises(InputError, match="trees read 100 features"):
+        Ranker.open(kb, weights, folder, k=10)
 
 
 def test_threads_share_a_ranker(kb: KnowledgeBase, folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""Short forms that a text does not explain are judged by themselves."""
+"""The judge of short forms that a text does not explain."""
 
 from __future__ import annotations
 
@@ -10,45 +10,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from plain_short_form_judge import plain_best
 
 from concept_linker import ConceptLinker, KnowledgeBase
-from concept_linker.ranking.contextual_features import IN_PLACE
-from concept_linker.ranking.short_forms import (
-    EVIDENCE,
-    OF_CONCEPT,
-    is_short_form,
-    short_form_evidence,
-)
-
-
-def plain_evidence(
-    numbers: np.ndarray, features: np.ndarray, sizes: list[int], temperature: float
-) -> list[list[float]]:
-    """What :func:`short_form_evidence` fills in, written as it is meant."""
-    rows, begin = [], 0
-    for size in sizes:
-        own = numbers[begin : begin + size].tolist()
-        if own:
-            best = max(range(size), key=own.__getitem__)
-            share = 1 / sum(np.exp((number - own[best]) / temperature) for number in own)
-            rows.append([*features[begin + best], own[best], share, size, *[0.0] * OF_CONCEPT])
-        else:
-            rows.append([0.0] * len(EVIDENCE))
-        begin += size
-    return rows
+from concept_linker.ranking.features import SECOND_STAGE_FEATURES, SHORT_FORM_FEATURES
+from concept_linker.ranking.short_form_judge import best_candidates, is_short_form
 
 
 @given(st.lists(st.integers(0, 4), max_size=5), st.data())
-def test_evidence(sizes: list[int], data: st.DataObject) -> None:
+def test_features_equal_those_of_the_plain_twin(sizes: list[int], data: st.DataObject) -> None:
     floats = st.floats(-4, 4, width=32)
-    numbers = data.draw(arrays.arrays(np.float64, sum(sizes), elements=floats))
-    features = data.draw(arrays.arrays(np.float32, (sum(sizes), len(IN_PLACE)), elements=floats))
-    out = np.zeros((len(sizes), len(EVIDENCE)), np.float32)
-    best = np.empty(len(sizes), np.int64)
-    short_form_evidence(numbers, features, np.array(sizes, np.int64), 1.3, best, out)
+    scores = data.draw(arrays.arrays(np.float64, sum(sizes), elements=floats))
+    shape = (sum(sizes), len(SECOND_STAGE_FEATURES))
+    features = data.draw(arrays.arrays(np.float32, shape, elements=floats))
+    best, found = best_candidates(scores, features, np.array(sizes, np.int64), 1.3)
     assert [place >= 0 for place in best.tolist()] == [size > 0 for size in sizes]
-    wanted = np.array(plain_evidence(numbers, features, sizes, 1.3), np.float32)
-    assert np.allclose(out, wanted.reshape(out.shape), rtol=1e-5)
+    expected = np.array(plain_best(scores, features, sizes, 1.3), np.float32)
+    assert np.allclose(found, expected.reshape(-1, len(SHORT_FORM_FEATURES)), rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +63,7 @@ def test_what_a_text_explains_is_sure(open_base: KnowledgeBase) -> None:
         ("RA in a patient with rheumatoid arthritis.", "RA", "C0003873"),
     ],
 )
-def test_the_company_decides(
+def test_the_other_mentions_decide(
     open_base: KnowledgeBase, text: str, short: str, concept_id: str
 ) -> None:
     """A short form stands for a mention of the text that has its initials."""
@@ -97,7 +75,7 @@ def test_the_company_decides(
 def test_scores_of_short_forms_hold_on_captions(
     open_base: KnowledgeBase, shared_data: Path
 ) -> None:
-    """On captions that training has not seen; without judges .65 of the linked ones were right."""
+    """On captions not used in training; without a judge .65 of the linked ones were right."""
     lines = (shared_data / "captions_gold/dev.jsonl").read_text(encoding="utf-8").splitlines()
     gold = [json.loads(line) for line in lines]
     scores, right = [], []
@@ -110,9 +88,9 @@ def test_scores_of_short_forms_hold_on_captions(
                 if mention.start < one["end"] and one["start"] < mention.end
             ]  # fmt: skip
             if meant and mention.best and mention.long_form is None and is_short_form(mention.text):
-                scores.append(mention.best.score)
+                scores.append(mention.confidence)
                 right.append(mention.best.concept_id in meant)
-    told, hits = np.array(scores), np.array(right)
-    assert len(told) > 60
-    assert hits[told > 0.8].mean() > 0.8
-    assert hits[told > 0.38].mean() > 0.75
+    values, hits = np.array(scores), np.array(right)
+    assert len(values) > 60
+    assert hits[values > 0.8].mean() > 0.8
+    assert hits[values > 0.38].mean() > 0.75

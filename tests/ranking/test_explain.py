@@ -1,4 +1,4 @@
-"""Explanations say what was chosen, and what they say of a feature is so."""
+"""Explanations name what was chosen, and the parts of features are right."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import pytest
 
 from concept_linker import ConceptLinker, KnowledgeBase
 from concept_linker.errors import InputError
-from concept_linker.ranking.contextual_features import IN_PLACE
-from concept_linker.ranking.explain import WORDS, Reason, parts, reasons
-from concept_linker.ranking.ranker import BY_STRING
-from concept_linker.ranking.string_features import FEATURES
+from concept_linker.ranking.explain import Reason, merge_reasons, stage_reasons
+from concept_linker.ranking.features import CALIBRATION_FEATURES, FEATURES, SECOND_STAGE_FEATURES
+from concept_linker.ranking.features import FIRST_STAGE_FEATURES as NAMES
+from concept_linker.ranking.ranker import FIRST_STAGE
 from concept_linker.runtime.resources import model_path
 from concept_linker.trees import Trees
 
@@ -42,28 +42,33 @@ def test_what_decided_decides(linker: ConceptLinker) -> None:
     assert parts_of["pair_share"].best > parts_of["pair_share"].second
 
 
-def test_every_feature_has_words() -> None:
-    assert set(WORDS) == {*FEATURES, *IN_PLACE}
+def test_every_feature_is_declared_once_and_has_words() -> None:
+    assert all(feature.words for feature in FEATURES)
+    assert len({feature.name for feature in FEATURES}) == len(FEATURES)
+    assert set(CALIBRATION_FEATURES) <= set(SECOND_STAGE_FEATURES)
 
 
-def test_a_part_is_what_is_lost_by_the_swap() -> None:
-    trees = Trees.open(model_path("ranker") / "weights" / BY_STRING)
-    rows = np.random.default_rng(0).normal(size=(2, len(FEATURES))).astype(np.float32)
+def test_a_part_is_the_loss_of_the_swap() -> None:
+    trees = Trees.open(model_path("ranker") / "weights" / FIRST_STAGE)
+    rows = np.random.default_rng(0).normal(size=(2, len(NAMES))).astype(np.float32)
     rows[1, 3] = rows[0, 3]
-    found = {reason.feature: reason for reason in parts(trees, FEATURES, rows)}
-    assert FEATURES[3] not in found
+    found = {reason.feature: reason for reason in stage_reasons(trees, NAMES, rows)}
+    assert NAMES[3] not in found
     for column in (0, 7, 15):
         swapped = rows[:1].copy()
         swapped[0, column] = rows[1, column]
-        expected = trees.odds(rows[:1])[0] - trees.odds(swapped)[0]
-        assert found[FEATURES[column]].part == pytest.approx(expected)
+        expected = trees.scores(rows[:1])[0] - trees.scores(swapped)[0]
+        assert found[NAMES[column]].part == pytest.approx(expected)
 
 
 def test_both_stages_add_up() -> None:
-    first = [Reason("names", "", 1.0, 0.0, 0.5), Reason("place", "", 0.0, 1.0, 0.001)]
-    second = [Reason("names", "", 1.0, 0.0, -0.2), Reason("number", "", 9.0, 0.0, 5.0)]
-    [reason] = reasons(first, second)
-    assert (reason.feature, reason.part) == ("names", pytest.approx(0.3))
+    first = [Reason("name_count", "", 1.0, 0.0, 0.5), Reason("position", "", 0.0, 1.0, 0.001)]
+    second = [
+        Reason("name_count", "", 1.0, 0.0, -0.2),
+        Reason("first_stage_score", "", 9.0, 0.0, 5.0),
+    ]
+    [reason] = merge_reasons(first, second)
+    assert (reason.feature, reason.part) == ("name_count", pytest.approx(0.3))
 
 
 def test_what_is_no_text(linker: ConceptLinker) -> None:
@@ -74,12 +79,12 @@ def test_what_is_no_text(linker: ConceptLinker) -> None:
 
 def test_any_id_and_what_others_bring_is_explained(linker: ConceptLinker) -> None:
     """Ids that are not in capitals, and candidates that another mention has brought along."""
-    assert linker.explain("Aedes beside a donkey.")
+    assert linker.explain("Aedes next to a donkey.")
     text = (
         "Colonic adenocarcinoma (a) and normal colonic mucosa (b); the adenocarcinomatous glands "
         "invade the mucosal layer."
     )
     explained = linker.explain(text)
     assert len(explained) == sum(bool(mention.candidates) for mention in linker.link(text))
-    told = {reason.feature for one in explained for reason in one.reasons}
-    assert told & {"others_most", "others_all", "others_often", "related_most"}
+    named = {reason.feature for one in explained for reason in one.reasons}
+    assert any(name.startswith("coherence_") for name in named)
