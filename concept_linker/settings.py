@@ -1,4 +1,4 @@
-"""What can be set of a linker."""
+"""The settings of a linker."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ __all__ = ["LinkerSettings", "checked_settings"]
 
 
 class LinkerSettings(BaseModel):
-    """What can be set.
+    """The settings of a linker.
 
     Args:
-        k: how many candidates a mention keeps.
+        k: the number of candidates of a mention.
         min_similarity: the least similarity of a candidate.
-        min_score: the least score of ``best``; below it a mention has none (NIL).
+        min_score: the least confidence of a link (:attr:`Mention.confidence
+            <concept_linker.annotation.Mention.confidence>`); below it a mention has no ``best``
+            (NIL).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -27,20 +29,20 @@ class LinkerSettings(BaseModel):
     min_score: Annotated[float, Field(ge=0.0, le=1.0)] = 0.38
 
     @classmethod
-    def told(cls) -> str:
-        """What can be set, with the defaults.
+    def summary(cls) -> str:
+        """The names of the settings with their defaults.
 
-        >>> LinkerSettings.told()
+        >>> LinkerSettings.summary()
         'k (10), min_similarity (0.0), min_score (0.38)'
         """
         return ", ".join(f"{name} ({one.default})" for name, one in cls.model_fields.items())
 
 
 def checked_settings(settings: dict[str, Any]) -> LinkerSettings:
-    """Settings by name.
+    """Checks settings that are given by name.
 
     Raises:
-        SettingsError: one of them does not exist, or has a value that it cannot have.
+        SettingsError: a setting does not exist, or its value is not allowed.
     """
     try:
         return LinkerSettings(**settings)
@@ -50,4 +52,4 @@ def checked_settings(settings: dict[str, Any]) -> LinkerSettings:
         problem = f"setting {name!r} is {first['input']!r}: {first['msg']}"
         if first["type"] == "extra_forbidden":
             problem = f"setting {name!r} does not exist"
-        raise SettingsError(f"{problem}; there are {LinkerSettings.told()}") from None
+        raise SettingsError(f"{problem}; the settings are {LinkerSettings.summary()}") from None

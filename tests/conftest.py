@@ -30,4 +30,4 @@ def shared_data() -> Path:
 @pytest.fixture(scope="session")
 def open_base() -> KnowledgeBase:
     """The open base, derived at the first use."""
-    return KnowledgeBase.open("open", quiet=True)
+    return KnowledgeBase.open("default", quiet=True)

@@ -109,9 +109,9 @@ def test_odd_texts_have_right_offsets(linker: ConceptLinker, text: str) -> None:
 
 @pytest.mark.parametrize("given_", [None, b"lesion", 3, 1.5, ["lesion"], object()])
 def test_what_is_no_text_is_refused(linker: ConceptLinker, given_: object) -> None:
-    with pytest.raises(InputError, match=r"wanted str"):
+    with pytest.raises(InputError, match="expected str"):
         linker.link(given_)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=r"wanted str"):
+    with pytest.raises(InputError, match="expected str"):
         linker.link_spans(given_, [(0, 1)])  # type: ignore[arg-type]
 
 
@@ -198,33 +198,37 @@ def test_a_detector_of_ones_own(open_base: KnowledgeBase) -> None:
 
 
 @pytest.mark.parametrize("chance", [1.0, 0.5, 0.25])
-def test_the_score_is_that_of_mention_and_concept_together(
+def test_confidence_is_the_product_of_probability_and_score(
     open_base: KnowledgeBase, chance: float
 ) -> None:
     class Unsure:
         def detect_many(self, texts: Iterable[str]) -> Iterator[list[Span]]:
-            return ([Span(at, at + 6, chance=chance)] for at in (t.find("lesion") for t in texts))
+            return (
+                [Span(at, at + 6, probability=chance)] for at in (t.find("lesion") for t in texts)
+            )
 
     linker = ConceptLinker.load(open_base, detector=Unsure())
     text = "A lesion of the hippocampus."
     [given] = linker.link_spans(text, [(2, 8)]).mentions
     [found] = linker.link(text).mentions
     assert given.best is not None
-    wanted = [one._replace(score=chance * one.score) for one in given.candidates]
-    assert list(found.candidates) == wanted
-    assert (found.best is not None) == (wanted[0].score >= linker.settings.min_score)
+    assert found.candidates == given.candidates
+    assert (found.probability, given.probability) == (chance, 1.0)
+    confidence = chance * given.candidates[0].score
+    assert (found.best is not None) == (confidence >= linker.settings.min_score)
+    assert found.confidence == (confidence if found.best else 0.0)
     [why] = linker.explain(text)
-    assert (why.best, why.second) == tuple(wanted[:2])
+    assert (why.best, why.second) == found.candidates[:2]
 
 
-def test_what_a_network_finds_has_a_chance(open_base: KnowledgeBase) -> None:
+def test_the_network_gives_probabilities(open_base: KnowledgeBase) -> None:
     for name in ("hybrid", "ner"):
         detector = open_detector(name, open_base)
-        [spans] = detector.detect_many([CAPTION])
-        assert all(detector.min_similarity - 1e-6 <= span.chance <= 1 for span in spans), name
-        assert len({span.chance for span in spans}) > 1
-    [named] = open_detector("dictionary", open_base).detect_many([CAPTION])
-    assert {span.chance for span in named} == {1.0}
+        [spans] = detector.detect([CAPTION]).spans
+        assert all(detector.threshold - 1e-6 <= span.probability <= 1 for span in spans), name
+        assert len({span.probability for span in spans}) > 1
+    [named] = open_detector("dictionary", open_base).detect([CAPTION]).spans
+    assert {span.probability for span in named} == {1.0}
 
 
 def test_an_equal_name_is_trusted_though_training_had_it_not(linker: ConceptLinker) -> None:
@@ -241,7 +245,7 @@ def test_settings(open_base: KnowledgeBase) -> None:
     for wrong in ({"k": 0}, {"min_similarity": 2}, {"nonsense": 1}, {"min_score": "high"}):
         with pytest.raises(SettingsError, match=next(iter(wrong))) as caught:
             ConceptLinker.load(open_base, **wrong)
-        assert str(caught.value).endswith(f"there are {LinkerSettings.told()}")
+        assert str(caught.value).endswith(f"the settings are {LinkerSettings.summary()}")
     with pytest.raises(SettingsError, match="detector"):
         ConceptLinker.load(open_base, detector="magic")  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="batch_size"):
@@ -267,7 +271,7 @@ def test_a_shouted_caption_has_no_symbols(linker: ConceptLinker) -> None:
 
 def test_wrong_arguments_are_refused_in_one_line(linker: ConceptLinker) -> None:
     for wrong in (None, "MRI", b"MRI", 3):
-        with pytest.raises(InputError, match="wanted an iterable of str"):
+        with pytest.raises(InputError, match="expected an iterable of str"):
             next(linker.link_many(wrong))  # type: ignore[arg-type]
     for size in (None, 1.5, "4", 0):
         with pytest.raises(SettingsError, match="batch_size"):

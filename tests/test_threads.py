@@ -195,8 +195,8 @@ def test_a_process_is_forked_while_threads_link(open_base: KnowledgeBase, detect
 def test_a_process_is_forked_while_a_thread_holds_everything(open_base: KnowledgeBase) -> None:
     linker = ConceptLinker.load(open_base)
     expected = linker.link("a lesion")
-    ranker = linker._ranker
-    locks = [ranker._lock, ranker._pooling._lock, linker._detector._reader.network._lock]
+    ranker = linker.ranker
+    locks = [ranker._lock, ranker._pooling._lock, linker.detector._tagger.network._lock]
     taken, enough = threading.Event(), threading.Event()
 
     def hold() -> None:

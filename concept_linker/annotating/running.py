@@ -103,7 +103,7 @@ def annotate(
         resume: go on with what is in the folder; else begin anew.
         metrics: a file that counters are written to in Prometheus' text format.
         quiet: no progress bar.
-        settings: of the linker, see :class:`~concept_linker.linker.LinkerSettings`.
+        settings: of the linker, see :class:`~concept_linker.settings.LinkerSettings`.
 
     Raises:
         BatchError: the folder is of another run, the input is another than before or changes while

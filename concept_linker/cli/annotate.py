@@ -214,7 +214,9 @@ def linker_settings(given: list[str]) -> dict[str, Any]:
         if not equals or not name:
             from concept_linker.settings import LinkerSettings
 
-            raise SettingsError(f"--setting {one!r}, wanted NAME=VALUE of {LinkerSettings.told()}")
+            raise SettingsError(
+                f"--setting {one!r}, wanted NAME=VALUE of {LinkerSettings.summary()}"
+            )
         try:
             settings[name] = json.loads(value)
         except ValueError:

@@ -22,7 +22,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from concept_linker.detection.blanks import SingleBlanks
+from concept_linker.detection.cleaning import FoldedWhiteSpace
 from concept_linker.detection.long_forms import (
     LONG,
     WORDS,
@@ -34,7 +34,7 @@ from concept_linker.detection.long_forms import (
     long_item,
     occurrences,
 )
-from concept_linker.detection.short_forms import SHORT, disagrees, is_short, letters_of
+from concept_linker.detection.short_form_rules import SHORT, disagrees, is_short, letters_of
 
 __all__ = ["Definition", "expand", "expander", "find_abbreviations"]
 
@@ -96,8 +96,8 @@ def find_abbreviations(text: str) -> tuple[Definition, ...]:
     >>> found.short, found.long, found.occurrences
     ('CT', 'Computed tomography', ((21, 23), (39, 41)))
     """
-    blanks = SingleBlanks(text)
-    folded = blanks.text
+    white_space = FoldedWhiteSpace(text)
+    folded = white_space.text
     pairs = list(_sure(folded, list(_pairs(folded))))
     if not pairs:
         return ()
@@ -107,8 +107,8 @@ def find_abbreviations(text: str) -> tuple[Definition, ...]:
     found = occurrences(folded, chosen)
     definitions = []
     for short, start, end, *_ in chosen.values():
-        start, end = blanks.original(start), blanks.original_end(end)
-        places = ((blanks.original(a), blanks.original_end(b)) for a, b in found[short])
+        start, end = white_space.original(start), white_space.original_end(end)
+        places = ((white_space.original(a), white_space.original_end(b)) for a, b in found[short])
         definitions.append(Definition(short, text[start:end], start, end, tuple(places)))
     return tuple(definitions)
 

@@ -19,9 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concept_linker.detection.detector import GROUPS
-from concept_linker.detection.guards import everyday_words, is_worded
-from concept_linker.detection.matching import closed, find_runs, hash_table, select_longest
-from concept_linker.detection.tokens import Tokens, cut
+from concept_linker.detection.name_filters import everyday_words, may_be_name
+from concept_linker.detection.phrase_matching import (
+    find_runs,
+    hash_table,
+    select_longest,
+    with_closed_brackets,
+)
+from concept_linker.detection.tokens import Tokens, tokenize
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.identity import NameKind
 from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
@@ -159,7 +164,7 @@ class Names:
         self.judge = lru_cache(maxsize=1 << 17)(self._judge)
 
     def _judge(self, mention: str) -> Judgement:
-        if not is_worded(mention):
+        if not may_be_name(mention):
             return _NO_NAME
         kb = self._kb
         agreeing = [
@@ -244,7 +249,7 @@ class Gazetteer:
             texts: the texts.
             memory: what to recall strings with, if not the memory itself.
         """
-        tokens = cut(texts)
+        tokens = tokenize(texts)
         runs = self._runs(tokens, memory or self.memory)
         size = tokens.word_starts.size
         # Of names that overlap the longest is taken; of remembered strings too, but those that
@@ -268,7 +273,9 @@ class Gazetteer:
         )
 
     def _runs(self, tokens: Tokens, memory: Recalls) -> Runs:
-        found, ends = closed(tokens, find_runs(tokens, self._table, self.memory.table))
+        found, ends = with_closed_brackets(
+            tokens, find_runs(tokens, self._table, self.memory.table)
+        )
         starts = tokens.starts[found[:, 0]]
         # Only what begins and ends with a word: "5 mg" in "2.5 mg" does not.
         first = np.searchsorted(tokens.word_starts, starts, side="right") - 1

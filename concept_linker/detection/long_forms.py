@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from concept_linker.detection.short_forms import SMALL_WORDS, is_short, letters_of, singular
+from concept_linker.detection.short_form_rules import SMALL_WORDS, is_short, letters_of, singular
 
 __all__ = [
     "LONG",

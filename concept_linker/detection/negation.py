@@ -27,7 +27,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from concept_linker.detection.blanks import SingleBlanks
+from concept_linker.detection.cleaning import FoldedWhiteSpace
 from concept_linker.detection.negation_cues import EVIDENCE, HINT, SCAN, SEEN
 
 __all__ = ["negated"]
@@ -89,13 +89,13 @@ def negated(text: str, spans: Sequence[tuple[Any, ...]]) -> list[bool]:
     """
     if not spans or not HINT.search(text.lower()):
         return [False] * len(spans)
-    blanks = SingleBlanks(text)
-    text = _small(blanks.text)
+    white_space = FoldedWhiteSpace(text)
+    text = _small(white_space.text)
     scopes = _scopes(text)
     begins = [first for first, _ in scopes]
     answers = []
     for span in spans:
-        start, end = map(blanks.place, span[:2])
+        start, end = map(white_space.place, span[:2])
         number = bisect_right(begins, start) - 1
         answers.append(
             (number >= 0 and start < scopes[number][1])

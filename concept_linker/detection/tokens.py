@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from concept_linker.runtime.compiling import njit
 from concept_linker.search.normalise import TOKEN, fold
 
-__all__ = ["Tokens", "cut"]
+__all__ = ["Tokens", "tokenize"]
 
 Ints = NDArray[np.int64]
 
@@ -68,7 +68,7 @@ class Tokens(NamedTuple):
     folded_ends: Ints
 
 
-def cut(texts: Sequence[str]) -> Tokens:
+def tokenize(texts: Sequence[str]) -> Tokens:
     """Cuts texts into words and tokens."""
     text = "\n".join(texts)
     text_starts = np.zeros(len(texts) + 1, np.int64)
@@ -76,8 +76,8 @@ def cut(texts: Sequence[str]) -> Tokens:
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     classes = _classes().of(points)
     words, tokens = np.empty((points.size, 2), np.int64), np.empty((points.size, 2), np.int64)
-    words = words[: _cut_words(points, classes, words)]
-    tokens = tokens[: _cut_tokens(points, classes, tokens)]
+    words = words[: _find_words(points, classes, words)]
+    tokens = tokens[: _find_tokens(points, classes, tokens)]
     folded = [fold(text[start:end]).encode() for start, end in tokens.tolist()]
     if not all(folded):
         tokens = tokens[[bool(one) for one in folded]]
@@ -146,7 +146,7 @@ def _class_of(char: str) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _cut_words(points, classes, out):  # type: ignore[no-untyped-def]
+def _find_words(points, classes, out):  # type: ignore[no-untyped-def]
     count, at, size = 0, 0, points.size
     while at < size:
         start = at
@@ -170,7 +170,7 @@ def _cut_words(points, classes, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _cut_tokens(points, classes, out):  # type: ignore[no-untyped-def]
+def _find_tokens(points, classes, out):  # type: ignore[no-untyped-def]
     count, at, size = 0, 0, points.size
     while at < size:
         start = at

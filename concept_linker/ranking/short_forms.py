@@ -15,7 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from concept_linker.detection.short_forms import disagrees, is_known
+from concept_linker.detection.short_form_rules import disagrees, is_known
 from concept_linker.knowledge_base.semantic_types import SEMANTIC_TYPES
 from concept_linker.ranking.contextual_features import IN_PLACE
 from concept_linker.runtime.compiling import njit

@@ -63,7 +63,7 @@ def _measure_everyday(train: Path) -> None:
         covered = bytearray(len(document["text"]))
         for mention in document["mentions"]:
             covered[mention["start"] : mention["end"]] = b"\1" * len(mention["text"])
-        for start, end, *_ in detector.detect(document["text"]):
+        for start, end, *_ in detector.detect([document["text"]]).spans[0]:
             name = document["text"][start:end]
             if not name.isupper():
                 found[key(name)] += 1

@@ -29,8 +29,8 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from concept_linker.detection.evidence import EVIDENCE
 from concept_linker.detection.gazetteer import Gazetteer, Memory
+from concept_linker.detection.span_features import SPAN_FEATURES
 from concept_linker.knowledge_base.base import KnowledgeBase
 
 from . import data, deciding
@@ -152,8 +152,9 @@ def decide(whole: list[Example], teachers: list[Network], seed: int) -> tuple[An
         texts += deciding.judge_all(some, teacher.for_use())
         folds += [number] * len(some)
     trees = deciding.fit_trees(texts, seed=seed)
+    of_network = SPAN_FEATURES.index("probability")
     chances = {
-        "ner": [one.evidence[:, EVIDENCE.index("chance")].astype(np.float64) for one in texts],
+        "ner": [one.span_features[:, of_network].astype(np.float64) for one in texts],
         "hybrid": deciding.cross_chances(texts, folds, seed=seed),
     }
     options: dict[str, Any] = {}

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from concept_linker.detection.evidence import LEAST_CHANCE, gather
 from concept_linker.detection.gazetteer import without_groups
-from concept_linker.detection.ner.decoding import choose
-from concept_linker.detection.ner.model import Reading, read
+from concept_linker.detection.ner.decoding import select_best
+from concept_linker.detection.ner.model import NetworkOutput
 from concept_linker.detection.ner.network import Network
+from concept_linker.detection.span_features import candidate_spans
 from concept_linker.trees import Trees
 
 from .data import Example
@@ -27,7 +27,7 @@ class Judged(NamedTuple):
 
     Args:
         first, last: their words.
-        evidence: what is known of them.
+        span_features: their features.
         right: whether it is a mention.
         gold: how many mentions the text has.
         words: how many words.
@@ -35,22 +35,22 @@ class Judged(NamedTuple):
 
     first: NDArray[np.int64]
     last: NDArray[np.int64]
-    evidence: NDArray[np.float32]
+    span_features: NDArray[np.float32]
     right: NDArray[np.bool_]
     gold: int
     words: int
 
 
-def judge(reading: Reading, example: Example) -> Judged:
+def judge(output: NetworkOutput, example: Example) -> Judged:
     """The candidates of a text whose mentions are known."""
-    candidates = gather(reading)
+    candidates = candidate_spans(output)
     gold = {(first, last) for first, last, _ in example.gold}
     spans = zip(candidates.first.tolist(), candidates.last.tolist(), strict=True)
     right = np.fromiter((span in gold for span in spans), np.bool_, candidates.first.size)
     return Judged(
         candidates.first,
         candidates.last,
-        candidates.evidence,
+        candidates.features,
         right,
         len(gold),
         len(example.words),
@@ -65,7 +65,7 @@ def judge_all(examples: Sequence[Example], network: Network) -> list[Judged]:
     found = []
     for i, one in enumerate(examples):
         features = without_groups(one.features) if i % _UNTYPED == 0 else one.features
-        found.append(judge(read(features, network, LEAST_CHANCE), one))
+        found.append(judge(NetworkOutput.of(features, network), one))
     return found
 
 
@@ -81,7 +81,7 @@ def fit_trees(texts: Sequence[Judged], *, seed: int, rounds: int = 200) -> Trees
         random_state=seed,
     )
     model.fit(
-        np.concatenate([one.evidence for one in texts]),
+        np.concatenate([one.span_features for one in texts]),
         np.concatenate([one.right for one in texts]),
     )
     nodes = [predictors[0].nodes for predictors in model._predictors]
@@ -107,7 +107,7 @@ def f1(texts: Sequence[Judged], chances: Sequence[NDArray[np.float64]], threshol
     for one, chance in zip(texts, chances, strict=True):
         likely = chance >= threshold
         first, last = one.first[likely], one.last[likely]
-        chosen = choose(first, last, chance[likely] - (threshold - 1e-3), one.words)
+        chosen = select_best(first, last, chance[likely] - (threshold - 1e-3), one.words)
         right += int(one.right[likely][chosen].sum())
         found += int(chosen.sum())
         gold += one.gold
@@ -131,5 +131,5 @@ def cross_chances(
         )
         for i, own in enumerate(folds):
             if own == fold:
-                found[i] = trees.chances(texts[i].evidence)
+                found[i] = trees.chances(texts[i].span_features)
     return found

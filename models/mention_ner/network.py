@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from concept_linker.detection.detector import GROUPS
 from concept_linker.detection.gazetteer import BUCKET_LABELS, GROUP_LABELS, NAME_LABELS
 from concept_linker.detection.ner import network as ner_network
-from concept_linker.detection.ner.words import ROWS, SLOTS
+from concept_linker.detection.ner.word_features import ROWS, SLOTS
 
 from . import kernels
 from .data import TAGS

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concept_linker.detection.gazetteer import without_groups
-from concept_linker.detection.ner.words import word_rows
+from concept_linker.detection.ner.word_features import word_rows
 
 from .data import Example
 from .network import Network, Parameters

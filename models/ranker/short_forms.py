@@ -21,7 +21,6 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_linker.detection.passages import read_caption
 from concept_linker.linker import ConceptLinker
 from concept_linker.ranking.ranker import SHORT_FORMS
 from concept_linker.ranking.short_forms import EVIDENCE
@@ -94,15 +93,9 @@ def gathered(gold: list[Any]) -> Cases:
 
 def _of_caption(linker: ConceptLinker, caption: Any) -> Iterator[tuple[NDArray[np.float32], bool]]:
     required = [mention for mention in caption["mentions"] if not mention["optional"]]
-    passages = read_caption(caption["caption"]).passages
-    found, groups = linker._finder.find(passages)
-    queries = linker._queries(passages, found, groups)
-    places = [
-        passage.to_given(one.span.start, one.span.end)
-        for passage, some in zip(passages, found, strict=True)
-        for one in some
-    ]
-    for (start, end), judged in zip(places, linker._ranker.short_form_cases(queries), strict=True):
+    mentions = linker.queries(caption["caption"])
+    cases = linker.ranker.short_form_cases([mention.query for mention in mentions])
+    for (start, end, _), judged in zip(mentions, cases, strict=True):
         meant = [one["id"] for one in required if start < one["end"] and one["start"] < end]
         if judged is not None and meant:
             concept_id, row = judged

@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from concept_linker.detection.gazetteer import Gazetteer, Memory, Recollection
 from concept_linker.detection.ner.decoding import (
     LONGEST,
-    are_sound,
-    choose,
-    group_chances,
-    presence,
-    spans_of_texts,
+    are_well_formed,
+    fill_group_probabilities,
+    find_likely_spans,
+    presence_probabilities,
+    select_best,
 )
 from concept_linker.detection.ner.network import PIECES, Network, parameter_shapes
-from concept_linker.detection.ner.words import ROWS, SLOTS, word_rows
-from concept_linker.detection.tokens import cut
+from concept_linker.detection.ner.word_features import ROWS, SLOTS, word_rows
+from concept_linker.detection.tokens import tokenize
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.search.grams import key_hash
 from concept_linker.search.normalise import TOKEN, fold, key
@@ -37,7 +37,7 @@ TEXTS = st.lists(st.lists(PIECES_OF_TEXT, max_size=12).map("".join), max_size=4)
 @settings(deadline=None, max_examples=300)
 @given(TEXTS)
 def test_words_and_tokens_are_what_the_expressions_match(texts: list[str]) -> None:
-    tokens = cut(texts)
+    tokens = tokenize(texts)
     words, runs, begin = [], [], 0
     for number, text in enumerate(texts):
         words += [(m.start() + begin, m.end() + begin, number) for m in WORD.finditer(text)]
@@ -96,7 +96,7 @@ def test_chances_of_spans_are_sums_over_all_sequences(n: int, groups: int) -> No
     spans = np.empty((50, 2), np.int64)
     chances, best = np.empty(50, np.float32), np.empty(50, np.int64)
     begins, sizes = np.array([2]), np.array([n])
-    count = spans_of_texts(scores, begins, sizes, groups, np.float32(1e-9), spans, chances, best)
+    count = find_likely_spans(scores, begins, sizes, groups, np.float32(1e-9), spans, chances, best)
     found = {
         tuple(s): (c, b) for s, c, b in zip(spans[:count].tolist(), chances, best, strict=False)
     }
@@ -106,14 +106,14 @@ def test_chances_of_spans_are_sums_over_all_sequences(n: int, groups: int) -> No
         assert found[span][1] == sums.argmax()
         given = np.empty((1, groups))
         ends = np.array([span[0]]), np.array([span[1]])
-        group_chances(scores[2 : 2 + n], *ends, groups, given)
+        fill_group_probabilities(scores[2 : 2 + n], *ends, groups, given)
         assert given[0] == pytest.approx(sums / sums.sum(), rel=1e-4)
     # What does not fit is counted; what is not likely is left out.
     few = np.empty((1, 2), np.int64)
-    assert count == spans_of_texts(
+    assert count == find_likely_spans(
         scores, begins, sizes, groups, np.float32(1e-9), few, chances, best
     )
-    count = spans_of_texts(scores, begins, sizes, groups, np.float32(0.2), spans, chances, best)
+    count = find_likely_spans(scores, begins, sizes, groups, np.float32(0.2), spans, chances, best)
     assert {tuple(s) for s in spans[:count].tolist()} == {
         span for span, sums in wanted.items() if sums.sum() / total >= 0.2
     }
@@ -124,7 +124,7 @@ def test_long_texts_and_large_scores_stay_probabilities() -> None:
     scores = rng.normal(0, 30, (5000, 61)).astype(np.float32)
     spans = np.empty((5000 * LONGEST, 2), np.int64)
     chances, best = np.empty(len(spans), np.float32), np.empty(len(spans), np.int64)
-    count = spans_of_texts(
+    count = find_likely_spans(
         scores, np.array([0]), np.array([5000]), 15, np.float32(0.01), spans, chances, best
     )
     assert 0 < count < len(spans)
@@ -140,7 +140,7 @@ def test_the_best_set_of_spans_is_chosen(data: st.DataObject) -> None:
     spans = [span for span in spans if data.draw(st.booleans())][:9]
     gains = [data.draw(st.integers(1, 20)) / 4 for _ in spans]
     first, last = np.array(spans, np.int64).reshape(-1, 2).T
-    chosen = choose(first.copy(), last.copy(), np.array(gains, np.float64), size)
+    chosen = select_best(first.copy(), last.copy(), np.array(gains, np.float64), size)
     picked = [span for span, taken in zip(spans, chosen, strict=True) if taken]
     assert not any(a[0] <= b[1] and b[0] <= a[1] for a, b in itertools.combinations(picked, 2))
     best = 0.0
@@ -156,13 +156,13 @@ def test_a_mention_is_where_any_span_is(data: st.DataObject) -> None:
     spans = [(a, b) for b in range(7) for a in range(b + 1) if data.draw(st.booleans())]
     chances = [data.draw(st.floats(0, 0.4)) for _ in spans]
     first, last = np.array(spans, np.int64).reshape(-1, 2).T
-    found = presence(first, last, np.array(chances), np.arange(len(spans)))
+    found = presence_probabilities(first, last, np.array(chances), np.arange(len(spans)))
     for (a, b), one in zip(spans, found, strict=True):
         whole = sum(c for (x, y), c in zip(spans, chances, strict=True) if x <= b and y >= a)
         assert one == pytest.approx(min(whole, 1), abs=1e-4)
     # What is read before it changes nothing, to the last bit.
     moved = np.r_[0, first + 2], np.r_[1, last + 2], np.r_[0.3, chances]
-    assert presence(*moved, np.arange(1, len(spans) + 1)).tolist() == found.tolist()
+    assert presence_probabilities(*moved, np.arange(1, len(spans) + 1)).tolist() == found.tolist()
 
 
 @pytest.mark.parametrize(
@@ -170,9 +170,9 @@ def test_a_mention_is_where_any_span_is(data: st.DataObject) -> None:
     [("IL (6) a", True), ("CT) scan", False), ("(CT", False), ("( )", False), (") a (", False)],
 )
 def test_brackets_and_marks(text: str, sound: bool) -> None:
-    tokens = cut(["a (b", text])
+    tokens = tokenize(["a (b", text])
     own = np.flatnonzero(tokens.word_texts == 1)
-    assert are_sound(np.array([[own[0], own[-1]]]), tokens.marks).tolist() == [sound]
+    assert are_well_formed(np.array([[own[0], own[-1]]]), tokens.marks).tolist() == [sound]
 
 
 def some_network(rng: np.random.Generator) -> tuple[Network, dict[str, np.ndarray]]:

@@ -14,7 +14,15 @@ from numpy.typing import NDArray
 
 from concept_linker.runtime.compiling import njit
 
-__all__ = ["LONGEST", "are_sound", "chain", "choose", "group_chances", "presence", "spans_of_texts"]
+__all__ = [
+    "LONGEST",
+    "are_well_formed",
+    "fill_group_probabilities",
+    "find_likely_spans",
+    "forward_backward",
+    "presence_probabilities",
+    "select_best",
+]
 
 #: Words in a mention, at most, unless it is given.
 LONGEST = 8
@@ -23,7 +31,7 @@ _PARTS = 1 << 20
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def chain(scores, groups, weights, before_out, before_in, after_out, after_in):  # type: ignore[no-untyped-def]
+def forward_backward(scores, groups, weights, before_out, before_in, after_out, after_in):  # type: ignore[no-untyped-def]
     """Sums over all sequences of tags of one text.
 
     Args:
@@ -68,7 +76,7 @@ def chain(scores, groups, weights, before_out, before_in, after_out, after_in): 
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def spans_of_texts(scores, begins, sizes, groups, least, spans, chances, best):  # type: ignore[no-untyped-def]
+def find_likely_spans(scores, begins, sizes, groups, least, spans, chances, best):  # type: ignore[no-untyped-def]
     """All spans of some texts whose probability is at least ``least``.
 
     Args:
@@ -92,7 +100,7 @@ def spans_of_texts(scores, begins, sizes, groups, least, spans, chances, best): 
     for text in range(begins.size):
         n = sizes[text]
         rows = scores[begins[text] : begins[text] + n]
-        chain(rows, groups, weights[:n], before_out, before_in, after_out, after_in)
+        forward_backward(rows, groups, weights[:n], before_out, before_in, after_out, after_in)
         count = _spans(
             weights[:n],
             before_out,
@@ -143,7 +151,7 @@ def _spans(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def are_sound(spans, marks):  # type: ignore[no-untyped-def]
+def are_well_formed(spans, marks):  # type: ignore[no-untyped-def]
     """Which spans have a word that is no mark, and no bracket without its other.
 
     Args:
@@ -168,7 +176,7 @@ def are_sound(spans, marks):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def group_chances(scores, firsts, lasts, groups, out):  # type: ignore[no-untyped-def]
+def fill_group_probabilities(scores, firsts, lasts, groups, out):  # type: ignore[no-untyped-def]
     """The probabilities of the groups of spans, given that these are mentions.
 
     What stands around a span weighs the same whatever its group, so its own tags are enough.
@@ -199,7 +207,7 @@ def group_chances(scores, firsts, lasts, groups, out):  # type: ignore[no-untype
 
 
 @njit(cache=True, nogil=True)
-def choose(first, last, gains, size):  # type: ignore[no-untyped-def]
+def select_best(first, last, gains, size):  # type: ignore[no-untyped-def]
     """The set of spans, none overlapping another, with the largest sum of gains.
 
     Weighted interval scheduling (Kleinberg and Tardos, *Algorithm Design*, 6.1).  Of sets with
@@ -235,7 +243,7 @@ def choose(first, last, gains, size):  # type: ignore[no-untyped-def]
     return chosen
 
 
-def presence(
+def presence_probabilities(
     first: NDArray[Any], last: NDArray[Any], chances: NDArray[Any], asked: NDArray[Any]
 ) -> NDArray[np.float64]:
     """The probability that a mention is where some spans are, whatever its bounds.
@@ -249,7 +257,7 @@ def presence(
         asked: which of them are asked for, as an index.
 
     >>> first, last = np.array([0, 1, 5]), np.array([1, 1, 5])
-    >>> presence(first, last, np.array([0.5, 0.25, 0.25]), np.array([1, 2])).tolist()
+    >>> presence_probabilities(first, last, np.array([0.5, 0.25, 0.25]), np.array([1, 2])).tolist()
     [0.75, 0.25]
     """
     # Whole numbers: the sums are the same whatever texts are read together.

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from concept_linker.detection.gazetteer import Features
 from concept_linker.detection.ner.products import packed, product, room
-from concept_linker.detection.ner.words import SLOTS, word_rows
+from concept_linker.detection.ner.word_features import SLOTS, word_rows
 from concept_linker.errors import ConceptLinkerError
 from concept_linker.runtime.compiling import njit
 from concept_linker.runtime.forking import renew_when_forked

@@ -13,7 +13,7 @@ from concept_linker.detection.tokens import Tokens
 from concept_linker.runtime.compiling import njit
 from concept_linker.search.grams import hash_bytes, table_find
 
-__all__ = ["closed", "find_runs", "select_longest"]
+__all__ = ["find_runs", "select_longest", "with_closed_brackets"]
 
 #: More words than this no name in running text has; it bounds the work on a long caption.
 LONGEST_RUN = 12
@@ -68,7 +68,9 @@ def find_runs(
         found = np.empty((number, 4), np.int64)
 
 
-def closed(tokens: Tokens, found: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def with_closed_brackets(
+    tokens: Tokens, found: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Runs whose brackets are closed, and where they end: behind the bracket, ``vitamin B(12)``.
 
     Args:

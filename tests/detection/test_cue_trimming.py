@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from concept_linker import ConceptLinker, KnowledgeBase
-from concept_linker.detection.cues import without_cues
+from concept_linker.detection.cue_trimming import without_negation_cues
 from concept_linker.detection.detector import Span
 
 NAMES = frozenset(
@@ -51,7 +51,7 @@ NAMES = frozenset(
 def test_cues_go(mention: str, left: list[str]) -> None:
     text = f"CT: {mention}, B."
     spans = [Span(4, 4 + len(mention), "DISO", 0.5)]
-    found = list(without_cues(text, spans, NAMES.__contains__))
+    found = list(without_negation_cues(text, spans, NAMES.__contains__))
     assert [text[span.start : span.end] for span in found] == left
     assert all(span[2:] == ("DISO", 0.5) for span in found)
 

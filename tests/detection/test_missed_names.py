@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from concept_linker import ConceptLinker, KnowledgeBase
-from concept_linker.detection.passed_over import InnerNames
+from concept_linker.detection.missed_names import NestedNames
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +63,7 @@ def test_quotation_marks_are_as_blanks(linker: ConceptLinker, quotes: str) -> No
 
 
 def test_names_inside(open_base: KnowledgeBase) -> None:
-    inner = InnerNames(open_base)
+    inner = NestedNames(open_base)
     strings = ["metastatic adenocarcinoma", "adenocarcinoma", "branch pulmonary arteries",
                "water-filled pore space", "lung image"]  # fmt: skip
     found = [

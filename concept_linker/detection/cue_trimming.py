@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from concept_linker.detection.detector import Span
 
-__all__ = ["without_cues"]
+__all__ = ["without_negation_cues"]
 
 _CUE = re.compile(
     r"""(?<![\w-])(?:
@@ -33,7 +33,7 @@ _FUNCTION_WORDS = frozenset(
 _OF_EVIDENCE = frozenset("evidence sign signs".split())
 
 
-def without_cues(
+def without_negation_cues(
     text: str, spans: Iterable[Span], is_name: Callable[[str], object]
 ) -> Iterator[Span]:
     """Spans without negation cues.
@@ -48,7 +48,7 @@ def without_cues(
         are names, or the last piece. Nothing of a span that is a cue alone.
 
     >>> text = "nodule with no calcification"
-    >>> spans = without_cues(text, [Span(0, 28)], {"nodule", "calcification"}.__contains__)
+    >>> spans = without_negation_cues(text, [Span(0, 28)], {"nodule", "calcification"}.__contains__)
     >>> [text[span.start : span.end] for span in spans]
     ['nodule', 'calcification']
     """
