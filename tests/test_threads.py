@@ -104,7 +104,7 @@ def test_threads_share_what_fills_up(
     """What one thread still reads, another takes out of use."""
     texts = captions(open_base, 100, seed=5)
     alone = list(ConceptLinker.load(open_base).link_many(texts))
-    monkeypatch.setattr("concept_linker.detection.ner.network._KEPT_WORDS", 40)
+    monkeypatch.setattr("concept_linker.detection.ner.network._CACHED_WORDS", 40)
     monkeypatch.setattr("concept_linker.ranking.cache._ROOM", 400)
     monkeypatch.setattr("concept_linker.ranking.cache._NUMBERS", 40)
     assert linked_by_threads(ConceptLinker.load(open_base), texts, 4) == alone

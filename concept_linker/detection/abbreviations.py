@@ -11,9 +11,8 @@ Three kinds of definitions are recognised:
 The characters of the short form must be found in the long form in order, the first at the start
 of a word (A. S. Schwartz, M. A. Hearst, "A simple algorithm for identifying abbreviation
 definitions in biomedical text", PSB 2003).  A wrong long form links wrongly everywhere in the
-caption, so the rules are stricter: a legend's long form begins with the short form's first letter, few
-words are left out, and single letters, numbers, colours, sides and panels are not
-short forms.
+caption, so the rules are stricter: a legend's long form begins with the short form's first letter,
+few words are left out, and single letters, numbers, colours, sides and panels are not short forms.
 """
 
 from __future__ import annotations

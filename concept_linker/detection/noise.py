@@ -151,7 +151,7 @@ def is_noise(text: str, start: int, end: int) -> bool:
 
 
 def without_noise(text: str, spans: Iterable[_Span]) -> list[_Span]:
-    """Returns the spans that are not noise, in order; spans are tuples that begin with start, end."""
+    """Returns the spans that are not noise, in order; a span begins with (start, end)."""
     return [span for span in spans if not is_noise(text, span[0], span[1])]  # type: ignore[arg-type]
 
 

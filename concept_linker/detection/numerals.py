@@ -40,8 +40,8 @@ _FOLLOWING = re.compile(r" ([IVX]{1,4}|\d\d?)(?![\w.,]\w|[\w%°])")
 def other_numerals(string: str) -> Iterator[str]:
     """Yields the variants of a string with its numeral, up to twelve, written in the other ways.
 
-    An ordinal comes before its noun; other numerals stay in place or follow the noun.  A string with
-    several numerals, or none, has no variants.
+    An ordinal comes before its noun; other numerals stay in place or follow the noun.  A string
+    with several numerals, or none, has no variants.
 
     >>> list(other_numerals("cranial nerve 7"))
     ['cranial nerve VII', 'seventh cranial nerve', '7th cranial nerve']
