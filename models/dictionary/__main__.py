@@ -36,7 +36,7 @@ def _rows(path: Path) -> Iterator[Any]:
 
 
 def main() -> None:
-    """Runs the recipe."""
+    """Counts and writes all lists."""
     parser = argparse.ArgumentParser(description="Measure which names are everyday words.")
     parser.add_argument("medmentions", type=Path, help="folder of MedMentions TRAIN")
     parser.add_argument("captions", type=Path, help="gzipped JSON Lines with a key 'caption'")

@@ -12,8 +12,8 @@ from concept_linker.detection.gazetteer import Gazetteer
 from concept_linker.detection.ner.network import Network as NetworkForUse
 from concept_linker.knowledge_base.base import KnowledgeBase
 from models.mention_ner import data
+from models.mention_ner.distillation import marginals
 from models.mention_ner.network import Network
-from models.mention_ner.teaching import marginals
 from models.mention_ner.training import Lexicon, Options, encode, make_batch, train
 
 ANAT, DISO, CONC = (GROUPS.index(one) for one in ("ANAT", "DISO", "CONC"))

@@ -1,4 +1,4 @@
-"""The boosted trees of the hybrid detector, and both thresholds, from folds that were left out."""
+"""The boosted trees of the hybrid detector and the thresholds, fitted on held-out folds."""
 
 from __future__ import annotations
 
@@ -18,19 +18,21 @@ from concept_linker.trees import Trees
 
 from .data import Example
 
+Floats = NDArray[np.float64]
+
 _UNTYPED = 5
 _THRESHOLDS = np.arange(0.2, 0.51, 0.01)
 
 
-class Judged(NamedTuple):
-    """The candidates of one text, with what is true of each.
+class Labelled(NamedTuple):
+    """The candidate spans of one text with their gold labels.
 
     Args:
-        first, last: their words.
+        first, last: their first and last word.
         span_features: their features.
-        right: whether it is a mention.
-        gold: how many mentions the text has.
-        words: how many words.
+        right: whether each is a mention.
+        gold: the number of mentions of the text.
+        words: the number of words of the text.
     """
 
     first: NDArray[np.int64]
@@ -41,13 +43,13 @@ class Judged(NamedTuple):
     words: int
 
 
-def judge(output: NetworkOutput, example: Example) -> Judged:
-    """The candidates of a text whose mentions are known."""
+def label(output: NetworkOutput, example: Example) -> Labelled:
+    """Returns the labelled candidate spans of a text with gold mentions."""
     candidates = candidate_spans(output)
     gold = {(first, last) for first, last, _ in example.gold}
     spans = zip(candidates.first.tolist(), candidates.last.tolist(), strict=True)
     right = np.fromiter((span in gold for span in spans), np.bool_, candidates.first.size)
-    return Judged(
+    return Labelled(
         candidates.first,
         candidates.last,
         candidates.features,
@@ -57,19 +59,19 @@ def judge(output: NetworkOutput, example: Example) -> Judged:
     )
 
 
-def judge_all(examples: Sequence[Example], network: Network) -> list[Judged]:
-    """The candidates of texts that the network has not seen.
+def label_all(examples: Sequence[Example], network: Network) -> list[Labelled]:
+    """Returns the labelled candidate spans of held-out texts.
 
-    Some are judged as with a base that gives no semantic types.
+    Some get the features of a knowledge base without semantic types.
     """
     found = []
     for i, one in enumerate(examples):
         features = without_groups(one.features) if i % _UNTYPED == 0 else one.features
-        found.append(judge(NetworkOutput.of(features, network), one))
+        found.append(label(NetworkOutput.of(features, network), one))
     return found
 
 
-def fit_trees(texts: Sequence[Judged], *, seed: int, rounds: int = 200) -> Trees:
+def fit_trees(texts: Sequence[Labelled], *, seed: int, rounds: int = 200) -> Trees:
     """Fits the trees."""
     model = HistGradientBoostingClassifier(
         max_iter=rounds,
@@ -101,35 +103,35 @@ def fit_trees(texts: Sequence[Judged], *, seed: int, rounds: int = 200) -> Trees
     )
 
 
-def f1(texts: Sequence[Judged], chances: Sequence[NDArray[np.float64]], threshold: float) -> float:
-    """The strict F1 of what is chosen at a threshold."""
+def f1(texts: Sequence[Labelled], probabilities: Sequence[Floats], threshold: float) -> float:
+    """Returns the strict F1 of the spans selected at a threshold."""
     right = found = gold = 0
-    for one, chance in zip(texts, chances, strict=True):
-        likely = chance >= threshold
+    for one, probability in zip(texts, probabilities, strict=True):
+        likely = probability >= threshold
         first, last = one.first[likely], one.last[likely]
-        chosen = select_best(first, last, chance[likely] - (threshold - 1e-3), one.words)
-        right += int(one.right[likely][chosen].sum())
-        found += int(chosen.sum())
+        selected = select_best(first, last, probability[likely] - (threshold - 1e-3), one.words)
+        right += int(one.right[likely][selected].sum())
+        found += int(selected.sum())
         gold += one.gold
     return 2 * right / (found + gold)
 
 
-def best_threshold(texts: Sequence[Judged], chances: Sequence[NDArray[np.float64]]) -> float:
-    """The threshold with the best F1."""
-    best = max(_THRESHOLDS.tolist(), key=lambda threshold: f1(texts, chances, threshold))
+def best_threshold(texts: Sequence[Labelled], probabilities: Sequence[Floats]) -> float:
+    """Returns the threshold with the best F1."""
+    best = max(_THRESHOLDS.tolist(), key=lambda threshold: f1(texts, probabilities, threshold))
     return round(float(best), 2)
 
 
-def cross_chances(
-    texts: Sequence[Judged], folds: Sequence[int], *, seed: int
-) -> list[NDArray[np.float64]]:
-    """What trees that were fitted on the other folds say of each text."""
-    found: list[NDArray[np.float64]] = [np.zeros(0)] * len(texts)
+def cross_probabilities(
+    texts: Sequence[Labelled], folds: Sequence[int], *, seed: int
+) -> list[Floats]:
+    """Returns the probabilities of each text's spans by trees fitted on the other folds."""
+    found: list[Floats] = [np.zeros(0)] * len(texts)
     for fold in sorted(set(folds)):
         trees = fit_trees(
-            [one for one, own in zip(texts, folds, strict=True) if own != fold], seed=seed
+            [one for one, other in zip(texts, folds, strict=True) if other != fold], seed=seed
         )
-        for i, own in enumerate(folds):
-            if own == fold:
+        for i, of_text in enumerate(folds):
+            if of_text == fold:
                 found[i] = trees.chances(texts[i].span_features)
     return found
