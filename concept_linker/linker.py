@@ -7,7 +7,6 @@ found and linked (:mod:`~concept_linker.passage_linker`), and become the text's 
 from __future__ import annotations
 
 import itertools
-import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from operator import itemgetter
@@ -37,16 +36,13 @@ from concept_linker.passage_linker import MentionQuery, PassageLinker
 from concept_linker.ranking.explain import Explanation
 from concept_linker.ranking.priors import PRIORS
 from concept_linker.ranking.ranker import Ranker
-from concept_linker.runtime.forking import renew_when_forked
 from concept_linker.runtime.resources import model_path
 from concept_linker.settings import LinkerSettings, checked_settings
 
-__all__ = ["ConceptLinker", "link", "link_many"]
+__all__ = ["ConceptLinker"]
 
 # How many documents with given spans are linked together.
 _DOCUMENTS = 64
-# How many linkers of different settings link() keeps.
-_SHARED_LINKERS = 4
 
 
 class ConceptLinker:
@@ -241,59 +237,3 @@ def _with_shared_candidates(mentions: Iterable[Mention]) -> Iterator[Mention]:
         candidates = known.setdefault(mention.candidates, mention.candidates)
         best = candidates[0] if mention.best is not None else None
         yield replace(mention, best=best, candidates=candidates)
-
-
-class _Shared:
-    """The linkers of :func:`link` by settings; each is loaded once, even if threads share it."""
-
-    def __init__(self) -> None:
-        self._linkers: dict[Any, ConceptLinker] = {}
-        self.renew()
-        renew_when_forked(self)
-
-    def renew(self) -> None:
-        self._lock = threading.Lock()
-
-    def linker(self, settings: dict[str, Any]) -> ConceptLinker:
-        key = tuple(sorted(settings.items(), key=itemgetter(0)))
-        with self._lock:
-            if key not in self._linkers:
-                if len(self._linkers) == _SHARED_LINKERS:
-                    self._linkers.pop(next(iter(self._linkers)))
-                self._linkers[key] = ConceptLinker.load(**settings)
-            return self._linkers[key]
-
-
-_shared = _Shared()
-
-
-def link(text: str, **settings: Any) -> Annotation:
-    """Links a text.
-
-    The linker is loaded at the first call with these settings and kept for the next calls.
-
-    Args:
-        text: the text.
-        settings: see :meth:`ConceptLinker.load`; by default the knowledge base that comes with the
-            package, the hybrid detector and the settings' own defaults.
-
-    Raises:
-        InputError: ``text`` is not a string.
-        KnowledgeBaseError: the knowledge base cannot be opened.
-        SettingsError: a setting or detector does not exist.
-
-    >>> link("Pleural effusion.", min_score=0.5).mentions[0].name
-    'Pleural Effusion'
-    """
-    return _shared.linker(settings).link(text)
-
-
-def link_many(
-    texts: Iterable[str], *, batch_size: int = BATCH_SIZE, **settings: Any
-) -> Iterator[Annotation]:
-    """Links a stream of texts; see :func:`link` and :meth:`ConceptLinker.link_many`.
-
-    >>> [len(one) for one in link_many(["Pleural effusion.", ""])]
-    [1, 0]
-    """
-    return _shared.linker(settings).link_many(texts, batch_size=batch_size)

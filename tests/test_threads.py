@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 import concept_linker
-import concept_linker.linker as linker_module
+import concept_linker.shared_linkers as shared_linkers
 from concept_linker import Annotation, ConceptLinker, KnowledgeBase
 from concept_linker.runtime.garbage import no_collection
 
@@ -114,7 +114,7 @@ def test_the_short_way_in_loads_once(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = []
     load = ConceptLinker.load
     monkeypatch.setattr(ConceptLinker, "load", lambda: loaded.append(load()) or loaded[-1])
-    monkeypatch.setattr(linker_module, "_shared", linker_module._Shared())
+    monkeypatch.setattr(shared_linkers, "_shared", shared_linkers._SharedLinkers())
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(concept_linker.link, ["a lesion"] * 8))) == 1
     assert len(loaded) == 1
