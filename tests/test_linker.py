@@ -63,7 +63,7 @@ def test_the_readme_caption(linker: ConceptLinker) -> None:
     assert labels["MRI"] == "PROC"
 
 
-def test_the_short_way_in() -> None:
+def test_link() -> None:
     assert best_ids(concept_linker.link(CAPTION))["hippocampus"] == "C0019564"
 
 
@@ -108,7 +108,7 @@ def test_odd_texts_have_right_offsets(linker: ConceptLinker, text: str) -> None:
 
 
 @pytest.mark.parametrize("given_", [None, b"lesion", 3, 1.5, ["lesion"], object()])
-def test_what_is_no_text_is_refused(linker: ConceptLinker, given_: object) -> None:
+def test_other_types_than_str_are_refused(linker: ConceptLinker, given_: object) -> None:
     with pytest.raises(InputError, match="expected str"):
         linker.link(given_)  # type: ignore[arg-type]
     with pytest.raises(InputError, match="expected str"):
@@ -156,7 +156,7 @@ def test_a_stream_is_taken_as_it_comes(linker: ConceptLinker) -> None:
     assert first[0].mentions == linker.link(f"{CAPTION} 1").mentions
 
 
-def test_a_bad_text_in_a_stream_costs_no_good_one(linker: ConceptLinker) -> None:
+def test_a_bad_text_in_a_stream_does_not_affect_earlier_ones(linker: ConceptLinker) -> None:
     done = []
     texts: list[Any] = [*[CAPTION] * 5, 7, CAPTION]
     with pytest.raises(InputError, match="text number 5 is 7"):
@@ -185,7 +185,7 @@ def test_bad_spans_are_refused(linker: ConceptLinker, span: object) -> None:
         linker.link_spans("lesion", [span])  # type: ignore[list-item]
 
 
-def test_a_detector_of_ones_own(open_base: KnowledgeBase) -> None:
+def test_a_user_defined_detector(open_base: KnowledgeBase) -> None:
     class Capitals:
         def detect_many(self, texts: Iterable[str]) -> Iterator[list[Span]]:
             for text in texts:
@@ -264,7 +264,7 @@ def test_annotations_are_plain_values(linker: ConceptLinker) -> None:
         assert mention["best"]["concept_id"] == given_.best.concept_id  # type: ignore[union-attr]
 
 
-def test_a_shouted_caption_has_no_symbols(linker: ConceptLinker) -> None:
+def test_a_caption_in_capitals_has_no_symbols(linker: ConceptLinker) -> None:
     found = [m.text for m in linker.link("THE LEFT LESION WAS SET IN THE HIPPOCAMPUS")]
     assert found == ["LEFT", "LESION", "HIPPOCAMPUS"]
 

@@ -110,7 +110,7 @@ def test_threads_share_what_fills_up(
     assert linked_by_threads(ConceptLinker.load(open_base), texts, 4) == alone
 
 
-def test_the_short_way_in_loads_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_link_loads_once(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = []
     load = ConceptLinker.load
     monkeypatch.setattr(ConceptLinker, "load", lambda: loaded.append(load()) or loaded[-1])

@@ -52,7 +52,7 @@ _OXIDE = re.compile(
 _ENDS = frozenset({"mark", "stop"})
 _NEGATIVE = frozenset({"negative", "minus"})
 _BEFORE = frozenset({"before", "listed", *_NEGATIVE})
-_BEHIND = frozenset({"behind", "answer"})
+_AFTER = frozenset({"after", "answer"})
 _OR = re.compile(r"\b(?:or|nor|and/or)\b")
 _AND = re.compile(r"\b(?:and|or|nor|and/or)\b|&")
 _GONE = re.compile(r"\b(?:excluded|ruled\sout|resolved|disappeared|vanished|subsided)\b")
@@ -181,7 +181,7 @@ def _scopes_in(text: str, begin: int, end: int) -> Iterable[_Scope]:
             yield first, _reach(text, cues, number, closed[kind])
         elif kind == "whole":
             yield start, stop
-        elif kind in _BEHIND:
+        elif kind in _AFTER:
             yield _subject(text, cues, number, begin)
         elif kind == "next":
             word = _WORD.match(text, stop, end)

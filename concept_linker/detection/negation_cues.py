@@ -84,7 +84,7 @@ _WORDS = {
         | (?:partially|partly|incompletely|poorly|spatially|temporally|clearly|well|un)[-\s]?
             (?:resolved|cleared|subsided|disappeared|regressed)
         """,
-    "behind": r"""
+    "after": r"""
         (?:do|does|did)(?:\snot|n'?t)\s(?:occur|exist)\b
         | (?<!\bdo\s)(?<!\bdoes\s)(?<!\bdid\s)(?!do(?:es)?n'?t|didn'?t)
             (?!(?:has|have|had)(?:\snot|n'?t)\s(?!been))

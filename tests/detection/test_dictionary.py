@@ -95,7 +95,7 @@ def test_texts_together_give_what_each_gives_alone(detector: DictionaryDetector)
     assert detector.detect(texts * 60).spans == [detector.detect([t]).spans[0] for t in texts] * 60
 
 
-def test_a_stream_may_have_no_end(detector: DictionaryDetector) -> None:
+def test_an_endless_stream(detector: DictionaryDetector) -> None:
     spans = detect_stream(detector, itertools.repeat("a lesion"))
     assert [next(spans) for _ in range(300)] == detector.detect(["a lesion"]).spans * 300
 

@@ -154,7 +154,7 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
         shutil.rmtree(folder)
 
 
-def test_where_and_how_it_is_seen_is_no_part_of_a_mention(open_base: KnowledgeBase) -> None:
+def test_sides_and_brightness_are_not_part_of_a_mention(open_base: KnowledgeBase) -> None:
     hybrid = HybridDetector(open_base)
     text = "Axial T2-weighted MRI shows a hyperintense lesion in the left hippocampus."
     found = words(hybrid, text)
@@ -171,11 +171,11 @@ def test_a_text_in_capitals(open_base: KnowledgeBase) -> None:
     assert not {"WAS", "SET", "THE"} & set(found)
 
 
-def test_what_is_no_language_is_no_mention(open_base: KnowledgeBase) -> None:
+def test_very_long_spans_are_not_mentions(open_base: KnowledgeBase) -> None:
     for text in ("x" * 10_000, "lesion " + "ACGT" * 1_000):
         [spans] = HybridDetector(open_base).detect([text]).spans
         assert all(span.end - span.start <= 300 for span in spans)
 
 
-def test_marks_of_direction_are_no_words(open_base: KnowledgeBase) -> None:
+def test_marks_of_direction_are_not_words(open_base: KnowledgeBase) -> None:
     assert "hippocampus" in words(HybridDetector(open_base), "edema, \u202bhippocampus\u202c")

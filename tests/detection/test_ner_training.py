@@ -43,7 +43,7 @@ def examples(kb: KnowledgeBase, *, whole: bool) -> list[data.Example]:
     return [data.example(one, gazetteer, never, COMPLETE) for one in documents(whole=whole)]
 
 
-def test_what_may_stand(small_kb: KnowledgeBase) -> None:
+def test_allowed_tags(small_kb: KnowledgeBase) -> None:
     whole, partial = (examples(small_kb, whole=one)[0] for one in (True, False))
     assert whole.words == ["MRI", "shows", "lesions", "of", "the", "left", "hippocampus", "."]
     tag = data.tag

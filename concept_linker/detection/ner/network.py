@@ -87,16 +87,18 @@ class _WordCache:
 
     def __init__(self, columns: int) -> None:
         self.rows: dict[str, int] = {}
-        self.own: Floats = np.empty((1024, columns), np.float32)
+        self.projected: Floats = np.empty((1024, columns), np.float32)
 
-    def add(self, words: Sequence[str], own: Floats) -> None:
+    def add(self, words: Sequence[str], projected: Floats) -> None:
         """Adds new words; for one thread at a time."""
         begin, end = len(self.rows), len(self.rows) + len(words)
-        if end > len(self.own):
-            grown = np.empty((max(end, 2 * len(self.own)), self.own.shape[1]), np.float32)
-            grown[:begin] = self.own[:begin]
-            self.own = grown
-        self.own[begin:end] = own
+        if end > len(self.projected):
+            grown = np.empty(
+                (max(end, 2 * len(self.projected)), self.projected.shape[1]), np.float32
+            )
+            grown[:begin] = self.projected[:begin]
+            self.projected = grown
+        self.projected[begin:end] = projected
         self.rows.update(zip(words, range(begin, end), strict=True))
 
 
@@ -159,20 +161,20 @@ class Network:
         places = np.arange(tokens.word_starts.size) + self.gap * (tokens.word_texts + 1)
         scores = np.zeros((places.size + self.gap * tokens.text_starts.size, self.tags), np.float32)
         if places.size:
-            own, types = self._types(tokens)
+            projected, types = self._types(tokens)
             # Whole texts only, so that no window is cut.
             cuts = [0]
             ends = np.flatnonzero(np.diff(tokens.word_texts)) + 1
             for end in [*ends.tolist(), places.size]:
                 if end - cuts[-1] >= _BLOCK or end == places.size:
-                    self._score(features, own, types, places, cuts[-1], end, scores)
+                    self._score(features, projected, types, places, cuts[-1], end, scores)
                     cuts.append(end)
         return scores, places
 
     def _score(
         self,
         features: Features,
-        own: Floats,
+        projected: Floats,
         types: NDArray[np.int64],
         places: NDArray[np.int64],
         begin: int,
@@ -185,7 +187,7 @@ class Network:
         x = np.zeros((high - low, width), np.float32)
         at = places[begin:end] - low
         _embed(
-            own,
+            projected,
             types[begin:end],
             at,
             features.names[begin:end],
@@ -219,7 +221,7 @@ class Network:
             known = self._learn(words)
             rows = list(map(known.rows.get, words))
         # Only after the rows are known: the array may have been replaced meanwhile.
-        return known.own, np.array(rows, np.int64)
+        return known.projected, np.array(rows, np.int64)
 
     def _learn(self, words: Sequence[str]) -> _WordCache:
         """The cache with all of the given words added."""
@@ -229,7 +231,7 @@ class Network:
             if (
                 len(known.rows) + len(new) > _CACHED_WORDS
             ):  # other threads may still read the full one
-                known, new = _WordCache(known.own.shape[1]), list(dict.fromkeys(words))
+                known, new = _WordCache(known.projected.shape[1]), list(dict.fromkeys(words))
             for begin in range(0, len(new), _BLOCK):
                 some = new[begin : begin + _BLOCK]
                 known.add(some, self._project_words(some))
@@ -246,8 +248,8 @@ class Network:
         slots = np.zeros((room(len(words)) * SLOTS, table.shape[1]), np.float32)
         _mean_rows(table, rows, begins, slots)
         slots = np.rint(slots * _LETTER_STEPS) / _LETTER_STEPS
-        own = _times(slots.reshape(-1, SLOTS * table.shape[1]), self._p["mix"])
-        return own[: len(words), : PIECES * self.width]
+        projected = _times(slots.reshape(-1, SLOTS * table.shape[1]), self._p["mix"])
+        return projected[: len(words), : PIECES * self.width]
 
 
 def _times(left: Floats, right: Floats) -> Floats:
@@ -289,13 +291,18 @@ def _normed(top, gain, shift, out, add):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _embed(  # type: ignore[no-untyped-def]
-    own, types, at, names, groups, buckets, of_name, of_group, of_bucket, bias, gain, shift, x
+    projected, types, at, names, groups, buckets, of_name, of_group, of_bucket, bias, gain, shift, x
 ):
     """The first layer: words and labels are added, then maxout of three pieces, normalised."""
     width = x.shape[1]
     top = np.empty(width, np.float32)
     for i in range(types.size):
-        a, b, c, d = own[types[i]], of_name[names[i]], of_group[groups[i]], of_bucket[buckets[i]]
+        a, b, c, d = (
+            projected[types[i]],
+            of_name[names[i]],
+            of_group[groups[i]],
+            of_bucket[buckets[i]],
+        )
         for k in range(width):
             top[k] = a[k] + b[k] + c[k] + d[k] + bias[k]
         for k in range(width):
