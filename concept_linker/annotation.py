@@ -54,7 +54,7 @@ class Mention:
         start: its first character, counted in Unicode code points from 0.
         end: one past its last.
         text: the caption's characters from start to end, exactly.
-        label: its semantic group (``ANAT``), from the detector or else the best candidate, or ``""``.
+        label: its semantic group (``ANAT``) by the detector, else by the best candidate, or ``""``.
         probability: the detector's probability that something is mentioned here, 0 to 1; 1.0 where
             the span was given.
         long_form: the long form in this caption if the mention is an abbreviation, else ``None``.
