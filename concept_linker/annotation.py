@@ -106,7 +106,7 @@ class Mention:
         }
 
     def to_row(self) -> dict[str, Any]:
-        """Returns a flat row for tables: the fields of the mention, then those of its best candidate.
+        """Returns a flat row for tables: the mention's fields, then those of its best candidate.
 
         Without a best candidate its fields are ``None``, its types ``[]``.
         """
@@ -149,7 +149,7 @@ class Annotation:
         """Returns a data frame with one row per mention; see :meth:`Mention.to_row`.
 
         Args:
-            library: the library of the data frame; by default pandas if it is installed, else polars.
+            library: the data frame library; by default pandas if it is installed, else polars.
 
         Raises:
             SettingsError: the library is not installed.
