@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property
 from itertools import islice
 from typing import Any, Final, NamedTuple, Protocol, runtime_checkable
 
@@ -70,11 +69,16 @@ class Detected:
     ) -> None:
         self._find_spans = find_spans
         self._group_probabilities = group_probabilities
+        self._spans: list[list[Span]] | None = None
 
-    @cached_property
+    # Not functools.cached_property: before Python 3.12 all instances share one lock, which makes
+    # threads wait for each other, and a process that is forked meanwhile hangs.
+    @property
     def spans(self) -> list[list[Span]]:
         """The spans of each text, in reading order, none overlapping another."""
-        return self._find_spans()
+        if self._spans is None:
+            self._spans = self._find_spans()
+        return self._spans
 
     def groups(self, spans: SpansOfTexts) -> Sequence[Any]:
         """The probabilities of the semantic groups of any spans, given that they are mentions.
