@@ -4,8 +4,8 @@
 
 Runs the dictionary, without its list, over the text of MedMentions TRAIN, whose annotators marked
 every concept that they saw, however general; a name that they marked in less than a fifth of the
-places where the dictionary finds it is not a mention.  Writes ``everyday.txt`` next to file, and
-in front of what was counted what ``captions.txt`` adds by hand: words of captions that
+places where the dictionary finds it is not a mention.  Writes ``everyday.txt``; its first
+part comes from ``captions.txt``, which lists words by hand: those of captions that
 MedMentions' abstracts do not have.  ``words.txt`` is counted in both texts of MedMentions TRAIN and
 in captions (``roco_cc_by.jsonl.gz``).
 """
