@@ -65,10 +65,10 @@ def rules(text: str) -> float:
     from concept_linker.detection.detector import Span
     from concept_linker.detection.negation import negated
     from concept_linker.detection.noise import without_noise
-    from concept_linker.detection.passages import read_caption
+    from concept_linker.detection.preprocessing import preprocess
 
     begin = time.perf_counter()
-    for passage in read_caption(text).passages:
+    for passage in preprocess(text).passages:
         spans = [Span(*word.span()) for word in re.finditer(r"\w+", passage.text)]
         negated(passage.text, without_noise(passage.text, spans))
     return time.perf_counter() - begin

@@ -25,6 +25,7 @@ from typing import Any
 from machine import data_folder, save
 
 from concept_linker import KnowledgeBase
+from concept_linker.detection.detector import detect_stream
 from concept_linker.detection.dictionary import DictionaryDetector
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -58,7 +59,7 @@ def stream(kb: KnowledgeBase) -> list[str]:
     path = data_folder() / "captions/roco_cc_by.jsonl.gz"
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         captions = [json.loads(line)["caption"] for line in lines]
-    spans = DictionaryDetector(kb).detect_many(captions)
+    spans = detect_stream(DictionaryDetector(kb), captions)
     return [
         text[start:end]
         for text, found in zip(captions, spans, strict=True)

@@ -26,7 +26,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -160,15 +160,17 @@ class TimedDetector:
     """A detector whose time is counted."""
 
     def __init__(self, detector: Any, clock: Clock) -> None:
-        self._detect = clock.timed("detection", lambda texts: list(detector.detect_many(texts)))
-        if hasattr(detector, "groups_many"):
-            self.groups_many = clock.timed("detection", detector.groups_many)
-        if hasattr(detector, "read"):
-            self.read = clock.timed("detection", detector.read)
+        self._detector, self._clock = detector, clock
 
-    def detect_many(self, texts: Iterable[str]) -> Iterator[Any]:
+    def detect(self, texts: Sequence[str]) -> Any:
         """See ``MentionDetector``."""
-        return iter(self._detect(texts))
+        from concept_linker.detection.detector import Detected
+
+        detected = self._clock.timed("detection", self._detector.detect)(texts)
+        return Detected(
+            self._clock.timed("detection", lambda: detected.spans),
+            self._clock.timed("detection", detected.groups),
+        )
 
 
 def inside(name: str, clock: Clock) -> None:
@@ -183,7 +185,7 @@ def inside(name: str, clock: Clock) -> None:
 
 def speed(name: str, kb: Any, captions: list[str]) -> dict[str, Any]:
     """Captions a second end to end, and the share of each stage."""
-    import concept_linker.linker as linker_module
+    import concept_linker.passage_linker as linker_module
     from concept_linker import ConceptLinker
     from concept_linker.detection import abbreviations, negation, noise
     from concept_linker.detection.registry import open_detector
@@ -204,8 +206,8 @@ def speed(name: str, kb: Any, captions: list[str]) -> dict[str, Any]:
         detector = TimedDetector(open_detector(name, kb), clock)
         linker = ConceptLinker.load(kb, detector=detector)
         for owner, method, stage in (
-            (kb.rows, "nearest", "candidates"),
-            (linker._ranker, "rank_many", "ranking"),
+            (kb, "nearest", "candidates"),
+            (linker.ranker, "rank_many", "ranking"),
         ):
             setattr(owner, method, clock.timed(stage, getattr(owner, method)))
         clock.spent.clear()
@@ -248,6 +250,7 @@ def shares(name: str, spent: Counter[str], total: float) -> dict[str, float]:
 def measure(name: str) -> dict[str, Any]:
     """All figures of one detector."""
     from concept_linker import KnowledgeBase
+    from concept_linker.detection.detector import detect_stream
     from concept_linker.detection.noise import without_noise
     from concept_linker.detection.registry import open_detector
 
@@ -256,10 +259,10 @@ def measure(name: str) -> dict[str, Any]:
     captions = {r["roco_id"]: r["caption"] for r in rows(data_folder() / ROCO)}
 
     def detect(texts: list[str]) -> list[Spans]:
-        return [{span[:2] for span in spans} for spans in detector.detect_many(texts)]
+        return [{span[:2] for span in spans} for spans in detect_stream(detector, texts)]
 
     def without(texts: list[str]) -> list[Spans]:
-        found = zip(texts, detector.detect_many(texts), strict=True)
+        found = zip(texts, detect_stream(detector, texts), strict=True)
         return [{span[:2] for span in without_noise(text, spans)} for text, spans in found]
 
     return {

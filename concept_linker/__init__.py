@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from concept_linker.evaluation.report import evaluate
     from concept_linker.knowledge_base.base import Concept, KnowledgeBase
     from concept_linker.knowledge_base.build import build_knowledge_base
-    from concept_linker.linker import ConceptLinker, link, link_many
+    from concept_linker.linker import ConceptLinker
     from concept_linker.settings import LinkerSettings
+    from concept_linker.shared_linkers import link, link_many
     from concept_linker.training import train
 
 #: Public name → the module that defines it.
@@ -43,8 +44,8 @@ _HOMES = {
     "annotate": "annotating.annotate",
     "build_knowledge_base": "knowledge_base.build",
     "evaluate": "evaluation.report",
-    "link": "linker",
-    "link_many": "linker",
+    "link": "shared_linkers",
+    "link_many": "shared_linkers",
     "read_corpus": "corpora",
     "train": "training",
 }

@@ -20,7 +20,7 @@ ADAPTERS: dict[str, Callable[..., Any]] = {}
 class Candidate(NamedTuple):
     """A concept that a mention may mean.
 
-    A tuple, because a search makes thirty for every mention, and no other value is made so fast.
+    A tuple, because a search makes thirty per mention and tuples are the fastest to make.
 
     Args:
         concept_id: a UMLS CUI (``C0019564``), or a CURIE (``UBERON:0002421``) where no CUI
@@ -42,19 +42,19 @@ class Candidate(NamedTuple):
     semantic_types: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, by field; numbers rounded to six places."""
+        """Returns plain JSON values, by field; numbers rounded to six places."""
         return dict(zip(self._fields, map(_plain, self), strict=True))
 
 
 @dataclass(frozen=True, slots=True)
 class Mention:
-    """A stretch of a caption that names a concept.
+    """A span of a caption that names a concept.
 
     Args:
         start: its first character, counted in Unicode code points from 0.
         end: one past its last.
         text: the caption's characters from start to end, exactly.
-        label: its semantic group, as far as the detector knows one (``ANAT``), else ``""``.
+        label: its semantic group (``ANAT``) by the detector, else by the best candidate, or ``""``.
         probability: the detector's probability that something is mentioned here, 0 to 1; 1.0 where
             the span was given.
         long_form: the long form in this caption if the mention is an abbreviation, else ``None``.
@@ -98,7 +98,7 @@ class Mention:
         return self.probability * self.best.score if self.best else 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values, by field; numbers rounded to six places."""
+        """Returns plain JSON values, by field; numbers rounded to six places."""
         return {
             **{name: _plain(getattr(self, name)) for name in MENTION_FIELDS},
             "best": self.best.to_dict() if self.best else None,
@@ -106,13 +106,13 @@ class Mention:
         }
 
     def to_row(self) -> dict[str, Any]:
-        """A flat row for tables: the fields of the mention, then those of its best candidate.
+        """Returns a flat row for tables: the mention's fields, then those of its best candidate.
 
         Without a best candidate its fields are ``None``, its types ``[]``.
         """
-        own = {name: _plain(getattr(self, name)) for name in MENTION_FIELDS}
+        fields_of_mention = {name: _plain(getattr(self, name)) for name in MENTION_FIELDS}
         best = self.best.to_dict() if self.best else {**_NO_CANDIDATE, "semantic_types": []}
-        return {**own, **best}
+        return {**fields_of_mention, **best}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,11 +132,13 @@ class Annotation:
         return len(self.mentions)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Returns plain JSON values."""
         return {"text": self.text, "mentions": [mention.to_dict() for mention in self.mentions]}
 
     def to_record(self, *, image: str, **fields: Any) -> dict[str, Any]:
-        """A MedConcept-23M record; see :func:`concept_linker.triplets.from_annotation.to_record`.
+        """Returns a MedConcept-23M record.
+
+        See :func:`concept_linker.triplets.from_annotation.to_record`.
 
         Args:
             image: the image's path inside the folder of images.
@@ -146,10 +148,10 @@ class Annotation:
         return record
 
     def to_dataframe(self, library: Literal["pandas", "polars"] | None = None) -> Any:
-        """A data frame with one row a mention; see :meth:`Mention.to_row`.
+        """Returns a data frame with one row per mention; see :meth:`Mention.to_row`.
 
         Args:
-            library: whose data frame; by default pandas if it is installed, else polars.
+            library: the data frame library; by default pandas if it is installed, else polars.
 
         Raises:
             SettingsError: the library is not installed.

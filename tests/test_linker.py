@@ -63,7 +63,7 @@ def test_the_readme_caption(linker: ConceptLinker) -> None:
     assert labels["MRI"] == "PROC"
 
 
-def test_the_short_way_in() -> None:
+def test_link() -> None:
     assert best_ids(concept_linker.link(CAPTION))["hippocampus"] == "C0019564"
 
 
@@ -108,10 +108,10 @@ def test_odd_texts_have_right_offsets(linker: ConceptLinker, text: str) -> None:
 
 
 @pytest.mark.parametrize("given_", [None, b"lesion", 3, 1.5, ["lesion"], object()])
-def test_what_is_no_text_is_refused(linker: ConceptLinker, given_: object) -> None:
-    with pytest.raises(InputError, match=r"wanted str"):
+def test_other_types_than_str_are_refused(linker: ConceptLinker, given_: object) -> None:
+    with pytest.raises(InputError, match="expected str"):
         linker.link(given_)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match=r"wanted str"):
+    with pytest.raises(InputError, match="expected str"):
         linker.link_spans(given_, [(0, 1)])  # type: ignore[arg-type]
 
 
@@ -156,7 +156,7 @@ def test_a_stream_is_taken_as_it_comes(linker: ConceptLinker) -> None:
     assert first[0].mentions == linker.link(f"{CAPTION} 1").mentions
 
 
-def test_a_bad_text_in_a_stream_costs_no_good_one(linker: ConceptLinker) -> None:
+def test_a_bad_text_in_a_stream_does_not_affect_earlier_ones(linker: ConceptLinker) -> None:
     done = []
     texts: list[Any] = [*[CAPTION] * 5, 7, CAPTION]
     with pytest.raises(InputError, match="text number 5 is 7"):
@@ -185,7 +185,7 @@ def test_bad_spans_are_refused(linker: ConceptLinker, span: object) -> None:
         linker.link_spans("lesion", [span])  # type: ignore[list-item]
 
 
-def test_a_detector_of_ones_own(open_base: KnowledgeBase) -> None:
+def test_a_user_defined_detector(open_base: KnowledgeBase) -> None:
     class Capitals:
         def detect_many(self, texts: Iterable[str]) -> Iterator[list[Span]]:
             for text in texts:
@@ -197,36 +197,37 @@ def test_a_detector_of_ones_own(open_base: KnowledgeBase) -> None:
     assert (mention.text, mention.label) == ("MRI", "X")
 
 
-@pytest.mark.parametrize("probability", [1.0, 0.5, 0.25])
-def test_the_confidence_is_that_of_mention_and_concept_together(
-    open_base: KnowledgeBase, probability: float
+@pytest.mark.parametrize("chance", [1.0, 0.5, 0.25])
+def test_confidence_is_the_product_of_probability_and_score(
+    open_base: KnowledgeBase, chance: float
 ) -> None:
     class Unsure:
         def detect_many(self, texts: Iterable[str]) -> Iterator[list[Span]]:
-            places = (text.find("lesion") for text in texts)
-            return ([Span(at, at + 6, probability=probability)] for at in places)
+            return (
+                [Span(at, at + 6, probability=chance)] for at in (t.find("lesion") for t in texts)
+            )
 
     linker = ConceptLinker.load(open_base, detector=Unsure())
     text = "A lesion of the hippocampus."
     [given] = linker.link_spans(text, [(2, 8)]).mentions
     [found] = linker.link(text).mentions
     assert given.best is not None
-    assert (given.probability, found.probability) == (1.0, probability)
     assert found.candidates == given.candidates
-    product = probability * given.best.score
-    assert found.best == (given.best if product >= linker.settings.min_score else None)
-    assert found.confidence == (product if found.best else 0.0)
+    assert (found.probability, given.probability) == (chance, 1.0)
+    confidence = chance * given.candidates[0].score
+    assert (found.best is not None) == (confidence >= linker.settings.min_score)
+    assert found.confidence == (confidence if found.best else 0.0)
     [why] = linker.explain(text)
-    assert (why.best, why.second) == given.candidates[:2]
+    assert (why.best, why.second) == found.candidates[:2]
 
 
-def test_what_a_network_finds_has_a_probability(open_base: KnowledgeBase) -> None:
+def test_the_network_gives_probabilities(open_base: KnowledgeBase) -> None:
     for name in ("hybrid", "ner"):
         detector = open_detector(name, open_base)
-        [spans] = detector.detect_many([CAPTION])
+        [spans] = detector.detect([CAPTION]).spans
         assert all(detector.threshold - 1e-6 <= span.probability <= 1 for span in spans), name
         assert len({span.probability for span in spans}) > 1
-    [named] = open_detector("dictionary", open_base).detect_many([CAPTION])
+    [named] = open_detector("dictionary", open_base).detect([CAPTION]).spans
     assert {span.probability for span in named} == {1.0}
 
 
@@ -263,14 +264,14 @@ def test_annotations_are_plain_values(linker: ConceptLinker) -> None:
         assert mention["best"]["concept_id"] == given_.best.concept_id  # type: ignore[union-attr]
 
 
-def test_a_shouted_caption_has_no_symbols(linker: ConceptLinker) -> None:
+def test_a_caption_in_capitals_has_no_symbols(linker: ConceptLinker) -> None:
     found = [m.text for m in linker.link("THE LEFT LESION WAS SET IN THE HIPPOCAMPUS")]
     assert found == ["LEFT", "LESION", "HIPPOCAMPUS"]
 
 
 def test_wrong_arguments_are_refused_in_one_line(linker: ConceptLinker) -> None:
     for wrong in (None, "MRI", b"MRI", 3):
-        with pytest.raises(InputError, match="wanted an iterable of str"):
+        with pytest.raises(InputError, match="expected an iterable of str"):
             next(linker.link_many(wrong))  # type: ignore[arg-type]
     for size in (None, 1.5, "4", 0):
         with pytest.raises(SettingsError, match="batch_size"):

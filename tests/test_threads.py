@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 import concept_linker
-import concept_linker.linker as linker_module
+import concept_linker.shared_linkers as shared_linkers
 from concept_linker import Annotation, ConceptLinker, KnowledgeBase
 from concept_linker.runtime.garbage import no_collection
 
@@ -104,17 +104,17 @@ def test_threads_share_what_fills_up(
     """What one thread still reads, another takes out of use."""
     texts = captions(open_base, 100, seed=5)
     alone = list(ConceptLinker.load(open_base).link_many(texts))
-    monkeypatch.setattr("concept_linker.detection.ner.network._KEPT_WORDS", 40)
+    monkeypatch.setattr("concept_linker.detection.ner.network._CACHED_WORDS", 40)
     monkeypatch.setattr("concept_linker.ranking.cache._CANDIDATES", 400)
     monkeypatch.setattr("concept_linker.ranking.cache._STRINGS", 40)
     assert linked_by_threads(ConceptLinker.load(open_base), texts, 4) == alone
 
 
-def test_the_short_way_in_loads_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_link_loads_once(monkeypatch: pytest.MonkeyPatch) -> None:
     loaded = []
     load = ConceptLinker.load
     monkeypatch.setattr(ConceptLinker, "load", lambda: loaded.append(load()) or loaded[-1])
-    monkeypatch.setattr(linker_module, "_shared", linker_module._Shared())
+    monkeypatch.setattr(shared_linkers, "_shared", shared_linkers._SharedLinkers())
     with ThreadPoolExecutor(4) as pool:
         assert len(set(pool.map(concept_linker.link, ["a lesion"] * 8))) == 1
     assert len(loaded) == 1
@@ -195,9 +195,9 @@ def test_a_process_is_forked_while_threads_link(open_base: KnowledgeBase, detect
 def test_a_process_is_forked_while_a_thread_holds_everything(open_base: KnowledgeBase) -> None:
     linker = ConceptLinker.load(open_base)
     expected = linker.link("a lesion")
-    ranker = linker._ranker
+    ranker = linker.ranker
     features = ranker._first_stage.describer._features
-    locks = [ranker._cache._lock, features._lock, linker._detector._reader.network._lock]
+    locks = [ranker._cache._lock, features._lock, linker.detector._tagger.network._lock]
     taken, enough = threading.Event(), threading.Event()
 
     def hold() -> None:

@@ -1,8 +1,8 @@
 """Every module with compiled kernels has a plain twin.
 
-The twin of ``concept_linker/<wing>/<module>.py`` is ``tests/<wing>/plain_<module>.py``.  It
-does the same in plain Python, and tests compare the two.  :data:`OTHERWISE` lists modules with
-kernels that are compared with something else.
+The twin of ``concept_linker/<part>/…/<module>.py`` is ``tests/<part>/plain_<module>.py``.
+It does the same in plain Python, and tests compare the two.  :data:`OTHERWISE` lists modules whose
+kernels are compared with something else.
 """
 
 from __future__ import annotations
@@ -13,19 +13,12 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "concept_linker"
 
-_SEARCH = "search/oracle.py in search/test_matching.py"
-_NETWORK = "plain forms in detection/test_ner_parts.py"
+_SEARCH = "search/plain_index.py in search/test_matching.py"
 _NEAR = "all pairs in retrieval/near_duplicates/test_near_captions.py"
 _RETRIEVAL = "retrieval/brute_force.py in retrieval/test_retrieval_scoring.py"
 #: For each module without a twin: what its kernels are compared with, and where.
 OTHERWISE = {
-    "detection/evidence.py": _NETWORK,
-    "detection/matching.py": "plain forms in detection/test_dictionary.py",
-    "detection/ner/decoding.py": _NETWORK,
-    "detection/ner/network.py": _NETWORK,
-    "detection/ner/products.py": "numpy in detection/test_products.py",
-    "detection/tokens.py": _NETWORK,
-    "ranking/arrays.py": "KnowledgeBase.row_of in ranking/test_first_stage.py",
+    "ranking/arrays.py": "Rows.row_of in ranking/test_first_stage.py",
     "retrieval/counting.py": _RETRIEVAL,
     "retrieval/measures.py": _RETRIEVAL,
     "retrieval/near_duplicates/probing.py": _NEAR,
@@ -55,7 +48,7 @@ def compiled_modules() -> list[str]:
 def has_twin(module: str) -> bool:
     """Returns whether the plain twin of a module exists."""
     path = Path(module)
-    return (ROOT / "tests" / path.parent / f"plain_{path.name}").exists()
+    return ROOT.joinpath("tests", *path.parts[:-1][:1], f"plain_{path.name}").exists()
 
 
 def test_every_compiled_module_has_a_twin() -> None:

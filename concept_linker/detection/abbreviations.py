@@ -1,18 +1,18 @@
-"""Abbreviations that a caption explains: which short form stands for which long form, and where.
+"""Finds the abbreviations that a caption defines: short form, long form and occurrences.
 
-Three ways of explaining are read:
+Three kinds of definitions are recognised:
 
 *   a bracket in the text, either way round: ``computed tomography (CT)``, ``CT (computed
     tomography)``;
 *   a legend: ``CT, computed tomography; MRI = magnetic resonance imaging``, with ``:``, ``=``,
     ``,``, dashes, tabs or ``indicates``, mixed as they come, in a bracket or at the end;
-*   ``Abbreviations:`` and a legend, where short forms may be in small letters.
+*   ``Abbreviations:`` and a legend, where short forms may be in lower case.
 
 The characters of the short form must be found in the long form in order, the first at the start
 of a word (A. S. Schwartz, M. A. Hearst, "A simple algorithm for identifying abbreviation
 definitions in biomedical text", PSB 2003).  A wrong long form links wrongly everywhere in the
-caption, so more is asked than there: a legend's long form begins with the short form's first
-letter, words left out are few, and single letters, numbers, colours, sides and panels are none.
+caption, so the rules are stricter: a legend's long form begins with the short form's first letter,
+few words are left out, and single letters, numbers, colours, sides and panels are not short forms.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from concept_linker.detection.blanks import SingleBlanks
+from concept_linker.detection.cleaning import FoldedWhiteSpace
 from concept_linker.detection.long_forms import (
     LONG,
     WORDS,
@@ -34,13 +34,13 @@ from concept_linker.detection.long_forms import (
     long_item,
     occurrences,
 )
-from concept_linker.detection.short_forms import SHORT, disagrees, is_short, letters_of
+from concept_linker.detection.short_form_rules import SHORT, disagrees, is_short, letters_of
 
 __all__ = ["Definition", "expand", "expander", "find_abbreviations"]
 
 
 class Definition(NamedTuple):
-    """A short form, what it stands for, and where it is used.
+    """The definition of an abbreviation and its occurrences.
 
     Args:
         short: the short form, in the singular (``ROI`` where ``ROIs`` is defined).
@@ -65,7 +65,7 @@ _LEAD = re.compile(
     r"here(?:after|inafter),?|termed|[\"'“”‘’])\s*",
     re.I,
 )
-# Where the text before a bracket is cut: nothing is defined across the end of a clause.
+# The ends of clauses, which definitions do not cross.
 _CLAUSE = re.compile(r"[;:()\[\]]|[.?!](?=\s|[A-Z])|,(?=\s)")
 _PIECES = re.compile(r"[,;:]\s|;")
 _QUOTES = " \"'“”‘’"
@@ -74,7 +74,7 @@ _SEPARATOR = (
     r"\s{0,2}[=:]\s{0,2}|,\s{1,2}|\s{0,2}[—–]\s{0,2}|\s-\s|\s?\t\s?|"
     r"\s(?:indicates?|denotes?|represents?|means|stands\ for|refers\ to|is|are)\s(?:the\s|an?\s)?"
 )
-# The capital first: most captions have none before a separator, and are done with.
+# The lookahead for a capital comes first: it quickly rejects most captions.
 _ITEM = re.compile(
     rf"(?<![\w/&+-])(?=[a-z0-9α-ω/+-]{{0,5}}[A-ZΑ-Ω])({SHORT})({_SEPARATOR})(?=[\"'“]?\w)"
 )
@@ -84,21 +84,21 @@ _LAST_WORD = re.compile(rf"(?<![\w/&+-])({SHORT})\s?$")
 
 
 def find_abbreviations(text: str) -> tuple[Definition, ...]:
-    """The abbreviations that a text explains.
+    """Returns the abbreviations that a text defines.
 
     Args:
-        text: a caption, or any other text.
+        text: a caption or any other text.
 
     Returns:
-        The definitions in the order of the text; of two for one short form the first counts.
+        The definitions in the order of the text; the first one of each short form.
 
     >>> [found] = find_abbreviations("Computed tomography (CT) of the chest. CT shows a mass.")
     >>> found.short, found.long, found.occurrences
     ('CT', 'Computed tomography', ((21, 23), (39, 41)))
     """
-    blanks = SingleBlanks(text)
-    folded = blanks.text
-    pairs = list(_sure(folded, list(_pairs(folded))))
+    white_space = FoldedWhiteSpace(text)
+    folded = white_space.text
+    pairs = list(_reliable(folded, list(_pairs(folded))))
     if not pairs:
         return ()
     chosen: dict[str, Pair] = {}
@@ -107,14 +107,14 @@ def find_abbreviations(text: str) -> tuple[Definition, ...]:
     found = occurrences(folded, chosen)
     definitions = []
     for short, start, end, *_ in chosen.values():
-        start, end = blanks.original(start), blanks.original_end(end)
-        places = ((blanks.original(a), blanks.original_end(b)) for a, b in found[short])
+        start, end = white_space.original(start), white_space.original_end(end)
+        places = ((white_space.original(a), white_space.original_end(b)) for a, b in found[short])
         definitions.append(Definition(short, text[start:end], start, end, tuple(places)))
     return tuple(definitions)
 
 
 def expand(text: str, start: int, end: int, definitions: Iterable[Definition]) -> str | None:
-    """A stretch of a text with the short forms in it written out, or ``None`` if it has none.
+    """Returns a span of a text with its short forms expanded, or ``None`` if it has none.
 
     >>> text = "LAD stenosis. LAD, left anterior descending artery."
     >>> expand(text, 0, 12, find_abbreviations(text))
@@ -127,8 +127,8 @@ def expand(text: str, start: int, end: int, definitions: Iterable[Definition]) -
 
 
 def expander(text: str, definitions: Iterable[Definition]) -> Callable[[int, int], str | None]:
-    """:func:`expand` for many stretches of one text: it takes their start and end."""
-    places = sorted((*place, some.long) for some in definitions for place in some.occurrences)
+    """Returns :func:`expand` for one text: a function of start and end."""
+    places = sorted((*place, one.long) for one in definitions for place in one.occurrences)
     starts = [first for first, _, _ in places]
 
     def write_out(start: int, end: int) -> str | None:
@@ -139,14 +139,14 @@ def expander(text: str, definitions: Iterable[Definition]) -> Callable[[int, int
             parts += [text[start:first], long]
             start = last
             number += 1
-        # A long form with its short form behind it would now say the same twice.
-        return _said_once("".join([*parts, text[start:end]])) if parts else None
+        # A long form followed by its short form would now be repeated.
+        return _without_repetition("".join([*parts, text[start:end]])) if parts else None
 
     return write_out
 
 
-def _said_once(text: str) -> str:
-    """The text without brackets that repeat what stands before them."""
+def _without_repetition(text: str) -> str:
+    """The text without brackets that repeat the text before them."""
     parts = []
     place = 0
     for bracket in _BRACKETED.finditer(text):
@@ -172,14 +172,14 @@ def _pairs(text: str) -> Iterator[Pair]:
             yield from _in_legend(text, _SMALL_ITEM, headings[0], headings)
 
 
-def _sure(text: str, pairs: Sequence[Pair]) -> Iterator[Pair]:
-    """The pairs, but of doubtful ones only those that keep good company.
+def _reliable(text: str, pairs: Sequence[Pair]) -> Iterator[Pair]:
+    """The pairs without doubtful ones that no other pair supports.
 
-    Doubtful is what disagrees with a well-known short form ("CT: cyst thalamus"), and items of
-    legends with words like "in" for letters ("TIA: tumour in the abdomen"). They are right beside
-    one that is not doubtful. What disagrees must have the letters for its words' initials as well;
-    then a word shared with such a one is company, too ("Candida albicans (CA)" and "CT (Candida
-    tropicalis)"), and "long form (LF)" needs none.
+    A pair is doubtful if it disagrees with a well-known short form ("CT: cyst thalamus"), or is an
+    item of a legend that needs words like "in" for its letters ("TIA: tumour in the abdomen").
+    A reliable item of the same legend supports it. A pair that disagrees must also have the letters
+    as its words' initials; then a word shared with a reliable pair supports it, too ("Candida
+    albicans (CA)" and "CT (Candida tropicalis)"), and "long form (LF)" needs no support.
     """
     doubtful = []
     runs = set()
@@ -194,12 +194,14 @@ def _sure(text: str, pairs: Sequence[Pair]) -> Iterator[Pair]:
         if pair.how == "legend":
             runs.add(pair.run)
     for pair, odd in doubtful:
-        company = pair.how == "heading" or (pair.how == "legend" and pair.run in runs)
+        supported = pair.how == "heading" or (pair.how == "legend" and pair.run in runs)
         if odd:
-            own = WORDS.findall(text[pair.start : pair.end].lower())
-            company = company or pair.how == "bracket" or not words.isdisjoint(own)
-            company = company and letters_of(pair.short) == "".join(word[0] for word in own)
-        if company:
+            words_of_pair = WORDS.findall(text[pair.start : pair.end].lower())
+            supported = supported or pair.how == "bracket" or not words.isdisjoint(words_of_pair)
+            supported = supported and letters_of(pair.short) == "".join(
+                word[0] for word in words_of_pair
+            )
+        if supported:
             yield pair
 
 
@@ -223,7 +225,7 @@ def _in_brackets(text: str) -> Iterator[Pair]:
 
 
 def _clause_start(text: str, end: int) -> int:
-    """Where the clause begins that a bracket follows; at most 160 characters before."""
+    """The start of the clause before a bracket; at most 160 characters before it."""
     begin = max(0, end - 160)
     stop = end - (end > 0 and text[end - 1].isspace())
     return max((cut.end() for cut in _CLAUSE.finditer(text, begin, stop)), default=begin)
@@ -232,7 +234,7 @@ def _clause_start(text: str, end: int) -> int:
 def _in_legend(
     text: str, pattern: re.Pattern[str], begin: int, headings: Sequence[int]
 ) -> Iterator[Pair]:
-    """The pairs of legends; ``headings`` are the places behind "Abbreviations:", if any."""
+    """The pairs of legends; ``headings`` are the ends of "Abbreviations:", if any."""
     position = last_end = begin
     run = 0
     while item := pattern.search(text, position):
@@ -246,12 +248,12 @@ def _in_legend(
             last_end = max(last_end, headings[heading - 1])
         before = text[max(0, start - 2) : start].rstrip()
         opens = not before or before[-1] in ".;:([)"
-        goes_on = start - last_end < 20 and not text[last_end:start].strip(" ,;.&\tand")
+        continues = start - last_end < 20 and not text[last_end:start].strip(" ,;.&\tand")
         if separator in {"is", "are"}:
-            opens = goes_on
-        if not (opens or goes_on or separator in {"=", ":"}):
+            opens = continues
+        if not (opens or continues or separator in {"=", ":"}):
             continue
-        run += not goes_on or not run
+        run += not continues or not run
         turned = separator in {"=", ":"}
         for stop in item_ends(text, item.end(), strict=separator == "," and not headings):
             pair = long_item(text, short, item.end(), stop, turned=turned)

@@ -1,38 +1,35 @@
-"""Mentions by dictionary: the longest runs of words that are a name in the knowledge base.
+"""The dictionary detector: the longest runs of words that are a name in the knowledge base.
 
-What a dictionary gets wrong in captions is kept out by guards, each for a measured reason:
+Filters keep out what a dictionary gets wrong in captions:
 
-*   A run starts and ends at the edge of a word (``BMP`` in ``BMP4`` is none) and does not cross
-    a bracket, a semicolon, a colon, the end of a sentence, or a comma with a blank behind it.
-*   A symbol is matched in its own case only (``cat`` is no ``CAT``).
-*   Single letters, two small ones, numbers, Roman numerals, and a letter with one or two digits
-    (panels ``A1``, ``1b``; vertebrae and leads ``L5``, ``V2``, which are genes too) are none, but
-    for ``p53`` and its like.
-*   Everyday words that are also names (``was``, ``set``, ``arrow``) are none; which words these
-    are was counted in MedMentions TRAIN (``models/dictionary``).
+*   A run starts and ends at a word boundary (not ``BMP`` in ``BMP4``), and does not cross a
+    bracket, a semicolon, a colon, the end of a sentence, or a comma followed by a space.
+*   A symbol matches in its own case only (``cat`` is not ``CAT``).
+*   Single letters, two lower-case letters, numbers, Roman numerals, and a letter with one or two
+    digits (panels ``A1``, ``1b``; vertebrae and leads ``L5``, ``V2``, which are genes too) do not
+    match; ``p53`` and the like do.
+*   Everyday words that are also names (``was``, ``set``, ``arrow``) do not match; they were counted
+    in MedMentions TRAIN (``models/dictionary``).
 
 Of overlapping runs the longest is taken, of equally long ones the first.
 """
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
-from concept_linker.detection.detector import Span
-from concept_linker.detection.guards import everyday_words, is_shouted, is_worded
-from concept_linker.detection.matching import closed, find_runs, select_longest
-from concept_linker.detection.tokens import cut
+from concept_linker.detection.detector import Detected, Span
+from concept_linker.detection.name_filters import everyday_words, is_all_capitals, may_be_name
+from concept_linker.detection.phrase_matching import find_runs, select_longest, with_closed_brackets
+from concept_linker.detection.tokens import tokenize
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.search.normalise import key
 
 __all__ = ["DictionaryDetector"]
-
-_BATCH = 256
 
 
 class DictionaryDetector:
@@ -40,8 +37,8 @@ class DictionaryDetector:
 
     Args:
         kb: the knowledge base.
-        everyday: keys that are no mentions unless written in capitals; those measured, if not
-            given.
+        everyday: keys of names that are mentions only in capitals; by default those of
+            :func:`~concept_linker.detection.name_filters.everyday_words`.
     """
 
     def __init__(self, kb: KnowledgeBase, *, everyday: frozenset[str] | None = None) -> None:
@@ -52,27 +49,21 @@ class DictionaryDetector:
     def __reduce__(self) -> tuple[Any, ...]:
         return partial(DictionaryDetector, everyday=self._everyday), (self._kb,)
 
-    def detect_many(self, texts: Iterable[str]) -> Iterator[list[Span]]:
+    def detect(self, texts: Sequence[str]) -> Detected:
         """See :class:`~concept_linker.detection.detector.MentionDetector`."""
-        stream = iter(texts)
-        while batch := list(itertools.islice(stream, _BATCH)):
-            yield from self._detect(batch)
+        return Detected(lambda: self._find_spans(texts))
 
-    def detect(self, text: str) -> list[Span]:
-        """The spans of one text, in reading order."""
-        return self._detect([text])[0]
-
-    def _detect(self, texts: list[str]) -> list[list[Span]]:
-        tokens = cut(texts)
-        found, ends = closed(tokens, find_runs(tokens, self._kb.rows.index.table))
+    def _find_spans(self, texts: Sequence[str]) -> list[list[Span]]:
+        tokens = tokenize(texts)
+        found, ends = with_closed_brackets(tokens, find_runs(tokens, self._kb.rows.index.table))
         starts = tokens.starts[found[:, 0]]
         numbers = np.searchsorted(tokens.text_starts, starts, side="right") - 1
-        shouted = np.fromiter((is_shouted(text) for text in texts), np.bool_, len(texts))
+        all_capitals = np.fromiter((is_all_capitals(text) for text in texts), np.bool_, len(texts))
         text, accepts = tokens.text, self._accepts
         accepted = [
-            accepts(text[start:end], loud)
-            for start, end, loud in zip(
-                starts.tolist(), ends.tolist(), shouted[numbers].tolist(), strict=True
+            accepts(text[start:end], capitals)
+            for start, end, capitals in zip(
+                starts.tolist(), ends.tolist(), all_capitals[numbers].tolist(), strict=True
             )
         ]
         kept = np.flatnonzero(accepted)
@@ -90,21 +81,19 @@ class DictionaryDetector:
             spans[number].append(Span(start, end))
         return spans
 
-    def _accept(self, mention: str, shouted: bool = False) -> bool:
-        """Whether a run that has the key of a name is a mention of it.
+    def _accept(self, mention: str, all_capitals: bool = False) -> bool:
+        """Whether a run with the key of a name is a mention of it.
 
-        In a text all in capitals these say nothing: neither that a word is a symbol nor that it
-        is none.
+        In a text all in capitals the case of a word does not show whether it is a symbol.
         """
-        if not shouted:
+        if not all_capitals:
             return self._accept_as_written(mention)
         return key(mention) not in self._everyday and (
             self._accept_as_written(mention) or self._accept_as_written(mention.lower())
         )
 
     def _accept_as_written(self, mention: str) -> bool:
-        """Whether a run that has the key of a name is a mention of it."""
-        if not is_worded(mention):
+        if not may_be_name(mention):
             return False
         rows = self._kb.rows
         if not any(rows.case_agrees(mention, match.name) for match in rows.find(mention)):

@@ -1,11 +1,11 @@
-"""What is known of the stretches of a text before the network reads it: names, and memory.
+"""The gazetteer: which runs of words are names of the knowledge base or in the training memory.
 
-*   *Names*: whether a run of words is a name of the knowledge base, and of which semantic group.
-    Names that the open base has from MedMentions itself say nothing here: they are the memory's.
-*   *Memory*: strings that MedMentions TRAIN annotates; with which group, and in how many of the
-    places where they stand.
+*   *Names*: whether a run is a name of the knowledge base, and of which semantic group.  Names that
+    the default knowledge base has from MedMentions do not count here, only in the memory.
+*   *Memory*: strings that MedMentions TRAIN annotates, with their group and the share of their
+    occurrences that is annotated.
 
-Both become features of the words (:class:`Features`), and candidates for the hybrid detector.
+Both become features of words (:class:`Features`) and candidates of the hybrid detector.
 """
 
 from __future__ import annotations
@@ -19,9 +19,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concept_linker.detection.detector import GROUPS
-from concept_linker.detection.guards import everyday_words, is_worded
-from concept_linker.detection.matching import closed, find_runs, hash_table, select_longest
-from concept_linker.detection.tokens import Tokens, cut
+from concept_linker.detection.name_filters import everyday_words, may_be_name
+from concept_linker.detection.phrase_matching import (
+    find_runs,
+    hash_table,
+    select_longest,
+    with_closed_brackets,
+)
+from concept_linker.detection.tokens import Tokens, tokenize
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.semantic_types import semantic_group
 from concept_linker.search.normalise import key
@@ -30,12 +35,12 @@ __all__ = ["Features", "Gazetteer", "Memory", "Names", "Runs", "without_groups"]
 
 Ints = NDArray[np.int64]
 
-#: The group of a name whose concept has none.
+#: The group of a name whose concept has no group.
 UNKNOWN = len(GROUPS)
-#: Buckets of the memory: seen in one or more documents that do not say where it is not annotated,
-#: then few, some or many places times six steps of the share annotated.
+#: Buckets of the memory: annotated in one or in more documents where not every mention is known;
+#: then few, some or many occurrences, times six steps of the annotated share.
 BUCKETS = 20
-# Where a word stands in a stretch: B, I, L or U; labels are 1 + 4 · class + place, 0 for none.
+# The position of a word in a run: B, I, L or U; labels are 1 + 4 · class + position, 0 for none.
 _B, _I, _L, _U = range(4)
 NAME_LABELS = 1 + 4 * (UNKNOWN + 1)
 GROUP_LABELS = 1 + 4 * len(GROUPS)
@@ -46,13 +51,13 @@ _SHARE_UNKNOWN = 0.6
 
 
 class Judgement(NamedTuple):
-    """What the base says of a run that has the key of one of its names.
+    """What the knowledge base says about a run with the key of one of its names.
 
     Args:
         group: the group of the first concept whose name agrees in case; -1 if there is none.
-        kind: how that name stands to its concept.
-        concepts: how many concepts have such a name.
-        everyday: 1 for an everyday word, which is seldom meant as the name that it also is.
+        kind: the kind of that name.
+        concepts: the number of concepts with such a name.
+        everyday: 1 for an everyday word, which is seldom used as a name.
     """
 
     group: int
@@ -74,13 +79,13 @@ _NO_NAME = Judgement(-1, 0, 0, 0)
 
 
 class Recollection(NamedTuple):
-    """What the memory says of strings; one row each.
+    """What the memory says about strings; one row each.
 
     Args:
-        groups: the group annotated most; -1 for a string that is not remembered.
-        documents: how many documents annotate it.
-        annotated, occurred: in how many places it is annotated, and stands; counted in the
-            documents whose every mention is known.
+        groups: the most frequent group; -1 for a string that is not in the memory.
+        documents: the number of documents that annotate it.
+        annotated, occurred: how often it is annotated, and how often it occurs, in the documents
+            where every mention is known.
     """
 
     groups: Ints
@@ -94,13 +99,13 @@ class Memory:
 
     Args:
         hashes: uint64, distinct.
-        known: what is known of each.
+        known: one row for each.
     """
 
     def __init__(self, hashes: NDArray[np.uint64], known: Recollection) -> None:
         self.hashes = hashes
         self.table = (hash_table(hashes), hashes)
-        # One row more, which the number -1 of a string that is not remembered leads to.
+        # The last row is that of strings not in the memory, whose number is -1.
         nothing = Recollection(*(np.array([one]) for one in (-1, 0, 0, 0)))
         self._known = [
             np.concatenate([ones.astype(np.int64), last])
@@ -108,7 +113,7 @@ class Memory:
         ]
 
     def recall(self, numbers: Ints) -> Recollection:
-        """What is known of strings, given by number; -1 for one that is not remembered."""
+        """Returns the rows of strings by number; -1 for one that is not in the memory."""
         return Recollection(*(column[numbers] for column in self._known))
 
     @classmethod
@@ -121,7 +126,7 @@ class Memory:
         return cls(hashes, Recollection(*columns))
 
     def save(self, folder: Path) -> None:
-        """Writes one file a column into a folder."""
+        """Writes one file per column into a folder."""
         np.save(folder / "memory_hashes.npy", self.hashes)
         for name, column in zip(Recollection._fields, self._known, strict=True):
             dtype = np.uint8 if name == "groups" else np.uint16
@@ -130,23 +135,23 @@ class Memory:
 
 
 def shares(memory: Recollection) -> NDArray[np.float64]:
-    """The share of its places in which a string is annotated, as far as it is known."""
+    """Returns the annotated share of the occurrences of strings; a constant where it is unknown."""
     occurred = memory.occurred
     return np.where(occurred > 0, memory.annotated / np.maximum(occurred, 1), _SHARE_UNKNOWN)
 
 
 def buckets(memory: Recollection) -> Ints:
-    """Which bucket a remembered string is in."""
+    """Returns the bucket of each string."""
     step = np.minimum((shares(memory) * 6).astype(np.int64), 5)
     often = (memory.occurred > 2).astype(np.int64) + (memory.occurred > 8)
     return np.where(memory.occurred > 0, 2 + 6 * often + step, np.minimum(memory.documents - 1, 1))
 
 
 class Names:
-    """Asks a knowledge base what it thinks of a run of words; remembers the answers.
+    """Judges runs of words by the names of a knowledge base; results are cached.
 
     Args:
-        kb: the base.
+        kb: the knowledge base.
     """
 
     def __init__(self, kb: KnowledgeBase) -> None:
@@ -158,7 +163,7 @@ class Names:
         self.judge = lru_cache(maxsize=1 << 17)(self._judge)
 
     def _judge(self, mention: str) -> Judgement:
-        if not is_worded(mention):
+        if not may_be_name(mention):
             return _NO_NAME
         rows = self._kb.rows
         agreeing = [
@@ -175,13 +180,13 @@ class Names:
 
 
 class Runs(NamedTuple):
-    """Stretches of words that are names or remembered; one row each.
+    """Runs of words that are names or in the memory; one row each.
 
     Args:
-        first, last: the words they begin and end with.
+        first, last: their first and last word.
         names: columns of :class:`Judgement`.
-        numbers: the number of the string in the memory, -1 if it is not remembered.
-        memory: what the memory says of it.
+        numbers: the number of the string in the memory, -1 if it is not there.
+        memory: what the memory says about it.
     """
 
     first: Ints
@@ -192,13 +197,13 @@ class Runs(NamedTuple):
 
 
 class Features(NamedTuple):
-    """Texts, cut, with what is known of each word.
+    """Tokenized texts with the features of each word.
 
     Args:
         tokens: the texts and their words.
-        names: for each word the label of the name that it is in.
-        groups, buckets: for each word the labels of the remembered string that it is in.
-        runs: all names and remembered strings, those that overlap others too.
+        names: for each word the label of the name that covers it.
+        groups, buckets: for each word the labels of the string of the memory that covers it.
+        runs: all names and strings of the memory, including overlapping ones.
         name_taken, memory_taken: which of them gave the labels.
     """
 
@@ -212,7 +217,7 @@ class Features(NamedTuple):
 
 
 class Recalls(Protocol):
-    """What recalls strings: a memory, or one that leaves a document out."""
+    """Anything that recalls strings: a memory, or one without the counts of a document."""
 
     def recall(self, numbers: Ints) -> Recollection:
         """See :meth:`Memory.recall`."""
@@ -220,10 +225,10 @@ class Recalls(Protocol):
 
 
 class Gazetteer:
-    """Looks up names and memory in texts.
+    """Looks up names and the memory in texts.
 
     Args:
-        kb: the base that gives the names.
+        kb: the knowledge base with the names.
         memory: the strings of MedMentions TRAIN.
     """
 
@@ -233,17 +238,17 @@ class Gazetteer:
         self.memory = memory
 
     def find(self, texts: Sequence[str], *, memory: Recalls | None = None) -> Features:
-        """Cuts texts and looks up what is known of their words.
+        """Tokenizes texts and returns the features of their words.
 
         Args:
             texts: the texts.
-            memory: what to recall strings with, if not the memory itself.
+            memory: recalls strings in place of the memory itself.
         """
-        tokens = cut(texts)
+        tokens = tokenize(texts)
         runs = self._runs(tokens, memory or self.memory)
         size = tokens.word_starts.size
-        # Of names that overlap the longest is taken; of remembered strings too, but those that
-        # are seldom annotated come last.
+        # The longest of overlapping names is taken; of strings in the memory too, but seldom
+        # annotated ones come last.
         length = tokens.word_ends[runs.last] - tokens.word_starts[runs.first]
         order = np.lexsort((runs.first, -length))
         name_taken = select_longest(
@@ -263,9 +268,11 @@ class Gazetteer:
         )
 
     def _runs(self, tokens: Tokens, memory: Recalls) -> Runs:
-        found, ends = closed(tokens, find_runs(tokens, self._table, self.memory.table))
+        found, ends = with_closed_brackets(
+            tokens, find_runs(tokens, self._table, self.memory.table)
+        )
         starts = tokens.starts[found[:, 0]]
-        # Only what begins and ends with a word: "5 mg" in "2.5 mg" does not.
+        # Only runs that begin and end with a word: "5 mg" in "2.5 mg" does not.
         first = np.searchsorted(tokens.word_starts, starts, side="right") - 1
         last = np.searchsorted(tokens.word_ends, ends)
         whole = (tokens.word_starts[first] == starts) & (tokens.word_ends[last] == ends)
@@ -286,7 +293,7 @@ class Gazetteer:
 
 
 def without_groups(features: Features) -> Features:
-    """What features would be with a base that gives no semantic types."""
+    """Returns the features that a knowledge base without semantic types would give."""
     runs = features.runs
     group = np.where(runs.names.group >= 0, UNKNOWN, -1)
     places = (features.names - 1) % 4
@@ -297,7 +304,7 @@ def without_groups(features: Features) -> Features:
 
 
 def _labels(size: int, runs: Runs, taken: NDArray[np.bool_], classes: Ints) -> Ints:
-    """1 + 4 · class + place for the words of disjoint stretches, 0 elsewhere."""
+    """1 + 4 · class + position for the words of disjoint runs, 0 elsewhere."""
     labels = np.zeros(size, np.int64)
     first, last, classes = runs.first[taken], runs.last[taken], classes[taken]
     lengths = last - first + 1

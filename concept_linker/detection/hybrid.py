@@ -1,33 +1,31 @@
-"""Mentions by network, names and memory together, in one pass; the default.
+"""The hybrid detector, the default: network, names and training memory together, in one pass.
 
-Every span that the network finds at all likely, every name of the base and every string that
-MedMentions TRAIN annotates is a candidate.  Boosted trees weigh the evidence for each
-(:data:`~concept_linker.detection.evidence.EVIDENCE`); they were fitted on documents of TRAIN that
-the network whose chances they saw had not.  Of candidates that overlap those are taken that
-together gain most.
+Every span that the network finds at all likely, every name of the knowledge base and every string
+that MedMentions TRAIN annotates is a candidate.  Boosted trees give the probability of each from
+its features (:data:`~concept_linker.detection.span_features.SPAN_FEATURES`); they were fitted on
+documents of TRAIN that the network had not been trained on.  Of overlapping candidates those with
+the largest sum of gains are selected.
 
-MedMentions marks ``left hippocampus`` as one; a caption's reader wants the hippocampus.  So a side,
-or how bright it is, is left out where the mention has no name with it and has one without it, and
-``T2-weighted MRI`` is two mentions.
+MedMentions annotates ``left hippocampus`` as one mention; a caption's reader wants the hippocampus.
+So a side or a brightness is left out where the mention has no name with it and has one without it,
+and ``T2-weighted MRI`` is two mentions.
 """
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from concept_linker.detection.detector import READ_TOGETHER, Read, Span, SpansOfTexts
-from concept_linker.detection.evidence import LEAST_CHANCE, gather
-from concept_linker.detection.guards import everyday_words, is_shouted
-from concept_linker.detection.ner.decoding import choose, presence
-from concept_linker.detection.ner.model import Reader, groups_of, likeliest_groups, spans_of
-from concept_linker.detection.passed_over import passed_over
+from concept_linker.detection.detector import Detected, Span
+from concept_linker.detection.missed_names import find_missed_names
+from concept_linker.detection.name_filters import everyday_words, is_all_capitals
+from concept_linker.detection.ner.decoding import presence_probabilities, select_best
+from concept_linker.detection.ner.model import NetworkOutput, Tagger, spans_by_text
+from concept_linker.detection.span_features import candidate_spans
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.runtime.resources import model_path
 from concept_linker.search.grams import key_hash
@@ -36,8 +34,10 @@ from concept_linker.trees import Trees
 
 __all__ = ["HybridDetector"]
 
-# How often a name that was passed over is a mention, as counted in annotated captions.
-_OF_A_NAME = 0.8
+# How often a missed name is a mention, as counted in annotated captions.
+_MISSED_NAME_PROBABILITY = 0.8
+# A span whose probability is just the threshold still gains something.
+_MARGIN = 1e-3
 _LEAD = re.compile(
     r"""(?:(?P<look>left|right|bilateral|(?:hyper|hypo|iso)(?:intense|dense|echoic|attenuating))
         |(?P<weighting>T[12]\*?[-\ ]weighted))\ """,
@@ -46,68 +46,65 @@ _LEAD = re.compile(
 
 
 class HybridDetector:
-    """Finds mentions with the network, the names of a base and the memory.
+    """Finds mentions with the network, the names of a knowledge base and the training memory.
 
     Args:
-        kb: the base.
-        threshold: the least probability of a mention; that of the model, if not given.
+        kb: the knowledge base.
+        threshold: the least probability of a mention; by default the model's.
     """
 
     def __init__(self, kb: KnowledgeBase, *, threshold: float | None = None) -> None:
         self._kb = kb
-        self._reader = Reader(kb)
+        self._tagger = Tagger(kb)
         self._trees = Trees.open(model_path("mention_ner") / "weights")
         self._everyday = everyday_words()
-        self._pieces = lru_cache(maxsize=1 << 16)(self._cut)
-        self._given = threshold
+        self._pieces = lru_cache(maxsize=1 << 16)(self._split)
+        self._threshold_given = threshold
         self.threshold = (
-            self._reader.options["hybrid_threshold"] if threshold is None else threshold
+            self._tagger.options["hybrid_threshold"] if threshold is None else threshold
         )
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return partial(HybridDetector, threshold=self._given), (self._kb,)
+        return partial(HybridDetector, threshold=self._threshold_given), (self._kb,)
 
-    def detect_many(self, texts: Iterable[str]) -> Iterator[list[Span]]:
+    def detect(self, texts: Sequence[str]) -> Detected:
         """See :class:`~concept_linker.detection.detector.MentionDetector`."""
-        stream = iter(texts)
-        while batch := list(itertools.islice(stream, READ_TOGETHER)):
-            yield from self.read(batch).spans
+        output = self._tagger.tag(texts)
+        return Detected(partial(self._find_spans, texts, output), output.group_probabilities)
 
-    def read(self, texts: Sequence[str]) -> Read:
-        """See :class:`~concept_linker.detection.detector.ReadsOnce`."""
-        reading = self._reader.read(texts, LEAST_CHANCE)
-        candidates = gather(reading)
-        chances = self._trees.probabilities(candidates.evidence)
-        likely = chances >= self.threshold
+    def _find_spans(self, texts: Sequence[str], output: NetworkOutput) -> list[list[Span]]:
+        candidates = candidate_spans(output)
+        probabilities = self._trees.probabilities(candidates.features)
+        likely = probabilities >= self.threshold
         first, last = candidates.first[likely], candidates.last[likely]
-        gains = chances[likely] - (self.threshold - 1e-3)
-        chosen = choose(first, last, gains, reading.places.size)
-        first, last = first[chosen], last[chosen]
-        place = np.flatnonzero(likely)[chosen]
-        here = presence(candidates.first, candidates.last, chances, place)
-        stays, named = passed_over(reading.features, first, last)
-        runs = reading.features.runs
-        first = np.concatenate([first[stays], runs.first[named]])
-        last = np.concatenate([last[stays], runs.last[named]])
-        here = np.concatenate([here[stays], np.full(named.size, _OF_A_NAME)])
-        groups = likeliest_groups(reading, first, last)
-        spans = spans_of(reading.features.tokens, first, last, groups, here)
-        found = [self._whittled(text, some) for text, some in zip(texts, spans, strict=True)]
-        return Read(found, partial(groups_of, reading))
+        gains = probabilities[likely] - (self.threshold - _MARGIN)
+        selected = select_best(first, last, gains, output.places.size)
+        first, last = first[selected], last[selected]
+        rows = np.flatnonzero(likely)[selected]
+        presence = presence_probabilities(candidates.first, candidates.last, probabilities, rows)
+        # Names that the trees missed replace or join what they selected.
+        stays, missed = find_missed_names(output.features, first, last)
+        runs = output.features.runs
+        first = np.concatenate([first[stays], runs.first[missed]])
+        last = np.concatenate([last[stays], runs.last[missed]])
+        presence = np.concatenate([presence[stays], np.full(missed.size, _MISSED_NAME_PROBABILITY)])
+        groups = output.most_probable_groups(first, last)
+        spans = spans_by_text(output.features.tokens, first, last, groups, presence)
+        return list(map(self._trimmed, texts, spans))
 
-    def _whittled(self, text: str, spans: Sequence[Span]) -> list[Span]:
-        """The spans of a text, without what only says where or how it is seen."""
+    def _trimmed(self, text: str, spans: Sequence[Span]) -> list[Span]:
+        """The spans of a text without sides and brightness."""
         found = [
-            Span(span.start + begin, span.start + end, span.label, span.probability)
+            span._replace(start=span.start + begin, end=span.start + end)
             for span in spans
             for begin, end in self._pieces(text[span.start : span.end])
         ]
-        if is_shouted(text):  # the network has never read a text in capitals
+        if is_all_capitals(text):  # the network was not trained on such texts
             found = [s for s in found if key(text[s.start : s.end]) not in self._everyday]
         return found
 
-    def _cut(self, words: str) -> tuple[tuple[int, int], ...]:
-        """What of a mention is left without what only says where or how it is seen."""
+    def _split(self, words: str) -> tuple[tuple[int, int], ...]:
+        """The pieces of a mention that remain without a side, a brightness or a weighting."""
         whole = ((0, len(words)),)
         lead = _LEAD.match(words)
         named = self._kb.rows.find
@@ -115,14 +112,6 @@ class HybridDetector:
             return whole
         rest = (lead.end(), len(words))
         if lead["look"]:
-            known = key_hash(key(words)) in self._reader.gazetteer.memory.hashes
+            known = key_hash(key(words)) in self._tagger.gazetteer.memory.hashes
             return whole if known else (rest,)
         return (lead.span("weighting"), rest) if named(lead["weighting"]) else whole
-
-    def groups(self, text: str, spans: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
-        """:meth:`groups_many` for one text."""
-        return self._reader.groups([text], [spans])[0]
-
-    def groups_many(self, texts: Sequence[str], spans: SpansOfTexts) -> list[NDArray[np.float64]]:
-        """See :meth:`~concept_linker.detection.ner.model.NerDetector.groups_many`."""
-        return self._reader.groups(texts, spans)

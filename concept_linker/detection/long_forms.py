@@ -1,9 +1,9 @@
-"""Where the long form of a short form begins and ends.
+"""Finds where the long form of a short form begins and ends.
 
 The characters of the short form must be found in the long form in order, the first at the start
 of a word (A. S. Schwartz, M. A. Hearst, "A simple algorithm for identifying abbreviation
-definitions in biomedical text", PSB 2003); of an item of a legend more is asked. Texts have single
-blanks.
+definitions in biomedical text", PSB 2003); items of legends have stricter rules. The texts have
+single spaces.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from concept_linker.detection.short_forms import SMALL_WORDS, is_short, letters_of, singular
+from concept_linker.detection.short_form_rules import SMALL_WORDS, is_short, letters_of, singular
 
 __all__ = [
     "LONG",
@@ -32,23 +32,26 @@ _WORD = re.compile(r"\S+")
 WORDS = re.compile(r"[^\W_]+(?:['’]s\b)?")
 LONG = re.compile(r"(?:[^,;:=.()\[\]\t—–]|(?<=\w)–(?=\w)|(?<=\d)\.(?=\d))+")
 _SMALL = re.compile(rf"\b(?:{'|'.join(sorted(SMALL_WORDS))})\b")
-# Where an item of a legend stops being a name.
+# A verb ends the name in an item of a legend.
 _VERB = re.compile(
     r"\b(?:is|are|was|were|be|been|has|have|had|can|may|shows?|showed|showing|reveal\w*|appear(?:s|ed)?|"
     r"demonstrat\w+|seen|noted|found|obtained|performed|measure[sd])\b"
 )
-# Words whose first letter alone makes no short form: "CT: cyst in the thalamus".
+# Words that alone do not account for a letter: "CT: cyst in the thalamus".
 _UNCOUNTED = frozenset("a an as at by for from in on or the with".split())
 _WHOLE = re.compile(r"s?(?!\w|[-–]\d)")
 _LONGEST = 400  # characters in which the words of a long form are looked for
 
 
 class Pair(NamedTuple):
-    """A definition as it is found: where its long form is, and how it is explained.
+    """A short form with the place of its long form and the kind of its definition.
 
     Args:
-        how: "long (SHORT)" is a bracket; "SHORT (long)" is turned; a legend; under a heading.
-        run: which legend, if it is one.
+        short: the short form.
+        start, end: the bounds of the long form.
+        how: "bracket" for "long (SHORT)", "turned" for "SHORT (long)", "legend", or "heading" for
+            a legend under a heading.
+        run: the number of the legend.
     """
 
     short: str
@@ -59,7 +62,7 @@ class Pair(NamedTuple):
 
 
 def long_before(text: str, begin: int, end: int, short: str) -> Pair | None:
-    """The shortest long form that ends where a bracket begins."""
+    """Returns the shortest long form that ends where a bracket begins."""
     letters = letters_of(short)
     words = [match.span() for match in _WORD.finditer(text, begin, end)]
     words = words[-min(len(letters) + 5, 2 * len(letters)) :]
@@ -86,10 +89,10 @@ def long_before(text: str, begin: int, end: int, short: str) -> Pair | None:
 
 
 def item_ends(text: str, start: int, *, strict: bool) -> Iterator[int]:
-    """Where a legend's item may end: at a mark, or before a short form that begins the next.
+    """Yields where a legend's item may end: at a mark, or before the short form of the next item.
 
-    It ends before a verb; ``strict``: what has one is no item ("RV, right atrium and vena cava are
-    dilated").
+    It ends before a verb; with ``strict`` a text with a verb is not an item ("RV, right atrium and
+    vena cava are dilated").
     """
     long = LONG.match(text, start, start + _LONGEST)
     if long is None:
@@ -105,7 +108,7 @@ def item_ends(text: str, start: int, *, strict: bool) -> Iterator[int]:
         return
     mark = text[stop : stop + 1]
     if mark and mark in ":=—\t,":
-        # The next item has begun without a mark between.
+        # The next item begins without a mark between them.
         last = text.rfind(" ", start, stop - 1)
         word = text[last:stop].strip()
         if last > start and is_short(word) and (mark != "," or word.isupper()):
@@ -116,9 +119,9 @@ def item_ends(text: str, start: int, *, strict: bool) -> Iterator[int]:
 
 
 def long_item(text: str, short: str, start: int, end: int, *, turned: bool = False) -> Pair | None:
-    """The long form of a legend's item: the item, or the words of it that the letters reach.
+    """Returns the long form of a legend's item: all of it, or the words that the letters reach.
 
-    ``turned``: its words may come in another order ("RW: width of the right sinus").
+    With ``turned`` its words may have another order ("RW: width of the right sinus").
     """
     letters = letters_of(short)
     most = len(letters) + 2
@@ -147,7 +150,7 @@ def long_item(text: str, short: str, start: int, end: int, *, turned: bool = Fal
 
 
 def leans_on_small_words(text: str, pair: Pair) -> bool:
-    """Whether letters of the short form are only those of "in", "the" and their like."""
+    """Whether some letters of the short form are only in words like "in" and "the"."""
     letters = letters_of(pair.short)
     words = WORDS.findall(text[pair.start : pair.end].lower())
     counted = " ".join(word for word in words if word not in _UNCOUNTED)
@@ -157,7 +160,7 @@ def leans_on_small_words(text: str, pair: Pair) -> bool:
 
 
 def is_list(text: str, pair: Pair) -> bool:
-    """Whether a long form is of two things, of which the short form says one at most.
+    """Whether a long form names two things, of which the short form means one at most.
 
     "RV, right atrium and vena cava"; but "ENT, ear nose and throat".
     """
@@ -168,9 +171,9 @@ def is_list(text: str, pair: Pair) -> bool:
 
 
 def _align(text: str, begin: int, end: int, letters: str) -> int | None:
-    """Schwartz and Hearst's search from the right: where the long form starts, or ``None``.
+    """Schwartz and Hearst's search from the right: the start of the long form, or ``None``.
 
-    Of "the" and its like only the first letter counts.
+    Only the first letter of words like "the" counts.
     """
     low = "".join(c if len(c) == 1 else "?" for c in map(str.lower, text[begin:end]))
     low = _SMALL.sub(lambda word: word[0][0] + "\0" * (len(word[0]) - 1), low)
@@ -188,7 +191,7 @@ def _align(text: str, begin: int, end: int, letters: str) -> int | None:
 
 
 def _checked(text: str, short: str, start: int, end: int) -> Pair | None:
-    """The pair, unless the long form says the short form itself, or words nothing speaks for."""
+    """The pair, unless the long form contains the short form, or too many unmatched words."""
     while end > start and text[end - 1] in " ,;-–'\"":
         end -= 1
     long = text[start:end]
@@ -213,7 +216,7 @@ def _checked(text: str, short: str, start: int, end: int) -> Pair | None:
 
 
 def occurrences(text: str, shorts: Iterable[str]) -> dict[str, list[tuple[int, int]]]:
-    """Where each short form is a whole word, longer ones first; with the ``s`` of a plural."""
+    """Returns where each short form is a whole word, with the ``s`` of a plural; longest first."""
     found: dict[str, list[tuple[int, int]]] = {short: [] for short in shorts}
     lengths = sorted({len(short) for short in found}, reverse=True)
     first = re.compile(rf"(?<!\w)[{re.escape(''.join(sorted({short[0] for short in found})))}]")

@@ -1,23 +1,23 @@
-"""Which mentions a caption says are absent.
+"""Negation: which mentions a caption says are absent.
 
-Rules in the manner of NegEx and ConText (W. W. Chapman and others, "A simple algorithm for
+The rules follow NegEx and ConText (W. W. Chapman and others, "A simple algorithm for
 identifying negated findings and diseases in discharge summaries", J Biomed Inform 2001; H.
-Harkema and others, "ConText", J Biomed Inform 2009), with scopes made for captions, which are noun
-phrases more than sentences:
+Harkema and others, "ConText", J Biomed Inform 2009), with scopes for captions, which are noun
+phrases rather than sentences:
 
 *   A cue before ("no", "without", "absence of", "resolution of") reaches to the end of its noun
-    phrase: to a preposition ("no mass *in the liver*": the liver is there), a verb, "but", a mark;
-    over commas only where an "or" closes the list, over "and" unless something new begins.
+    phrase: a preposition ("no mass *in the liver*": the liver is present), a verb, "but", a mark;
+    over commas only if an "or" closes the list, over "and" unless a new clause begins.
 *   "Denies" reaches over commas and "and", too.
-*   A cue behind ("was not seen", "has resolved", "is absent", ": none") reaches back to the head of
-    its subject: "the tip of the catheter is not seen" says nothing of the catheter. A list before
+*   A cue after ("was not seen", "has resolved", "is absent", ": none") reaches back to the head of
+    its subject: "the tip of the catheter is not seen" does not negate the catheter. A list before
     "are" or "were" is one subject.
 *   Some only look like cues: "no doubt", "not only", "with and without contrast", "cannot be
     excluded", "not shown".
-*   What stands in a bracket is read by itself, and the text around it as if it were not there.
+*   Text in brackets is read on its own, and the text around it as if the brackets were absent.
 
-Negation by a prefix ("non-contrast") is seen only where the mention starts behind it. White space
-of any kind and length counts as one blank. The time is linear in the text and in the spans.
+A prefix ("non-contrast") negates a mention that starts after it. White space of any kind and length
+counts as one space. The time is linear in the text and in the spans.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from concept_linker.detection.blanks import SingleBlanks
+from concept_linker.detection.cleaning import FoldedWhiteSpace
 from concept_linker.detection.negation_cues import EVIDENCE, HINT, SCAN, SEEN
 
 __all__ = ["negated"]
@@ -42,7 +42,7 @@ class _Cue(NamedTuple):
 _Scope = tuple[int, int]
 
 _PLAIN = str.maketrans({**dict.fromkeys("’‘ʼ´`", "'"), "\t": " "})
-# A sentence that ends without a blank behind it.
+# The end of a sentence without a space after it.
 _RUN_ON = re.compile(r"[.!?](?=[A-Z])")
 # Nitric oxide.
 _OXIDE = re.compile(
@@ -52,7 +52,7 @@ _OXIDE = re.compile(
 _ENDS = frozenset({"mark", "stop"})
 _NEGATIVE = frozenset({"negative", "minus"})
 _BEFORE = frozenset({"before", "listed", *_NEGATIVE})
-_BEHIND = frozenset({"behind", "answer"})
+_AFTER = frozenset({"after", "answer"})
 _OR = re.compile(r"\b(?:or|nor|and/or)\b")
 _AND = re.compile(r"\b(?:and|or|nor|and/or)\b|&")
 _GONE = re.compile(r"\b(?:excluded|ruled\sout|resolved|disappeared|vanished|subsided)\b")
@@ -73,14 +73,14 @@ _BRACKET = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 
 
 def negated(text: str, spans: Sequence[tuple[Any, ...]]) -> list[bool]:
-    """Whether the text says of each mention that it is absent.
+    """Returns for each mention whether the text says that it is absent.
 
     Args:
         text: the caption.
         spans: the mentions: tuples that begin with start and end, in code points.
 
     Returns:
-        One answer a mention, in the order given.
+        One bool per mention, in the given order.
 
     >>> text = "No pneumothorax or effusion, but a nodule in the left lung."
     >>> words = ["pneumothorax", "effusion", "nodule", "left lung"]
@@ -89,13 +89,13 @@ def negated(text: str, spans: Sequence[tuple[Any, ...]]) -> list[bool]:
     """
     if not spans or not HINT.search(text.lower()):
         return [False] * len(spans)
-    blanks = SingleBlanks(text)
-    text = _small(blanks.text)
+    white_space = FoldedWhiteSpace(text)
+    text = _small(white_space.text)
     scopes = _scopes(text)
     begins = [first for first, _ in scopes]
     answers = []
     for span in spans:
-        start, end = map(blanks.place, span[:2])
+        start, end = map(white_space.place, span[:2])
         number = bisect_right(begins, start) - 1
         answers.append(
             (number >= 0 and start < scopes[number][1])
@@ -106,9 +106,9 @@ def negated(text: str, spans: Sequence[tuple[Any, ...]]) -> list[bool]:
 
 
 def _small(text: str) -> str:
-    """The text in small letters, each in its place, which is several times as fast to scan.
+    """The text in lower case with the same offsets, which is several times as fast to scan.
 
-    A sentence that ends without a blank behind it ends with a line break.
+    A sentence without a space after it ends with a line break.
     """
     text = _RUN_ON.sub("\n", text)
     if "NO" in text:
@@ -120,12 +120,12 @@ def _small(text: str) -> str:
 
 
 def _scopes(text: str) -> list[_Scope]:
-    """The stretches that are negated, in order and apart; those of brackets by themselves."""
+    """The negated intervals, sorted and disjoint; brackets are read on their own."""
     brackets = [bracket.span() for bracket in _BRACKET.finditer(text)]
     if not brackets:
         return _scopes_of(text)
     inside: list[_Scope] = []
-    pieces: list[_Scope] = []  # of the text that is in no bracket, without blanks before one
+    pieces: list[_Scope] = []  # the text outside brackets, without spaces before them
     place = 0
     for start, end in brackets:
         inside += [(a + start + 1, b + start + 1) for a, b in _scopes_of(text[start + 1 : end - 1])]
@@ -137,7 +137,7 @@ def _scopes(text: str) -> list[_Scope]:
 
 
 def _put_back(scopes: Sequence[_Scope], pieces: Sequence[_Scope]) -> Iterable[_Scope]:
-    """Scopes in joined pieces of a text, cut where the pieces were joined, in the text's places."""
+    """Maps scopes in joined pieces of a text back to the text, split where pieces were joined."""
     number = 0
     joined = 0  # where the piece begins in the joined text
     for first, last in scopes:
@@ -146,7 +146,7 @@ def _put_back(scopes: Sequence[_Scope], pieces: Sequence[_Scope]) -> Iterable[_S
             stop = joined + end - start
             if first < stop:
                 begin = start + max(first, joined) - joined
-                # Over a bracket: up to it, with the blanks before.
+                # Across a bracket: up to it, with the spaces before it.
                 yield begin, (start + last - joined if last <= stop else end)
             if last <= stop:
                 break
@@ -176,12 +176,12 @@ def _scopes_in(text: str, begin: int, end: int) -> Iterable[_Scope]:
         if kind == "listed":
             yield from _listed(text, cues, number)
         elif kind in _BEFORE:
-            # "no clinical signs of infection": the signs are absent, too.
+            # "no clinical signs of infection": the signs are absent too.
             first = start + len(text[start:stop].split(maxsplit=1)[0])
             yield first, _reach(text, cues, number, closed[kind])
         elif kind == "whole":
             yield start, stop
-        elif kind in _BEHIND:
+        elif kind in _AFTER:
             yield _subject(text, cues, number, begin)
         elif kind == "next":
             word = _WORD.match(text, stop, end)
@@ -190,7 +190,7 @@ def _scopes_in(text: str, begin: int, end: int) -> Iterable[_Scope]:
 
 
 def _apart(scopes: Iterable[_Scope]) -> list[_Scope]:
-    """The same stretches in order, those that touch joined."""
+    """The intervals in order, with those that touch joined."""
     apart: list[_Scope] = []
     for start, end in sorted(scopes):
         if apart and start <= apart[-1][1]:
@@ -202,12 +202,12 @@ def _apart(scopes: Iterable[_Scope]) -> list[_Scope]:
 
 
 def _closed(text: str, cues: Sequence[_Cue], closing: re.Pattern[str]) -> frozenset[int]:
-    """The commas (numbers of cues) of lists that a word closes: in the same clause."""
+    """The commas (as indices of cues) of lists that a word closes in the same clause."""
     if all(cue.kind != "comma" for cue in cues):
         return frozenset()
     words = [found.start() for found in closing.finditer(text, cues[0].start, cues[-1].end)]
     closed = set()
-    clause = closer = -1  # the first of each behind the place that we are at
+    clause = closer = -1  # the first of each after the current position
     for number in range(len(cues) - 1, -1, -1):
         kind, start, _ = cues[number]
         if kind in _ENDS:
@@ -221,7 +221,7 @@ def _closed(text: str, cues: Sequence[_Cue], closing: re.Pattern[str]) -> frozen
 
 
 def _reach(text: str, cues: Sequence[_Cue], number: int, closed: frozenset[int]) -> int:
-    """Where the scope of a cue before ends; where the next begins, which reaches as far."""
+    """The end of the scope of a cue before: where it stops, or where the next cue takes over."""
     begin = cues[number].end
     at = number + 1
     if cues[at].kind == "stop" and not text[begin : cues[at].start].strip():
@@ -256,7 +256,7 @@ def _listed(text: str, cues: Sequence[_Cue], number: int) -> Iterable[_Scope]:
 def _subject(text: str, cues: Sequence[_Cue], number: int, sentence: int) -> _Scope:
     """The head of the subject before a cue: up to its first preposition.
 
-    Without an "is" the cue says something of the last noun: "a scar in patients not seen".
+    Without an "is" the cue negates the last noun: "a scar in patients not seen".
     """
     _, end, last = cues[number]
     short = text.startswith(("not", "no "), end)
@@ -275,9 +275,9 @@ def _subject(text: str, cues: Sequence[_Cue], number: int, sentence: int) -> _Sc
         elif first == end:
             first = start
     if back and begin == cues[back - 1].end and _GONE.search(text, end, last):
-        told = _told_before(text, cues, back - 1, sentence)
-        if told and not text[begin:end].strip():
-            return told
+        earlier = _subject_before_but(text, cues, back - 1, sentence)
+        if earlier and not text[begin:end].strip():
+            return earlier
     commas = back
     while commas and cues[commas - 1].kind == "comma":
         commas -= 1
@@ -293,7 +293,9 @@ def _subject(text: str, cues: Sequence[_Cue], number: int, sentence: int) -> _Sc
     return begin, first
 
 
-def _told_before(text: str, cues: Sequence[_Cue], number: int, sentence: int) -> _Scope | None:
+def _subject_before_but(
+    text: str, cues: Sequence[_Cue], number: int, sentence: int
+) -> _Scope | None:
     """The subject of the verb before "but": "A tumour was suspected but ruled out"."""
     if cues[number].kind != "stop" or not text.startswith(("but", "and"), cues[number].start):
         return None
@@ -308,5 +310,5 @@ def _told_before(text: str, cues: Sequence[_Cue], number: int, sentence: int) ->
 
 
 def _of_evidence(text: str, begin: int, end: int) -> bool:
-    """Whether a preposition that ends here is the "of" of "evidence of"."""
+    """Whether the preposition that ends here is the "of" of "evidence of"."""
     return bool(_OF_EVIDENCE.search(text, max(begin, end - _LONGEST_OF_EVIDENCE), end))

@@ -1,9 +1,9 @@
-"""The cues by which captions say that something is absent, and what ends their reach.
+"""The cues by which captions say that something is absent, and what ends their scope.
 
-``SCAN`` finds them in one pass over a text in small letters with single blanks and plain
-apostrophes; the group that matched is the kind of cue (:mod:`concept_linker.detection.negation`
-says what each does). At one place the first kind that fits counts. No part may repeat something
-that can be split in several ways: the scan is linear in the text.
+``SCAN`` finds them in one pass over a text in lower case with single spaces and plain apostrophes;
+the group that matched is the kind of cue (:mod:`concept_linker.detection.negation` says what each
+does). The first kind that matches at a place counts. No part may repeat a pattern that matches the
+same text in several ways, so that the scan is linear in the text.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _LOST = (
     "absent|missing|invisible|unseen|undetect(?:ed|able)|unidentifiable|indiscernible|non-?existent|"
     "gone|nil|lacking(?!\\s\\w)|negative(?!\\s(?:for|pressure|control|predict|correlat|feedback)\\b)"
 )
-# What may follow a word that says something of what stands before it.
+# What may follow a word that refers to the text before it.
 _END = r"(?=\s?(?:[.,;:!?)\]\n]|$))"
 _AFTER = (
     r"(?=\s?(?:[.,;:!?)\]\n]|$)|\s(?:in|on|at|by|with|after|following|and|via|using|within|during|"
@@ -84,7 +84,7 @@ _WORDS = {
         | (?:partially|partly|incompletely|poorly|spatially|temporally|clearly|well|un)[-\s]?
             (?:resolved|cleared|subsided|disappeared|regressed)
         """,
-    "behind": r"""
+    "after": r"""
         (?:do|does|did)(?:\snot|n'?t)\s(?:occur|exist)\b
         | (?<!\bdo\s)(?<!\bdoes\s)(?<!\bdid\s)(?!do(?:es)?n'?t|didn'?t)
             (?!(?:has|have|had)(?:\snot|n'?t)\s(?!been))
@@ -194,7 +194,7 @@ def _compiled() -> re.Pattern[str]:
 
 
 def _hint() -> re.Pattern[str]:
-    """Grouped by the first letter, which is three times as fast: most texts have no cue."""
+    """Grouped by the first letter, which is three times as fast; most texts have no cue."""
     beginnings = r"""
         no\b not\b nor\b none\b nothing\b non[-–‐\s] non-?visuali non-?existent never\b neither\b
         nil\b neg(?:ative)?\b cannot\b without\b w/o\b free\b clear\sof\b cleared\b complete\sclear
@@ -214,5 +214,5 @@ def _hint() -> re.Pattern[str]:
 
 
 SCAN = _compiled()
-#: What every text with a cue has, in small letters.
+#: Matches every lower-case text with a cue; a quick test.
 HINT = _hint()

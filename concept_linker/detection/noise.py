@@ -1,10 +1,10 @@
-"""Stretches of a caption that are about the picture, not in it: no mentions, whoever found them.
+"""Noise: words of a caption about the picture rather than its content, which are never mentions.
 
 Panel letters and ranges, arrows and their colours, scale bars, magnifications, numbers and units
-(``mg L−1``), statistics, references to figures, dates and addresses.  Words that may be either are
-judged by what stands around them: "bar" beside a scale, "left" before "panel", "blue" in a legend,
-"SD" behind "±".  Stains, tests (ANOVA) and everything else that has a name of its own are kept,
-and so is time ("3 months"), which corpora annotate.
+(``mg L−1``), statistics, references to figures, dates and addresses.  The context decides about
+ambiguous words: "bar" next to a scale, "left" before "panel", "blue" in a legend, "SD" after "±".
+Stains, tests (ANOVA) and other named things are not noise, nor is time ("3 months"), which corpora
+annotate.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ _MONTH = (
     "(?:January|February|March|April|May|June|July|August|September|October|November|December|"
     r"(?:Jan|Feb|Mar|Apr|Jun|Jul|Aug|Sept?|Oct|Nov|Dec)\.?)"
 )
-# In their own case: "18S" is no time.
+# Case-sensitive: "18S" is not a time.
 _UNIT = (
     r"(?:[µμnmck]?m[²³23]?|[µμmcd]?[lL]|[µμnmk]?g|mmHg|[kM]?Hz|kVp?|mAs?|[µμnm]?M|kDa|°\s?C|Gy|%|T|"
     r"msec|sec|ms)"
 )
-# Of a unit with an exponent: "mg L−1", "U mL⁻¹", "m s−2".  A hyphen may be something else ("L-1"),
-# so it counts only behind a number or another unit.
+# Units with an exponent: "mg L−1", "U mL⁻¹", "m s−2".  A hyphen may mean something else ("L-1"), so
+# it counts only after a number or another unit.
 _BASE_UNIT = (
     r"(?:[µμnmcdk]?(?:m|g|L|l|s|mol|M|U|J|W|V|A|N|Pa|Bq|Ci|Gy|Sv|Hz|Da)|IU|CFU|cfu|kcal|cal|min|hr?|"
     r"da?y?|days?|wk|weeks?|yr|years?|ha|cells?|K|°\s?C|ppm|pixels?)"
@@ -77,14 +77,14 @@ _RANGE = re.compile(r"[(\[]?([A-Z]\s?[-–—]\s?[A-Z]|[a-z]\s?[-–—]\s?[a-z]
 _STAINS = frozenset({"H&E", "H & E", "H and E"})
 _ADDRESS = re.compile(r"(?:https?:|www\.|ftp:|doi:\s?|\w://)\S*$", re.I)
 
-_KEPT = 200  # characters of the longest words whose answer is kept
-_BESIDE = 60  # characters looked at on either side
+_CACHED = 200  # the most characters of words whose result is cached
+_CONTEXT_SIZE = 60  # characters of context on either side
 _ADDRESS_BEFORE = 200  # and for the beginning of an address
 
-# What is noise by what stands before it and behind it; what is empty may be anything.
+# Words that are noise in a context: (before, words, after); an empty pattern matches anything.
 _CONTEXTS = tuple(
-    (re.compile(before, re.I), re.compile(words, re.I), re.compile(behind, re.I))
-    for before, words, behind in (
+    (re.compile(before, re.I), re.compile(words, re.I), re.compile(after, re.I))
+    for before, words, after in (
         # "white" in "white or open arrow"; "red" in "red line"; "head" in "arrow head"
         ("", _LOOK, rf"[-\s,]+(?:(?:{_LOOK}|or|and)[-\s,]+)*(?:{_POINTER})\b"),
         ("", f"{_COLOUR}|solid|dashed|dotted", rf"[-\s]+(?:(?:{_LOOK})[-\s]+)*(?:{_SHAPE})\b"),
@@ -111,7 +111,7 @@ _CONTEXTS = tuple(
         (rf"(?:\d|\b{_BASE_UNIT})\s?$", rf"(?-i:{_BASE_UNIT}-[1-4])", r"(?!\w)"),
         (rf"\b{_BASE_UNIT}\s?/\s?$", rf"(?-i:{_BASE_UNIT}[23²³]?)", r"(?!\w)"),
         (r"\d\s?$", rf"(?-i:{_BASE_UNIT}(?:\s?/\s?{_BASE_UNIT}[23²³]?)+)", r"(?!\w)"),
-        # "L" and "m" of "mg L−1", "m−2": what stands before an exponent
+        # "L" and "m" of "mg L−1", "m−2": the unit before an exponent
         ("", rf"(?-i:{_BASE_UNIT})", rf"{_POWER}(?!\w)"),
         # "mol" of "mol dm−3", "1·d" of "kg−1·d−1"
         ("", rf"(?-i:(?!cell){_BASE_UNIT})", rf"(?:{_TIMES}{_BASE_UNIT}){{1,3}}{_POWER}(?!\w)"),
@@ -121,11 +121,11 @@ _CONTEXTS = tuple(
 
 
 def is_noise(text: str, start: int, end: int) -> bool:
-    """Whether a stretch of a caption is about the picture rather than in it.
+    """Whether a span of a caption is about the picture rather than its content.
 
     Args:
         text: the caption.
-        start: the first character of the stretch.
+        start: the first character of the span.
         end: one past its last.
 
     >>> text = "Left panel: H&E stain (arrow, tumor). Scale bar = 10 µm."
@@ -133,15 +133,15 @@ def is_noise(text: str, start: int, end: int) -> bool:
     ['arrow', 'Scale bar']
     """
     words = text[start:end]
-    # What is long is not worth the memory, and rarely comes again.
-    judge = _by_itself if len(words) <= _KEPT else _by_itself.__wrapped__
+    # Long words are not worth the memory and rarely repeat.
+    judge = _by_itself if len(words) <= _CACHED else _by_itself.__wrapped__
     always, contexts = judge(words)
     if always:
         return True
     for number in contexts:
-        before, _, behind = _CONTEXTS[number]
-        if before.search(text, max(0, start - _BESIDE), start) and behind.match(
-            text, end, end + _BESIDE
+        before, _, after = _CONTEXTS[number]
+        if before.search(text, max(0, start - _CONTEXT_SIZE), start) and after.match(
+            text, end, end + _CONTEXT_SIZE
         ):
             return True
     near = text[max(0, start - _ADDRESS_BEFORE) : min(end, start + _ADDRESS_BEFORE)]
@@ -151,13 +151,13 @@ def is_noise(text: str, start: int, end: int) -> bool:
 
 
 def without_noise(text: str, spans: Iterable[_Span]) -> list[_Span]:
-    """The spans of a text that are no noise, in their order; a span begins with start and end."""
+    """Returns the spans that are not noise, in order; a span begins with (start, end)."""
     return [span for span in spans if not is_noise(text, span[0], span[1])]  # type: ignore[arg-type]
 
 
 @lru_cache(maxsize=1 << 16)
 def _by_itself(words: str) -> tuple[bool, tuple[int, ...]]:
-    """Whether words are noise wherever they stand, and the contexts to look at if not."""
+    """Whether words are noise in any context, and the contexts to check if not."""
     if words in _STAINS:
         return False, ()
     ordered = _RANGE.fullmatch(words)

@@ -1,7 +1,7 @@
-"""Other ways to write the numeral in a string: Arabic, Roman, ordinal.
+"""Variants of the numeral in a string: Arabic, Roman, ordinal.
 
-``cranial nerve 7``, ``cranial nerve VII`` and ``seventh cranial nerve`` are one; a base has the
-one or the other.
+``cranial nerve 7``, ``cranial nerve VII`` and ``seventh cranial nerve`` mean the same; a knowledge
+base has one or the other.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ _NUMBERS = {
     **{f"{number}{_ENDINGS.get(number, 'th')}": number for number in range(1, len(_ROMAN) + 1)},
 }
 _WORD = re.compile(r"[^\W_]+")
-# With a numeral these name nothing without their noun: "type 1" is no diabetes.
+# With a numeral these are not names without their noun: "type 1" is not a diabetes.
 _GENERAL = re.compile(
     r"(?:\w+ )?(?:types?|grades?|stages?|class|phases?|levels?|groups?|cases?|parts?|steps?|"
     r"degrees?|lines?|order|times?|generation|patients?|figure|table)(?: \w+)?",
     re.I,
 )
-# The word before a mention, and the one behind it.
+# The word before a mention, and the one after it.
 _BEFORE = re.compile(r"(?<![\w-])(\w{3,8}) $")
-_BEHIND = re.compile(r" ([IVX]{1,4}|\d\d?)(?![\w.,]\w|[\w%°])")
+_FOLLOWING = re.compile(r" ([IVX]{1,4}|\d\d?)(?![\w.,]\w|[\w%°])")
 
 
 def other_numerals(string: str) -> Iterator[str]:
-    """A string with the numeral in it, up to twelve, written in the other ways.
+    """Yields the variants of a string with its numeral, up to twelve, written in the other ways.
 
-    An ordinal stands before its noun, the others where they stand or behind it.  A string with
-    several numerals, or with none, has no other way.
+    An ordinal comes before its noun; other numerals stay in place or follow the noun.  A string
+    with several numerals, or none, has no variants.
 
     >>> list(other_numerals("cranial nerve 7"))
     ['cranial nerve VII', 'seventh cranial nerve', '7th cranial nerve']
@@ -55,22 +55,22 @@ def other_numerals(string: str) -> Iterator[str]:
     number = _number(numeral[0])
     roman, ordinal = _ROMAN[number - 1], _ORDINAL[number - 1]
     arabic, nth = str(number), f"{number}{_ENDINGS.get(number, 'th')}"
-    before, behind = string[: numeral.start()], string[numeral.end() :]
+    before, following = string[: numeral.start()], string[numeral.end() :]
     if numeral[0] in (roman, arabic):
-        yield from (f"{before}{one}{behind}" for one in (roman, arabic) if one != numeral[0])
-        if not behind and before.strip():
+        yield from (f"{before}{one}{following}" for one in (roman, arabic) if one != numeral[0])
+        if not following and before.strip():
             yield from (f"{one} {before.strip()}" for one in (ordinal, nth))
     else:
         same = (one for one in (ordinal, nth) if one != numeral[0].lower())
-        yield from (f"{before}{one}{behind}" for one in same)
-        if not before and behind.strip():
-            yield from (f"{behind.strip()} {one}" for one in (roman, arabic))
+        yield from (f"{before}{one}{following}" for one in same)
+        if not before and following.strip():
+            yield from (f"{following.strip()} {one}" for one in (roman, arabic))
 
 
 def with_numerals(
     text: str, spans: Iterable[Span], is_name: Callable[[str], object]
 ) -> Iterator[Span]:
-    """Spans with the numeral beside them, where the base has a name with it.
+    """Extends spans by the numeral next to them, where that is a name.
 
     Args:
         text: the caption.
@@ -88,21 +88,21 @@ def with_numerals(
         if span[:2] == numeral:
             continue  # it belongs to the mention before it
         before = _BEFORE.search(text, max(end_before, span.start - 9), span.start)
-        behind = _BEHIND.match(text, span.end)
+        following = _FOLLOWING.match(text, span.end)
         wider = []
         if before and _number(before[1]):
             wider.append(span._replace(start=before.start(1)))
         if (
-            behind
-            and _number(behind[1])
-            and (after.start >= behind.end(1) or after[:2] == behind.span(1))
+            following
+            and _number(following[1])
+            and (after.start >= following.end(1) or after[:2] == following.span(1))
         ):
-            wider.append(span._replace(end=behind.end(1)))
+            wider.append(span._replace(end=following.end(1)))
         found = (one for one in wider if _named(text[one.start : one.end], is_name))
         span = next(found, span)
         end_before = span.end
-        if behind and span.end == behind.end(1):
-            numeral = behind.span(1)
+        if following and span.end == following.end(1):
+            numeral = following.span(1)
         yield span
 
 

@@ -1,11 +1,11 @@
-"""Texts cut into tokens, many texts at once: words for the network, word tokens for the dictionary.
+"""Tokenizes many texts at once, into words for the network and tokens for the dictionary.
 
-*   *Words* are what the network sees: letters and digits that stand together, with a point or a
-    comma between two digits, or one other mark.
-*   *Tokens* are what keys are made of: exactly the matches of
+*   *Words* are the units of the network: letters and digits in a row, with a point or a comma
+    between two digits, or one other character.
+*   *Tokens* are the parts of keys: exactly the matches of
     :data:`~concept_linker.search.normalise.TOKEN` that fold to something.
 
-Both come from one compiled walk over code points whose classes are asked of Python once.
+Compiled loops over code points find both; the classes of the code points come from Python, once.
 """
 
 from __future__ import annotations
@@ -20,34 +20,34 @@ from numpy.typing import NDArray
 from concept_linker.runtime.compiling import njit
 from concept_linker.search.normalise import TOKEN, fold
 
-__all__ = ["Tokens", "cut"]
+__all__ = ["Tokens", "tokenize"]
 
 Ints = NDArray[np.int64]
 
 # Classes of code points, one bit each.
 _WORD, _LETTER, _DIGIT, _GREEK, _MARK, _DECIMAL, _SPACE, _BREAK = (1 << i for i in range(8))
 _BLOCK = 256
-# What only says which way to write is no word.
+# Marks of writing direction are not words.
 _DIRECTIONS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-# So many marks may be between two tokens of a name if no blank is: "Na(+)/K".
+# The most marks between two tokens of a name if there is no space: "Na(+)/K".
 _TIGHT = 5
 _BREAKS = frozenset('()[]{};:!?|"“”<>=≥≤±~*†‡§¶•…\n')
 
 
 class Tokens(NamedTuple):
-    """Texts, joined by line ends, and what they were cut into.  Offsets are into the joined text.
+    """Tokenized texts, joined by line breaks.  Offsets are into the joined text.
 
     Args:
         text: the joined text.
         points: its code points.
-        text_starts: where each text begins; one more than texts.
-        word_starts, word_ends: the words.
+        text_starts: where each text begins; one more entry than texts.
+        word_starts, word_ends: the bounds of the words.
         word_texts: the index of each word's text.
         marks: the code point of each word that is a mark, 0 for others.
-        starts, ends: the tokens.
+        starts, ends: the bounds of the tokens.
         opens, closes: whether a run of tokens may start or end at a token.
-        joins: whether a run may go on from a token to the next.
-        folded: the tokens' keys, joined by one blank each.
+        joins: whether a run may continue from a token to the next.
+        folded: the tokens' keys, joined by one space each.
         folded_starts, folded_ends: where each token is in ``folded``.
     """
 
@@ -68,16 +68,16 @@ class Tokens(NamedTuple):
     folded_ends: Ints
 
 
-def cut(texts: Sequence[str]) -> Tokens:
-    """Cuts texts into words and tokens."""
+def tokenize(texts: Sequence[str]) -> Tokens:
+    """Tokenizes texts."""
     text = "\n".join(texts)
     text_starts = np.zeros(len(texts) + 1, np.int64)
     np.cumsum([len(one) + 1 for one in texts], out=text_starts[1:])
     points = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
     classes = _classes().of(points)
     words, tokens = np.empty((points.size, 2), np.int64), np.empty((points.size, 2), np.int64)
-    words = words[: _cut_words(points, classes, words)]
-    tokens = tokens[: _cut_tokens(points, classes, tokens)]
+    words = words[: _find_words(points, classes, words)]
+    tokens = tokens[: _find_tokens(points, classes, tokens)]
     folded = [fold(text[start:end]).encode() for start, end in tokens.tolist()]
     if not all(folded):
         tokens = tokens[[bool(one) for one in folded]]
@@ -109,7 +109,8 @@ def cut(texts: Sequence[str]) -> Tokens:
 class _Classes:
     """The classes of all code points, filled in blocks as texts need them.
 
-    Of threads that need one block each fills it with the same, and none reads it before.
+    Threads that need the same block fill it with the same values, and none reads it before it is
+    filled.
     """
 
     def __init__(self) -> None:
@@ -132,7 +133,7 @@ def _classes() -> _Classes:
 
 def _class_of(char: str) -> int:
     found = _WORD if char.isalnum() else 0
-    # A mark goes on with a letter, and is no token alone.
+    # A combining mark continues a token and never starts one.
     token = TOKEN.fullmatch(char)
     if token is None:
         found |= _MARK if TOKEN.fullmatch("a" + char) and not char.isalnum() else 0
@@ -146,7 +147,7 @@ def _class_of(char: str) -> int:
 
 
 @njit(cache=True, nogil=True)
-def _cut_words(points, classes, out):  # type: ignore[no-untyped-def]
+def _find_words(points, classes, out):  # type: ignore[no-untyped-def]
     count, at, size = 0, 0, points.size
     while at < size:
         start = at
@@ -170,7 +171,7 @@ def _cut_words(points, classes, out):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _cut_tokens(points, classes, out):  # type: ignore[no-untyped-def]
+def _find_tokens(points, classes, out):  # type: ignore[no-untyped-def]
     count, at, size = 0, 0, points.size
     while at < size:
         start = at
@@ -206,27 +207,27 @@ def _cut_tokens(points, classes, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _set_bounds(points, classes, tokens, opens, closes, joins):  # type: ignore[no-untyped-def]
-    """What between two tokens ends a run, or forbids one to start or end there."""
+    """Fills in where runs of tokens may start, end and continue."""
     for i in range(tokens.shape[0] - 1):
         end, start = tokens[i, 1], tokens[i + 1, 0]
         if end == start or points[end] == 95:
             closes[i] = opens[i + 1] = 0
-        blanks = False
+        spaces = False
         for at in range(end, start):
-            blanks = blanks or classes[at] & _SPACE != 0
-        if start - end > (3 if blanks else _TIGHT):
+            spaces = spaces or classes[at] & _SPACE != 0
+        if start - end > (3 if spaces else _TIGHT):
             joins[i] = 0
         for at in range(end, start):
             point, last = points[at], at + 1 == start
-            blank_follows = not last and classes[at + 1] & _SPACE
-            blank_before = at > end and classes[at - 1] & _SPACE
+            space_follows = not last and classes[at + 1] & _SPACE
+            space_before = at > end and classes[at - 1] & _SPACE
             comma_follows = not last and point == 44 and points[at + 1] == 44
             mark = point == 46 or point == 44
             dash = point == 45 or point == 47 or point == 0x2013 or point == 0x2014
             bracket = point == 40 or point == 41
             if (
-                (classes[at] & _BREAK and (blanks or not bracket))
-                or (mark and (blank_follows or comma_follows))
-                or (dash and (blank_follows or blank_before))
+                (classes[at] & _BREAK and (spaces or not bracket))
+                or (mark and (space_follows or comma_follows))
+                or (dash and (space_follows or space_before))
             ):
                 joins[i] = 0

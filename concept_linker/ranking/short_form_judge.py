@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_linker.detection.short_forms import disagrees, is_known
+from concept_linker.detection.short_form_rules import disagrees, is_known
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.semantic_types import semantic_groups
 from concept_linker.ranking.features import (

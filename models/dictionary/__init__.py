@@ -1,1 +1,1 @@
-"""The everyday words that the dictionary passes over, with their recipe."""
+"""The everyday words that are not mentions, and how they are counted."""

@@ -4,8 +4,8 @@
 
 Runs the dictionary, without its list, over the text of MedMentions TRAIN, whose annotators marked
 every concept that they saw, however general; a name that they marked in less than a fifth of the
-places where the dictionary finds it is no mention.  Writes ``everyday.txt`` beside this file, and
-in front of what was counted what ``captions.txt`` adds by hand: words of captions that
+places where the dictionary finds it is not a mention.  Writes ``everyday.txt``; its first
+part comes from ``captions.txt``, which lists words by hand: those of captions that
 MedMentions' abstracts do not have.  ``words.txt`` is counted in both texts of MedMentions TRAIN and
 in captions (``roco_cc_by.jsonl.gz``).
 """
@@ -36,7 +36,7 @@ def _rows(path: Path) -> Iterator[Any]:
 
 
 def main() -> None:
-    """Runs the recipe."""
+    """Counts and writes all lists."""
     parser = argparse.ArgumentParser(description="Measure which names are everyday words.")
     parser.add_argument("medmentions", type=Path, help="folder of MedMentions TRAIN")
     parser.add_argument("captions", type=Path, help="gzipped JSON Lines with a key 'caption'")
@@ -63,7 +63,7 @@ def _measure_everyday(train: Path) -> None:
         covered = bytearray(len(document["text"]))
         for mention in document["mentions"]:
             covered[mention["start"] : mention["end"]] = b"\1" * len(mention["text"])
-        for start, end, *_ in detector.detect(document["text"]):
+        for start, end, *_ in detector.detect([document["text"]]).spans[0]:
             name = document["text"][start:end]
             if not name.isupper():
                 found[key(name)] += 1

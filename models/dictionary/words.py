@@ -2,7 +2,7 @@
 
 A word that stands in two documents, with letters only, and not more often in two parts with a
 hyphen between them.  A word broken at a line's end is joined where it is one of these
-(:mod:`concept_linker.detection.plain_text`).
+(:mod:`concept_linker.detection.cleaning`).
 """
 
 from __future__ import annotations

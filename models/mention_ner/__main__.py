@@ -2,15 +2,14 @@
 
     python -m models.mention_ner DATA [--workers 2] [--teachers FOLDER]
 
-DATA is the folder with ``medmentions``, ``jats`` and ``captions``.  Writes ``weights/`` beside this
-file, and the teachers, which the ranker's recipe needs, into a folder if asked.  The steps, which
-README.md explains:
+DATA is the folder with ``medmentions``, ``jats`` and ``captions``.  Writes ``weights/`` next to
+this file and, with ``--teachers``, the teachers, which the ranker's recipe needs.  README.md
+explains the steps:
 
 1.  Count the memory; make features.
-2.  Train a teacher on four fifths of the whole documents, five times.
-3.  Train the network on the whole documents, and on what the teachers say of all other texts.
-4.  Fit the trees and choose the thresholds on what each teacher says of the fifth that it has not
-    seen.
+2.  Train five teachers, each on four fifths of the fully annotated documents.
+3.  Train the network on these documents, and on the teachers' predictions for all other texts.
+4.  Fit the trees and choose the thresholds on each teacher's predictions for its held-out fifth.
 """
 
 from __future__ import annotations
@@ -29,25 +28,25 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from concept_linker.detection.evidence import EVIDENCE
 from concept_linker.detection.gazetteer import Gazetteer, Memory
+from concept_linker.detection.span_features import SPAN_FEATURES
 from concept_linker.knowledge_base.base import KnowledgeBase
 
-from . import data, deciding
+from . import data, span_trees
 from .data import FOLDS, Example
+from .distillation import raw_examples, with_mixed_targets, with_teachers
 from .network import Network
-from .teaching import raw_examples, taught, tempered
 from .training import STUDENT, TEACHER, restored, train
 
 HERE = Path(__file__).resolve().parent
 TEACHERS = 5
-#: How much of what the student learns of a whole document is a teacher's opinion.
-TEMPER = 0.4
+#: The share of a teacher's prediction in the student's targets for a fully annotated document.
+TEACHER_SHARE = 0.4
 _logger = logging.getLogger(__name__)
 
 
 def main() -> None:
-    """Runs the recipe."""
+    """Runs the training."""
     parser = argparse.ArgumentParser(description="Train the mention NER.")
     parser.add_argument("data", type=Path)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
@@ -56,7 +55,7 @@ def main() -> None:
     parser.add_argument("--teachers", type=Path, help="keep the teachers in this folder")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(processName)s %(message)s")
-    with threadpool_limits(1):  # the order in which sums are added up depends on the threads
+    with threadpool_limits(1):  # the order of summation depends on the threads
         run(
             arguments.data,
             arguments.output,
@@ -70,11 +69,11 @@ def run(folder: Path, output: Path, *, workers: int, seed: int, keep: Path | Non
     """Trains everything and writes it.
 
     Args:
-        folder: the data.
-        output: where the weights go.
-        workers: how many teachers are trained at a time.
-        seed: of all that is random.
-        keep: where the teachers go.
+        folder: the folder of the data.
+        output: the folder for the weights.
+        workers: the number of teachers that are trained at a time.
+        seed: the random seed.
+        keep: the folder for the teachers.
     """
     memory, whole, partial, raw = prepare(folder)
     context = multiprocessing.get_context("fork")
@@ -86,18 +85,18 @@ def run(folder: Path, output: Path, *, workers: int, seed: int, keep: Path | Non
         for number, flat in enumerate(flats):
             np.save(keep / f"teacher{number}.npy", flat)
     teachers = [restored(TEACHER, flat) for flat in flats]
-    others = taught([*partial, *raw], teachers)
-    own = [
+    others = with_teachers([*partial, *raw], teachers)
+    annotated = [
         one
         for number, teacher in enumerate(teachers)
-        for one in tempered(unseen(whole, number), teacher, TEMPER)
+        for one in with_mixed_targets(held_out(whole, number), teacher, TEACHER_SHARE)
     ]
-    network = train(own, others, STUDENT._replace(seed=seed))
+    network = train(annotated, others, STUDENT._replace(seed=seed))
     _write(output, memory, network, *decide(whole, teachers, seed))
 
 
 def prepare(folder: Path) -> tuple[Memory, list[Example], list[Example], list[Example]]:
-    """Memory, whole documents, partial ones, raw texts."""
+    """Returns the memory and the examples: whole documents, partial ones, raw texts."""
     kb = KnowledgeBase.open()
     medmentions = folder / "medmentions"
     documents = data.whole_documents(medmentions / "full_train.jsonl.gz")
@@ -134,34 +133,35 @@ def _share(examples: tuple[list[Example], list[Example]]) -> None:
 def _teacher(task: tuple[int, int]) -> NDArray[np.float32]:
     number, seed = task
     whole, partial = _shared
-    seen = [one for one in whole if one.fold % TEACHERS != number]
-    return train(seen, partial, TEACHER._replace(seed=100 * seed + number)).average.flat
+    training = [one for one in whole if one.fold % TEACHERS != number]
+    return train(training, partial, TEACHER._replace(seed=100 * seed + number)).average.flat
 
 
-def unseen(whole: list[Example], number: int) -> list[Example]:
-    """The whole documents that a teacher has not seen."""
+def held_out(whole: list[Example], number: int) -> list[Example]:
+    """The fully annotated documents that a teacher is not trained on."""
     return [one for one in whole if one.fold % TEACHERS == number]
 
 
 def decide(whole: list[Example], teachers: list[Network], seed: int) -> tuple[Any, dict[str, Any]]:
-    """The trees, and the thresholds with what they reach on folds left out."""
-    texts: list[deciding.Judged] = []
+    """Fits the trees and chooses the thresholds, both on held-out folds."""
+    texts: list[span_trees.Labelled] = []
     folds: list[int] = []
     for number, teacher in enumerate(teachers):
-        some = unseen(whole, number)
-        texts += deciding.judge_all(some, teacher.for_use())
+        some = held_out(whole, number)
+        texts += span_trees.label_all(some, teacher.for_use())
         folds += [number] * len(some)
-    trees = deciding.fit_trees(texts, seed=seed)
-    chances = {
-        "ner": [one.evidence[:, EVIDENCE.index("chance")].astype(np.float64) for one in texts],
-        "hybrid": deciding.cross_chances(texts, folds, seed=seed),
+    trees = span_trees.fit_trees(texts, seed=seed)
+    of_network = SPAN_FEATURES.index("probability")
+    probabilities = {
+        "ner": [one.span_features[:, of_network].astype(np.float64) for one in texts],
+        "hybrid": span_trees.cross_probabilities(texts, folds, seed=seed),
     }
     options: dict[str, Any] = {}
-    for name, some in chances.items():
-        threshold = deciding.best_threshold(texts, some)
+    for name, some in probabilities.items():
+        threshold = span_trees.best_threshold(texts, some)
         options[f"{name}_threshold"] = threshold
         _logger.info(
-            "%s: F1 %.4f at %.2f, left out", name, deciding.f1(texts, some, threshold), threshold
+            "%s: F1 %.4f at %.2f, held out", name, span_trees.f1(texts, some, threshold), threshold
         )
     return trees, options
 
@@ -169,9 +169,9 @@ def decide(whole: list[Example], teachers: list[Network], seed: int) -> tuple[An
 def _write(
     folder: Path, memory: Memory, network: Network, trees: Any, options: dict[str, Any]
 ) -> None:
-    """Writes the model beside its place, then puts it there."""
-    with tempfile.TemporaryDirectory(dir=folder.parent) as beside:
-        new = Path(beside) / "weights"
+    """Writes the model into a temporary folder, then renames it."""
+    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+        new = Path(temporary) / "weights"
         new.mkdir()
         memory.save(new)
         trees.save(new)

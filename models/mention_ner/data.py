@@ -1,11 +1,11 @@
-"""MedMentions TRAIN as the network sees it: words, features, and what may stand at each word.
+"""MedMentions TRAIN as training examples: words, features, and the allowed tags of each word.
 
 Two kinds of documents:
 
-*   *Whole*: ``full_train.jsonl.gz``, every mention annotated.
-*   *Partial*: the other documents of ``st21pv_train_sentences.jsonl.gz``.  Their mentions of other
-    types than ST21pv's are missing, so a word outside all mentions is "outside, or in a mention of
-    a group that ST21pv does not cover"; the loss sums over what may be.
+*   *Whole*: ``full_train.jsonl.gz``, every mention is annotated.
+*   *Partial*: the other documents of ``st21pv_train_sentences.jsonl.gz``.  Mentions of other types
+    are missing, so a word outside all mentions is "outside, or in a mention of a group that
+    ST21pv does not cover"; the loss sums over all allowed tags.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from concept_linker.search.grams import key_hash
 from concept_linker.search.normalise import key
 
 Ints = NDArray[np.int64]
-#: The memory of a document is counted in the other folds.  Leaving out the document alone would
-#: not do: a network that knows the count of a string sees what is missing, which is the answer.
+#: The memory of a document is counted on the other folds.  Leaving out only the document is not
+#: enough: a network that knows the count of a string sees what is missing, which is the answer.
 FOLDS = 10
 TAGS = 1 + 4 * len(GROUPS)
-#: A group is wholly in ST21pv where so much of its mentions in the whole documents is.
+#: A group is covered by ST21pv if this share of its mentions in the whole documents is.
 _WHOLLY = 0.9
-#: A word is never in a mention where this holds in the whole documents.
+#: A word is never in a mention if it is this frequent, and this seldom in one.
 _NEVER_COUNT, _NEVER_SHARE = 15, 0.02
 _NO_SPACE_BEFORE, _NO_SPACE_AFTER, _NO_SPACE_AROUND = set(".,;:%)]’'"), set("(["), set("-–/")
 
@@ -45,11 +45,11 @@ class Document:
     """One text with its gold mentions.
 
     Args:
-        pmid: which abstract.
+        pmid: the PMID of the abstract.
         text: its text.
-        mentions: (start, end, group number or -1 where it is not known, in ST21pv).
+        mentions: (start, end, group number or -1 if unknown, whether it is in ST21pv).
         whole: whether all its mentions are annotated.
-        fold: what it is left out with.
+        fold: the fold it is held out with.
     """
 
     pmid: str
@@ -60,15 +60,15 @@ class Document:
 
 
 class Example(NamedTuple):
-    """One text as the network sees it.
+    """One training example.
 
     Args:
         words: the words.
-        features: of the document's text.
-        allowed: uint8 of shape (words, TAGS): which tags may stand.
+        features: the features of the text.
+        allowed: uint8 of shape (words, TAGS): the allowed tags.
         gold: (first word, last word, group) of the mentions.
-        pmid, whole, fold: of the document.
-        wanted: what a teacher says of each word: marginals of the tags.
+        pmid, whole, fold: see :class:`Document`.
+        wanted: a teacher's marginals of the tags of each word.
     """
 
     words: list[str]
@@ -88,7 +88,7 @@ def rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def group_number(types: Sequence[str]) -> int:
-    """Returns the number of the group of the first known type, or -1."""
+    """The number of the group of the first type that the network knows; -1 if there is none."""
     group = semantic_group(types)
     return GROUPS.index(group) if group else -1
 
@@ -113,8 +113,8 @@ def whole_documents(path: Path) -> list[Document]:
 def partial_documents(folder: Path, kb: KnowledgeBase) -> list[Document]:
     """The training documents of which only the ST21pv mentions are known.
 
-    Their text is put together again from tokens.  The group of a mention is that of its concept in
-    the whole documents or in the open base, else that of its string; else it is not known.
+    Their text is rebuilt from tokens.  The group of a mention is that of its concept in the whole
+    documents or in the default knowledge base, else that of its string, else unknown.
     """
     of_concept: dict[str, int] = {}
     of_string: defaultdict[str, Counter[int]] = defaultdict(Counter)
@@ -218,7 +218,7 @@ def _recollection(places: Ints, groups: Ints) -> Recollection:
 
 
 def never_inside(documents: Sequence[Document], gazetteer: Gazetteer) -> frozenset[str]:
-    """Words, in small letters, that the whole documents have in no mention, or hardly any."""
+    """Returns the lower-case words that are never or hardly ever in a mention."""
     seen: Counter[str] = Counter()
     inside: Counter[str] = Counter()
     for document in documents:
@@ -260,7 +260,7 @@ def example(
     *,
     memory: Recalls | None = None,
 ) -> Example:
-    """A document as the network sees it.
+    """Returns the training example of a document.
 
     Args:
         document: the document.
@@ -316,5 +316,5 @@ def example(
 
 
 def tag(place: int, group: int) -> int:
-    """The number of the tag of a place (B, I, L, U) in a mention of a group; 0 is outside."""
+    """Returns the number of the tag of a position (B, I, L, U) and group; 0 is outside."""
     return 1 + place * len(GROUPS) + group

@@ -1,4 +1,4 @@
-"""What the training computes besides matrix products, compiled."""
+"""The compiled computations of the training other than matrix products."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def add_rows(gradient, at, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, fastmath=True)
 def embed(own, types, names, groups, buckets, t_names, t_groups, t_buckets, bias, out):  # type: ignore[no-untyped-def]
-    """Sums what a word's own features and its labels give."""
+    """Adds the projections of a word's letters and labels."""
     for i in range(types.size):
         if types[i] < 0:
             for k in range(out.shape[1]):
@@ -61,7 +61,7 @@ def embed(own, types, names, groups, buckets, t_names, t_groups, t_buckets, bias
 
 @njit(cache=True, fastmath=True)
 def normed_maxout(pre, gain, shift, best, hat, scale, out):  # type: ignore[no-untyped-def]
-    """The largest of three pieces, normalised over the width; keeps what the gradient needs."""
+    """Maxout of three pieces, normalised over the width; keeps what the gradient needs."""
     width = out.shape[1]
     for i in range(out.shape[0]):
         mean = np.float32(0)
@@ -111,7 +111,7 @@ def normed_maxout_back(gradient, gain, best, hat, scale, d_gain, d_shift, out): 
 
 @njit(cache=True)
 def window(x, reach, out):  # type: ignore[no-untyped-def]
-    """Each row with the rows ``reach`` before and after it, side by side."""
+    """Each row with the rows ``reach`` before and after it, concatenated."""
     n, width = x.shape
     for i in range(n):
         for place, j in enumerate((i - reach, i, i + reach)):
@@ -150,11 +150,11 @@ def adam(value, gradient, first, second, average, rate, step, decay, blend, clip
 
 @njit(cache=True, fastmath=True)
 def _chain(scores, allowed, groups, marginals):  # type: ignore[no-untyped-def]
-    """Marginals of the tags over all ways that are allowed.
+    """Computes the marginals of the tags over all allowed sequences.
 
-    Returns the logarithm of their weight, and whether there is any way.
+    Returns the logarithm of their total weight, and whether there is any sequence.
 
-    Tags are outside, then B, I, L and U of each group.  A mention keeps its group.
+    Tags are outside, then B, I, L and U of each group; a mention has one group.
     """
     n = scores.shape[0]
     b, m, e, u = 1, 1 + groups, 1 + 2 * groups, 1 + 3 * groups
@@ -209,14 +209,14 @@ def _chain(scores, allowed, groups, marginals):  # type: ignore[no-untyped-def]
 
 @njit(cache=True)
 def chain_marginals(scores, allowed, groups, marginals):  # type: ignore[no-untyped-def]
-    """The marginals of the tags over all that is allowed; whether there is any way."""
+    """Computes the marginals over all allowed sequences; returns whether there is any."""
     _, some = _chain(scores, allowed, groups, marginals)
     return some
 
 
 @njit(cache=True)
 def chain_loss(scores, allowed, groups, gradient):  # type: ignore[no-untyped-def]
-    """Minus the log probability of what is allowed, and its gradient; (loss, whether it counts)."""
+    """Minus the log probability of the allowed sequences, and its gradient; (loss, valid)."""
     every = np.ones(allowed.shape, np.uint8)
     p = np.zeros(scores.shape, np.float32)
     whole, _ = _chain(scores, every, groups, gradient)
@@ -229,10 +229,10 @@ def chain_loss(scores, allowed, groups, gradient):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True)
-def taught_loss(scores, wanted, groups, gradient):  # type: ignore[no-untyped-def]
-    """The cross entropy to a teacher's distribution, of which ``wanted`` are the marginals.
+def distillation_loss(scores, wanted, groups, gradient):  # type: ignore[no-untyped-def]
+    """The cross entropy to a teacher's marginals ``wanted``, and its gradient.
 
-    The weight of a sequence is a product over words, so the marginals are all that counts.
+    The weight of a sequence is a product over words, so the marginals are sufficient.
     """
     every = np.ones(wanted.shape, np.uint8)
     whole, _ = _chain(scores, every, groups, gradient)

@@ -1,7 +1,7 @@
-"""The network with its gradient, by hand: small enough, and no framework trains it faster on a CPU.
+"""The network with a hand-written gradient: no framework trains it faster on a CPU.
 
-Embedding of words and labels, then layers that see a window of three words, each the largest of
-three pieces, normalised, with dropout, added to its input; then a chain over the tags.
+An embedding of words and labels; then residual layers over a window of three words, each a maxout
+of three pieces with normalisation and dropout; then a linear chain over the tags.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from concept_linker.detection.detector import GROUPS
 from concept_linker.detection.gazetteer import BUCKET_LABELS, GROUP_LABELS, NAME_LABELS
 from concept_linker.detection.ner import network as ner_network
-from concept_linker.detection.ner.words import ROWS, SLOTS
+from concept_linker.detection.ner.word_features import ROWS, SLOTS
 
 from . import kernels
 from .data import TAGS
@@ -47,10 +47,10 @@ class Network:
     """The network in training.
 
     Args:
-        width: of its layers.
-        slot_width: of a word's slots.
-        reaches: for each layer how far the words beside are.
-        seed: of the first weights and of dropout.
+        width: the width of the layers.
+        slot_width: the width of a word's slots.
+        reaches: for each layer the distance of the neighbours in its window.
+        seed: the seed of the initial weights and of dropout.
     """
 
     def __init__(self, *, width: int, slot_width: int, reaches: tuple[int, ...], seed: int) -> None:
@@ -90,7 +90,7 @@ class Network:
         Args:
             batch: see ``training.Batch``.
             p: the parameters to use.
-            dropout: the share of a layer's outputs set to nothing.
+            dropout: the share of a layer's outputs set to 0.
         """
         n, width = batch.types.size, self.width
         slots = np.empty((batch.own.size, SLOTS, self.slot_width), F)
@@ -124,7 +124,7 @@ class Network:
         return x @ p["out"] + p["out_bias"], (slots, kept, windows, x)
 
     def backward(self, batch: Any, d_scores: Floats, memo: Any) -> None:
-        """Adds to the gradient what the scores' gradient says."""
+        """Adds the gradient of the parameters, given that of the scores."""
         p, g, width = self.value, self.gradient, self.width
         slots, kept, windows, x = memo
         n = batch.types.size
@@ -186,7 +186,7 @@ class Network:
         )
 
     def chain_loss(self, batch: Any, scores: Floats) -> tuple[float, int, Floats]:
-        """Loss, words that count, and the scores' gradient."""
+        """Returns the loss, the number of words it sums over, and the gradient of the scores."""
         gradient = np.zeros_like(scores)
         loss, words = 0.0, 0
         groups = len(GROUPS)
@@ -198,18 +198,20 @@ class Network:
                 )
             else:
                 wanted, counts = one.wanted.astype(F), True
-                lost = kernels.taught_loss(scores[begin:end], wanted, groups, gradient[begin:end])
+                lost = kernels.distillation_loss(
+                    scores[begin:end], wanted, groups, gradient[begin:end]
+                )
             loss += lost
             words += len(one.words) if counts else 0
         return loss, words, gradient
 
     def for_use(self) -> ner_network.Network:
-        """The network of averaged weights, as precise as it is written."""
+        """Returns the network for inference, with averaged weights in half precision."""
         kept = {name: one.astype(np.float16).astype(F) for name, one in self.average.views.items()}
         return ner_network.Network(kept, self.reaches)
 
     def save(self, folder: Path) -> None:
-        """Writes the averaged weights, half precise."""
+        """Writes the averaged weights in half precision."""
         np.save(folder / "network.npy", self.average.flat.astype(np.float16))
         about = {"format": ner_network.FORMAT, "sizes": self.sizes, "reaches": self.reaches}
         text = json.dumps(about, indent=1) + "\n"

@@ -1,4 +1,4 @@
-"""Batches, the schedule, and the loop."""
+"""Batches, the learning-rate schedule and the training loop."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concept_linker.detection.gazetteer import without_groups
-from concept_linker.detection.ner.words import word_rows
+from concept_linker.detection.ner.word_features import word_rows
 
 from .data import Example
 from .network import Network, Parameters
@@ -20,7 +20,7 @@ Ints = NDArray[np.int64]
 
 
 class Options(NamedTuple):
-    """How to train."""
+    """The hyperparameters of a training."""
 
     width: int = 128
     slot_width: int = 96
@@ -75,7 +75,7 @@ class Lexicon:
 
 
 class Batch(NamedTuple):
-    """Texts one behind the other, with empty rows between."""
+    """Texts one after the other, with empty rows between."""
 
     types: Ints
     own: Ints
@@ -106,7 +106,7 @@ def make_batch(
     rng: np.random.Generator | None,
     options: Options,
 ) -> Batch:
-    """Puts examples together; drops words and names where ``rng`` is given."""
+    """Makes a batch of examples; applies word and name dropout if ``rng`` is given."""
     size = sum(len(one.types) + gap for one in items) + gap
     types = np.full(size, -1, np.int64)
     names, groups, buckets = (np.zeros(size, np.int64) for _ in range(3))
@@ -135,7 +135,7 @@ def make_batch(
 def _orders(
     whole: list[Encoded], partial: list[Encoded], options: Options, rng: np.random.Generator
 ) -> Iterator[list[Encoded]]:
-    """Batches without end, in a new order each epoch."""
+    """Yields batches forever, in a new order each epoch."""
     while True:
         some = rng.permutation(len(partial))[: int(len(partial) * options.share)]
         items = whole + [partial[i] for i in some.tolist()]
@@ -152,7 +152,7 @@ def _orders(
 
 
 def untrained(options: Options) -> Network:
-    """A network as training begins with it."""
+    """Returns an untrained network."""
     return Network(
         width=options.width,
         slot_width=options.slot_width,
@@ -162,7 +162,7 @@ def untrained(options: Options) -> Network:
 
 
 def restored(options: Options, average: NDArray[np.float32]) -> Network:
-    """A trained network from its averaged weights."""
+    """Returns a trained network from its averaged weights."""
     network = untrained(options)
     network.average.flat[:] = average
     return network
@@ -205,7 +205,7 @@ def train(
 def predict(
     network: Network, examples: Sequence[Example], p: Parameters | None = None
 ) -> list[Any]:
-    """The scores of the tags of each example's words."""
+    """Returns the scores of the tags of each example's words."""
     lexicon = Lexicon()
     items = encode(examples, lexicon)
     arrays = lexicon.arrays()

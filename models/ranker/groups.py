@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from concept_linker.corpora.gold import GoldDocument
 from concept_linker.detection.gazetteer import Gazetteer
 from concept_linker.detection.hybrid import HybridDetector
-from concept_linker.detection.ner.model import groups_of, read
+from concept_linker.detection.ner.model import NetworkOutput
 from concept_linker.errors import InputError
 from concept_linker.knowledge_base.base import KnowledgeBase
 
@@ -46,9 +46,8 @@ def left_out(data: Path, teachers: Path, documents: Sequence[GoldDocument]) -> G
     for document in documents:
         fold = folds[document.id]
         features = gazetteer.find([document.text], memory=counts.without(fold))
-        [chances] = groups_of(
-            read(features, networks[fold % len(networks)], 1.0), [spans_of(document)]
-        )
+        output = NetworkOutput.of(features, networks[fold % len(networks)])
+        [chances] = output.group_probabilities([spans_of(document)])
         found[document.id] = chances.astype(np.float32)
     return found
 
@@ -61,7 +60,8 @@ def spans_of(document: GoldDocument) -> list[tuple[int, int]]:
 def unseen(kb: KnowledgeBase, documents: Iterable[GoldDocument]) -> Groups:
     """What the network that ships says of documents that are not in MedMentions."""
     detector = HybridDetector(kb)
-    return {
-        document.id: detector.groups(document.text, spans_of(document)).astype(np.float32)
-        for document in documents
-    }
+    found = {}
+    for document in documents:
+        [chances] = detector.detect([document.text]).groups([spans_of(document)])
+        found[document.id] = chances.astype(np.float32)
+    return found

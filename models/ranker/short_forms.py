@@ -94,7 +94,12 @@ def collect_cases(gold: list[Any]) -> Cases:
 def _of_caption(linker: ConceptLinker, caption: Any) -> Iterator[tuple[NDArray[np.float32], bool]]:
     """Yields features and correctness of the caption's short forms that a gold mention touches."""
     required = [mention for mention in caption["mentions"] if not mention["optional"]]
-    for (start, end), concept_id, row in linker.describe_short_forms(caption["caption"]):
+    mentions = linker.queries(caption["caption"])
+    examples = linker.ranker.describe_short_forms([mention.query for mention in mentions])
+    for (start, end, _), example in zip(mentions, examples, strict=True):
+        if example is None:
+            continue
+        concept_id, row = example
         meant = [one["id"] for one in required if start < one["end"] and one["start"] < end]
         if meant:
             yield row, concept_id in meant

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from concept_linker.detection.abbreviations import expand, expander, find_abbreviations
-from concept_linker.detection.short_forms import disagrees
+from concept_linker.detection.short_form_rules import disagrees
 
 GOLD = Path(__file__).parents[1] / "data/captions_gold.jsonl"
 

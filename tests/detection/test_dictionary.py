@@ -1,4 +1,4 @@
-"""The dictionary and its guards, on a small base of our own."""
+"""The dictionary detector and its filters, on a small knowledge base."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from concept_linker.detection.detector import detect_stream
 from concept_linker.detection.dictionary import DictionaryDetector
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.knowledge_base.build import build_knowledge_base
@@ -55,7 +56,7 @@ def detector(kb: KnowledgeBase) -> DictionaryDetector:
 
 
 def found(detector: DictionaryDetector, text: str) -> list[str]:
-    return [text[start:end] for start, end, *_ in detector.detect(text)]
+    return [text[start:end] for start, end, *_ in detector.detect([text]).spans[0]]
 
 
 @pytest.mark.parametrize(
@@ -85,18 +86,18 @@ def found(detector: DictionaryDetector, text: str) -> list[str]:
         ("!!! ...", []),
     ],
 )
-def test_guards(detector: DictionaryDetector, text: str, mentions: list[str]) -> None:
+def test_filters(detector: DictionaryDetector, text: str, mentions: list[str]) -> None:
     assert found(detector, text) == mentions
 
 
 def test_texts_together_give_what_each_gives_alone(detector: DictionaryDetector) -> None:
     texts = ["Lesions of the hippocampi.", "", "LESIONS WITHOUT A CELL MASS", "\n", "mass, lesion"]
-    assert list(detector.detect_many(texts * 60)) == [detector.detect(t) for t in texts] * 60
+    assert detector.detect(texts * 60).spans == [detector.detect([t]).spans[0] for t in texts] * 60
 
 
-def test_a_stream_may_have_no_end(detector: DictionaryDetector) -> None:
-    spans = detector.detect_many(itertools.repeat("a lesion"))
-    assert [next(spans) for _ in range(300)] == [detector.detect("a lesion")] * 300
+def test_an_endless_stream(detector: DictionaryDetector) -> None:
+    spans = detect_stream(detector, itertools.repeat("a lesion"))
+    assert [next(spans) for _ in range(300)] == detector.detect(["a lesion"]).spans * 300
 
 
 WORDS = st.sampled_from(
@@ -137,4 +138,4 @@ def test_equal_to_a_plain_twin(kb: KnowledgeBase, words: list[str]) -> None:
     for start, end in sorted(runs, key=lambda run: (run[0] - run[1], run)):
         if all(end <= a or b <= start for a, b in taken):
             taken.append((start, end))
-    assert [(start, end) for start, end, *_ in detector.detect(text)] == sorted(taken)
+    assert [(start, end) for start, end, *_ in detector.detect([text]).spans[0]] == sorted(taken)

@@ -20,22 +20,21 @@ import pytest
 
 from concept_linker.detection import (
     abbreviations,
-    blanks,
-    cues,
+    cleaning,
+    cue_trimming,
     long_forms,
+    mention_finder,
     negation,
     noise,
     numerals,
-    passages,
-    plain_text,
-    short_forms,
+    preprocessing,
+    short_form_rules,
 )
-from concept_linker.detection import finder as finding
 from concept_linker.detection.detector import Span
 
 MODULES: list[ModuleType] = [
-    abbreviations, blanks, cues, finding, long_forms, negation, noise, numerals, passages,
-    plain_text, short_forms,
+    abbreviations, cleaning, cue_trimming, long_forms, mention_finder, negation, noise, numerals,
+    preprocessing, short_form_rules,
 ]  # fmt: skip
 ALPHABET = "aAbBcC ,;:=()[].-–\t\nsi1noTt/ "
 
@@ -119,7 +118,7 @@ def words(text: str) -> list[Span]:
 
 
 def read(text: str, spans: list[Span]) -> None:
-    """All that the rules do with a text."""
+    """Applies all rules to a text."""
     negation.negated(text, spans)
     definitions = abbreviations.find_abbreviations(text)
     write_out = abbreviations.expander(text, definitions)
@@ -127,12 +126,12 @@ def read(text: str, spans: list[Span]) -> None:
         write_out(start, end)
     write_out(0, len(text))
     noise.without_noise(text, [*spans, Span(0, len(text))])
-    passage = passages.Passage(text, 0, plain_text.PlainText(text), text, definitions)
-    finding._short_forms(passage, spans)
-    finding._with_long_forms(passage, spans)
-    for change in (cues.without_cues, numerals.with_numerals):
+    passage = preprocessing.Passage(text, 0, cleaning.CleanText(text), text, definitions)
+    mention_finder._short_forms(passage, spans)
+    mention_finder._with_long_forms(passage, spans)
+    for change in (cue_trimming.without_negation_cues, numerals.with_numerals):
         list(change(text, [*spans, Span(0, len(text))], {"a", "nerve 7"}.__contains__))
-    passages.read_caption(text, tuple((span.start, span.end) for span in spans))
+    preprocessing.preprocess(text, tuple((span.start, span.end) for span in spans))
 
 
 class Counter:
@@ -259,9 +258,9 @@ def test_twice_the_text_takes_twice_the_steps(shape: str, monkeypatch: pytest.Mo
     assert two <= 300 * 3000
 
 
-def test_passages_do_not_cost_more_the_more_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_passages_cost_no_more_than_few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a text of many passages each short form is carried into each."""
-    monkeypatch.setattr(passages, "LONGEST_PASSAGE", 100)
+    monkeypatch.setattr(preprocessing, "LONGEST_PASSAGE", 100)
     hashed = 0
 
     class Counted(abbreviations.Definition):
@@ -270,12 +269,12 @@ def test_passages_do_not_cost_more_the_more_there_are(monkeypatch: pytest.Monkey
             hashed += len(self.occurrences)
             return super().__hash__()
 
-    real = passages.find_abbreviations
+    real = preprocessing.find_abbreviations
     monkeypatch.setattr(
-        passages, "find_abbreviations", lambda text: tuple(Counted(*one) for one in real(text))
+        preprocessing, "find_abbreviations", lambda text: tuple(Counted(*one) for one in real(text))
     )
     text = made("one form, often", 3000)
-    assert len(passages.read_caption(text).passages) > 30
+    assert len(preprocessing.preprocess(text).passages) > 30
     assert hashed <= len(text)
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from concept_linker.detection.blanks import PARAGRAPH
+from concept_linker.detection.cleaning import PARAGRAPH
 from concept_linker.detection.negation import negated
 
 Row = tuple[str, str, str, str]

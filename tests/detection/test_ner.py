@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from concept_linker.detection.detector import GROUPS, MentionDetector
+from concept_linker.detection.detector import GROUPS, MentionDetector, detect_stream
 from concept_linker.detection.hybrid import HybridDetector
 from concept_linker.detection.ner.model import NerDetector
 from concept_linker.detection.ner.network import Network
@@ -34,7 +34,7 @@ def detector(request: pytest.FixtureRequest, open_base: KnowledgeBase) -> Mentio
 
 
 def words(detector: MentionDetector, text: str) -> dict[str, str]:
-    [spans] = detector.detect_many([text])
+    [spans] = detector.detect([text]).spans
     return {text[span.start : span.end]: span.label for span in spans}
 
 
@@ -60,7 +60,7 @@ def test_what_a_caption_mentions(detector: MentionDetector) -> None:
 def test_spans_are_in_order_apart_and_do_not_depend_on_other_texts(
     detector: MentionDetector, texts: list[str]
 ) -> None:
-    together = list(detector.detect_many(iter(texts)))
+    together = detector.detect(texts).spans
     assert len(together) == len(texts)
     for text, spans in zip(texts, together, strict=True):
         ends = 0
@@ -68,37 +68,36 @@ def test_spans_are_in_order_apart_and_do_not_depend_on_other_texts(
             assert ends <= span.start < span.end <= len(text)
             assert span.label in GROUPS
             ends = span.end
-        assert spans == next(detector.detect_many([text]))
+        assert [spans] == detector.detect([text]).spans
 
 
 def test_long_streams_and_odd_texts(detector: MentionDetector) -> None:
     texts = ["", " \n", "lesion", "\ud800 lesion \0", "lesion " * 300, "…" * 99, "a" * 9999]
-    many = list(detector.detect_many(text for _ in range(40) for text in texts))
-    assert many == list(detector.detect_many(texts)) * 40
+    many = list(detect_stream(detector, (text for _ in range(40) for text in texts)))
+    assert many == detector.detect(texts).spans * 40
     assert (0, 6, "DISO") in [span[:3] for span in many[2]]
 
 
 def test_a_detector_travels_to_another_process(detector: MentionDetector) -> None:
     copy = pickle.loads(pickle.dumps(detector))  # noqa: S301
-    assert list(copy.detect_many([CAPTION])) == list(detector.detect_many([CAPTION]))
+    assert copy.detect([CAPTION]).spans == detector.detect([CAPTION]).spans
 
 
 def test_groups_of_given_spans(detector: NerDetector | HybridDetector) -> None:
     text = "lesion in the hippocampus, (…)"
     spans = [(0, 6), (14, 25), (14, 20), (0, 25), (27, 30), (9, 10)]
-    chances = detector.groups(text, spans)
+    [chances] = detector.detect([text]).groups([spans])
     assert chances.shape == (6, len(GROUPS))
     assert chances.sum(1) == pytest.approx(1)
     assert [GROUPS[i] for i in chances[:3].argmax(1)] == ["DISO", "ANAT", "ANAT"]
     assert np.ptp(chances[5]) == 0  # no word, no opinion
-    list(detector.detect_many([CAPTION, text]))
-    again = detector.groups_many([CAPTION, text], [[(0, 5)], spans])
+    again = detector.detect([CAPTION, text]).groups([[(0, 5)], spans])
     assert np.array_equal(again[1], chances)
     assert again[0].shape == (1, len(GROUPS))
-    assert detector.groups_many([text, CAPTION], [spans, []])[0] == pytest.approx(chances)
-    assert detector.groups_many([], []) == []
-    assert detector.groups(text, []).shape == (0, len(GROUPS))
-    assert detector.groups("", []).shape == (0, len(GROUPS))
+    assert detector.detect([text, CAPTION]).groups([spans, []])[0] == pytest.approx(chances)
+    assert detector.detect([]).groups([]) == []
+    assert detector.detect([text]).groups([[]])[0].shape == (0, len(GROUPS))
+    assert detector.detect([""]).groups([[]])[0].shape == (0, len(GROUPS))
 
 
 def test_names_of_another_base_are_found(small_kb: KnowledgeBase) -> None:
@@ -109,9 +108,7 @@ def test_names_of_another_base_are_found(small_kb: KnowledgeBase) -> None:
 
 def test_thresholds(open_base: KnowledgeBase) -> None:
     for kind in (NerDetector, HybridDetector):
-        few, many = (
-            next(kind(open_base, min_similarity=t).detect_many([CAPTION])) for t in (0.9, 0.1)
-        )
+        few, many = (kind(open_base, threshold=t).detect([CAPTION]).spans[0] for t in (0.9, 0.1))
         assert len(few) < len(many)
 
 
@@ -120,7 +117,7 @@ def scores(detector: MentionDetector, folder: Path) -> tuple[float, float]:
     with gzip.open(folder / "medmentions" / "full_dev.jsonl.gz", "rt", encoding="utf-8") as stream:
         documents = [json.loads(line) for line in stream]
     right = found = gold = right_st21pv = st21pv = 0
-    answers = detector.detect_many(document["text"] for document in documents)
+    answers = detect_stream(detector, (document["text"] for document in documents))
     for document, spans in zip(documents, answers, strict=True):
         mentions = {(m["start"], m["end"]): m["st21pv"] for m in document["mentions"]}
         hits = mentions.keys() & {(span.start, span.end) for span in spans}
@@ -157,7 +154,7 @@ def test_damaged_weights_are_refused(tmp_path: Path) -> None:
         shutil.rmtree(folder)
 
 
-def test_where_and_how_it_is_seen_is_no_part_of_a_mention(open_base: KnowledgeBase) -> None:
+def test_sides_and_brightness_are_not_part_of_a_mention(open_base: KnowledgeBase) -> None:
     hybrid = HybridDetector(open_base)
     text = "Axial T2-weighted MRI shows a hyperintense lesion in the left hippocampus."
     found = words(hybrid, text)
@@ -174,11 +171,11 @@ def test_a_text_in_capitals(open_base: KnowledgeBase) -> None:
     assert not {"WAS", "SET", "THE"} & set(found)
 
 
-def test_what_is_no_language_is_no_mention(open_base: KnowledgeBase) -> None:
+def test_very_long_spans_are_not_mentions(open_base: KnowledgeBase) -> None:
     for text in ("x" * 10_000, "lesion " + "ACGT" * 1_000):
-        [spans] = HybridDetector(open_base).detect_many([text])
+        [spans] = HybridDetector(open_base).detect([text]).spans
         assert all(span.end - span.start <= 300 for span in spans)
 
 
-def test_marks_of_direction_are_no_words(open_base: KnowledgeBase) -> None:
+def test_marks_of_direction_are_not_words(open_base: KnowledgeBase) -> None:
     assert "hippocampus" in words(HybridDetector(open_base), "edema, \u202bhippocampus\u202c")

@@ -1,11 +1,13 @@
-"""The parts of the NER, each against a plain twin."""
+"""The parts of the NER detector, each compared with its plain twin."""
 
 from __future__ import annotations
 
 import itertools
-import re
 
 import numpy as np
+import plain_decoding
+import plain_network
+import plain_tokens
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,21 +15,20 @@ from hypothesis import strategies as st
 from concept_linker.detection.gazetteer import Gazetteer, Memory, Recollection
 from concept_linker.detection.ner.decoding import (
     LONGEST,
-    are_sound,
-    choose,
-    group_chances,
-    presence,
-    spans_of_texts,
+    are_well_formed,
+    fill_group_probabilities,
+    find_likely_spans,
+    presence_probabilities,
+    select_best,
 )
-from concept_linker.detection.ner.network import PIECES, Network, parameter_shapes
-from concept_linker.detection.ner.words import ROWS, SLOTS, word_rows
-from concept_linker.detection.tokens import cut
+from concept_linker.detection.ner.network import Network, parameter_shapes
+from concept_linker.detection.ner.word_features import ROWS, SLOTS, word_rows
+from concept_linker.detection.tokens import tokenize
 from concept_linker.knowledge_base.base import KnowledgeBase
 from concept_linker.search.grams import key_hash
-from concept_linker.search.normalise import TOKEN, fold, key
+from concept_linker.search.normalise import fold, key
 from concept_linker.trees import Trees
 
-WORD = re.compile(r"[^\W_]+(?:(?<=\d)[.,](?=\d)[^\W_]+)*|[^\w\s]|_")
 PIECES_OF_TEXT = st.sampled_from(
     [*"aZβé5²_'’ʼs.,;:-–/()\n\t 𝒳½Ⅷœ\u0301\u00ad", "dog's ", "2.5", "IL-6", "TNFα", "\ud800"]
 )
@@ -37,85 +38,43 @@ TEXTS = st.lists(st.lists(PIECES_OF_TEXT, max_size=12).map("".join), max_size=4)
 @settings(deadline=None, max_examples=300)
 @given(TEXTS)
 def test_words_and_tokens_are_what_the_expressions_match(texts: list[str]) -> None:
-    tokens = cut(texts)
-    words, runs, begin = [], [], 0
-    for number, text in enumerate(texts):
-        words += [(m.start() + begin, m.end() + begin, number) for m in WORD.finditer(text)]
-        runs += [
-            (m.start() + begin, m.end() + begin) for m in TOKEN.finditer(text) if fold(m.group())
-        ]
-        begin += len(text) + 1
+    tokens = tokenize(texts)
     columns = (tokens.word_starts, tokens.word_ends, tokens.word_texts)
-    assert list(zip(*(c.tolist() for c in columns), strict=True)) == words
+    assert list(zip(*(c.tolist() for c in columns), strict=True)) == plain_tokens.words(texts)
+    runs = plain_tokens.tokens(texts)
     assert list(zip(tokens.starts.tolist(), tokens.ends.tolist(), strict=True)) == runs
     wanted = " ".join(fold(tokens.text[a:b]) for a, b in runs)
     assert tokens.folded.tobytes().decode() == wanted
 
 
-def all_sequences(n: int, groups: int) -> list[tuple[list[int], list[tuple[int, int, int]]]]:
-    """Every sequence of tags for n words, with the mentions that it means."""
-    found = []
-    for spans in itertools.product(*[range(n - i + 1) for i in range(n)]):
-        tags, mentions, at, good = [], [], 0, True
-        for i, length in enumerate(spans):
-            if i < at:
-                good &= length == 0
-            elif length == 0:
-                tags.append(None)
-                at = i + 1
-            else:
-                mentions.append((i, i + length - 1))
-                tags += [3] if length == 1 else [0, *[1] * (length - 2), 2]
-                at = i + length
-        if good:
-            for labels in itertools.product(range(groups), repeat=len(mentions)):
-                of_word = {
-                    i: g
-                    for (a, b), g in zip(mentions, labels, strict=True)
-                    for i in range(a, b + 1)
-                }
-                numbers = [
-                    0 if t is None else 1 + t * groups + of_word[i] for i, t in enumerate(tags)
-                ]
-                found.append((numbers, [(a, b, of_word[a]) for a, b in mentions]))
-    return found
-
-
 @pytest.mark.parametrize(("n", "groups"), [(1, 1), (1, 3), (3, 2), (5, 1), (4, 2)])
-def test_chances_of_spans_are_sums_over_all_sequences(n: int, groups: int) -> None:
+def test_probabilities_of_spans_are_sums_over_all_sequences(n: int, groups: int) -> None:
     rng = np.random.default_rng(n * 10 + groups)
     scores = rng.normal(0, 2, (n + 3, 1 + 4 * groups)).astype(np.float32)
-    rows = scores[2 : 2 + n].astype(np.float64)
-    wanted: dict[tuple[int, int], np.ndarray] = {}
-    total = 0.0
-    for tags, mentions in all_sequences(n, groups):
-        weight = np.exp(sum(rows[i, t] for i, t in enumerate(tags)))
-        total += weight
-        for a, b, g in mentions:
-            wanted.setdefault((a, b), np.zeros(groups))[g] += weight
+    wanted = plain_decoding.span_probabilities(scores[2 : 2 + n].astype(np.float64), groups)
     spans = np.empty((50, 2), np.int64)
     chances, best = np.empty(50, np.float32), np.empty(50, np.int64)
     begins, sizes = np.array([2]), np.array([n])
-    count = spans_of_texts(scores, begins, sizes, groups, np.float32(1e-9), spans, chances, best)
+    count = find_likely_spans(scores, begins, sizes, groups, np.float32(1e-9), spans, chances, best)
     found = {
         tuple(s): (c, b) for s, c, b in zip(spans[:count].tolist(), chances, best, strict=False)
     }
     assert found.keys() == wanted.keys()
     for span, sums in wanted.items():
-        assert found[span][0] == pytest.approx(sums.sum() / total, rel=1e-4)
+        assert found[span][0] == pytest.approx(sums.sum(), rel=1e-4)
         assert found[span][1] == sums.argmax()
         given = np.empty((1, groups))
         ends = np.array([span[0]]), np.array([span[1]])
-        group_chances(scores[2 : 2 + n], *ends, groups, given)
+        fill_group_probabilities(scores[2 : 2 + n], *ends, groups, given)
         assert given[0] == pytest.approx(sums / sums.sum(), rel=1e-4)
-    # What does not fit is counted; what is not likely is left out.
+    # Spans that do not fit are counted; improbable ones are left out.
     few = np.empty((1, 2), np.int64)
-    assert count == spans_of_texts(
+    assert count == find_likely_spans(
         scores, begins, sizes, groups, np.float32(1e-9), few, chances, best
     )
-    count = spans_of_texts(scores, begins, sizes, groups, np.float32(0.2), spans, chances, best)
+    count = find_likely_spans(scores, begins, sizes, groups, np.float32(0.2), spans, chances, best)
     assert {tuple(s) for s in spans[:count].tolist()} == {
-        span for span, sums in wanted.items() if sums.sum() / total >= 0.2
+        span for span, sums in wanted.items() if sums.sum() >= 0.2
     }
 
 
@@ -124,7 +83,7 @@ def test_long_texts_and_large_scores_stay_probabilities() -> None:
     scores = rng.normal(0, 30, (5000, 61)).astype(np.float32)
     spans = np.empty((5000 * LONGEST, 2), np.int64)
     chances, best = np.empty(len(spans), np.float32), np.empty(len(spans), np.int64)
-    count = spans_of_texts(
+    count = find_likely_spans(
         scores, np.array([0]), np.array([5000]), 15, np.float32(0.01), spans, chances, best
     )
     assert 0 < count < len(spans)
@@ -140,15 +99,11 @@ def test_the_best_set_of_spans_is_chosen(data: st.DataObject) -> None:
     spans = [span for span in spans if data.draw(st.booleans())][:9]
     gains = [data.draw(st.integers(1, 20)) / 4 for _ in spans]
     first, last = np.array(spans, np.int64).reshape(-1, 2).T
-    chosen = choose(first.copy(), last.copy(), np.array(gains, np.float64), size)
+    chosen = select_best(first.copy(), last.copy(), np.array(gains, np.float64), size)
     picked = [span for span, taken in zip(spans, chosen, strict=True) if taken]
-    assert not any(a[0] <= b[1] and b[0] <= a[1] for a, b in itertools.combinations(picked, 2))
-    best = 0.0
-    for some in itertools.product([False, True], repeat=len(spans)):
-        taken = [span for span, one in zip(spans, some, strict=True) if one]
-        if not any(a[0] <= b[1] and b[0] <= a[1] for a, b in itertools.combinations(taken, 2)):
-            best = max(best, sum(g for g, one in zip(gains, some, strict=True) if one))
-    assert sum(g for g, one in zip(gains, chosen, strict=True) if one) == best
+    assert not any(plain_decoding.overlap(a, b) for a, b in itertools.combinations(picked, 2))
+    gain = sum(g for g, one in zip(gains, chosen, strict=True) if one)
+    assert gain == plain_decoding.best_gain(spans, gains)
 
 
 @given(st.data())
@@ -156,13 +111,11 @@ def test_a_mention_is_where_any_span_is(data: st.DataObject) -> None:
     spans = [(a, b) for b in range(7) for a in range(b + 1) if data.draw(st.booleans())]
     chances = [data.draw(st.floats(0, 0.4)) for _ in spans]
     first, last = np.array(spans, np.int64).reshape(-1, 2).T
-    found = presence(first, last, np.array(chances), np.arange(len(spans)))
-    for (a, b), one in zip(spans, found, strict=True):
-        whole = sum(c for (x, y), c in zip(spans, chances, strict=True) if x <= b and y >= a)
-        assert one == pytest.approx(min(whole, 1), abs=1e-4)
-    # What is read before it changes nothing, to the last bit.
+    found = presence_probabilities(first, last, np.array(chances), np.arange(len(spans)))
+    assert found == pytest.approx(plain_decoding.presence(spans, chances), abs=1e-4)
+    # Texts before it change nothing, to the last bit.
     moved = np.r_[0, first + 2], np.r_[1, last + 2], np.r_[0.3, chances]
-    assert presence(*moved, np.arange(1, len(spans) + 1)).tolist() == found.tolist()
+    assert presence_probabilities(*moved, np.arange(1, len(spans) + 1)).tolist() == found.tolist()
 
 
 @pytest.mark.parametrize(
@@ -170,9 +123,9 @@ def test_a_mention_is_where_any_span_is(data: st.DataObject) -> None:
     [("IL (6) a", True), ("CT) scan", False), ("(CT", False), ("( )", False), (") a (", False)],
 )
 def test_brackets_and_marks(text: str, sound: bool) -> None:
-    tokens = cut(["a (b", text])
+    tokens = tokenize(["a (b", text])
     own = np.flatnonzero(tokens.word_texts == 1)
-    assert are_sound(np.array([[own[0], own[-1]]]), tokens.marks).tolist() == [sound]
+    assert are_well_formed(np.array([[own[0], own[-1]]]), tokens.marks).tolist() == [sound]
 
 
 def some_network(rng: np.random.Generator) -> tuple[Network, dict[str, np.ndarray]]:
@@ -183,26 +136,6 @@ def some_network(rng: np.random.Generator) -> tuple[Network, dict[str, np.ndarra
         name: rng.normal(0, 0.5, shape).astype(np.float32) for name, shape in shapes.items()
     }
     return Network(parameters, (1, 2)), parameters
-
-
-def plain_scores(
-    p: dict[str, np.ndarray], words: list[str], labels: list[np.ndarray]
-) -> np.ndarray:
-    def layer(pre: np.ndarray, suffix: str) -> np.ndarray:
-        top = pre.reshape(len(pre), PIECES, -1).max(1)
-        normed = (top - top.mean(1, keepdims=True)) / np.sqrt(top.var(1, keepdims=True) + 1e-5)
-        return normed * p["gain" + suffix] + p["shift" + suffix]
-
-    slots = [np.concatenate([p["table"][list(r)].mean(0) for r in word_rows(w)]) for w in words]
-    pre = np.array(slots) @ p["mix"] + p["bias"]
-    for name, label in zip(("names", "groups", "buckets"), labels, strict=True):
-        pre = pre + p[name][label]
-    x = layer(pre, "")
-    for i, reach in enumerate((1, 2)):
-        padded = np.pad(x, ((reach, reach), (0, 0)))
-        beside = np.concatenate([padded[: len(x)], x, padded[2 * reach :]], 1)
-        x = x + layer(beside @ p[f"weight{i}"] + p[f"bias{i}"], str(i))
-    return x @ p["out"] + p["out_bias"]
 
 
 def test_the_network_equals_its_plain_twin(small_kb: KnowledgeBase) -> None:
@@ -223,7 +156,7 @@ def test_the_network_equals_its_plain_twin(small_kb: KnowledgeBase) -> None:
         if own.size:
             words = [tokens.text[tokens.word_starts[i] : tokens.word_ends[i]] for i in own]
             labels = [c[own] for c in (features.names, features.groups, features.buckets)]
-            wanted = plain_scores(parameters, words, labels)
+            wanted = plain_network.scores(parameters, (1, 2), words, labels)
             assert scores[places[own]] == pytest.approx(wanted, rel=0.02, abs=0.15)
 
 

@@ -12,8 +12,8 @@ from concept_linker.detection.gazetteer import Gazetteer
 from concept_linker.detection.ner.network import Network as NetworkForUse
 from concept_linker.knowledge_base.base import KnowledgeBase
 from models.mention_ner import data
+from models.mention_ner.distillation import marginals
 from models.mention_ner.network import Network
-from models.mention_ner.teaching import marginals
 from models.mention_ner.training import Lexicon, Options, encode, make_batch, train
 
 ANAT, DISO, CONC = (GROUPS.index(one) for one in ("ANAT", "DISO", "CONC"))
@@ -43,7 +43,7 @@ def examples(kb: KnowledgeBase, *, whole: bool) -> list[data.Example]:
     return [data.example(one, gazetteer, never, COMPLETE) for one in documents(whole=whole)]
 
 
-def test_what_may_stand(small_kb: KnowledgeBase) -> None:
+def test_allowed_tags(small_kb: KnowledgeBase) -> None:
     whole, partial = (examples(small_kb, whole=one)[0] for one in (True, False))
     assert whole.words == ["MRI", "shows", "lesions", "of", "the", "left", "hippocampus", "."]
     tag = data.tag

@@ -72,7 +72,7 @@ def test_any_span_of_any_text_has_an_answer(text: str, data: st.DataObject) -> N
     assert is_noise(text, start, end) in {True, False}
 
 
-def test_gold_mentions_are_no_noise(shared_data: Path) -> None:
+def test_gold_mentions_are_not_noise(shared_data: Path) -> None:
     """Three corpora's annotators meant few of what is left out, single letters nearly all."""
 
     def share(path: str, key: str) -> float:

@@ -41,7 +41,7 @@ def test_a_numeral_beside_a_mention_belongs_to_its_name() -> None:
     ]  # fmt: skip
 
 
-def test_the_numeral_itself_is_no_second_mention() -> None:
+def test_the_numeral_is_not_a_second_mention() -> None:
     text = "nerve 7 and nerve VII palsy"
     spans = [Span(0, 5), Span(6, 7), Span(12, 17), Span(18, 27)]
     found = list(with_numerals(text, spans, {"nerve VII"}.__contains__))

@@ -30,7 +30,7 @@ def test_entities_are_mentions(small_kb: KnowledgeBase) -> None:
     detector = open_detector(ruler(), small_kb)
     assert isinstance(detector, MentionDetector)
     texts = ["pneumonia of the lung", "", "iodine, 𝒳 mass"]
-    assert list(detector.detect_many(iter(texts))) == [
+    assert detector.detect(texts).spans == [
         [Span(0, 9, "DISO"), Span(17, 21, "ANAT")],
         [],
         [Span(0, 6, "PRODUCT"), Span(10, 14, "")],
@@ -40,9 +40,11 @@ def test_entities_are_mentions(small_kb: KnowledgeBase) -> None:
 def test_a_model_without_entities_is_refused() -> None:
     with pytest.raises(SettingsError, match="finds no entities"):
         SpacyDetector(spacy.blank("en"))
+    with pytest.raises(SettingsError, match="'en_core_nothing' is not installed"):
+        SpacyDetector("en_core_nothing")
 
 
 @pytest.mark.parametrize("given", ["en_core_nothing", "", "Hybrid", 3, None, SpacyDetector])
-def test_what_is_no_detector_is_refused(small_kb: KnowledgeBase, given: object) -> None:
-    with pytest.raises(SettingsError, match="wanted 'hybrid', 'ner', 'dictionary'"):
+def test_anything_else_is_refused(small_kb: KnowledgeBase, given: object) -> None:
+    with pytest.raises(SettingsError, match="expected 'hybrid', 'ner', 'dictionary'"):
         open_detector(given, small_kb)

@@ -72,7 +72,7 @@ def test_both_stages_add_up() -> None:
 
 
 def test_what_is_no_text(linker: ConceptLinker) -> None:
-    with pytest.raises(InputError, match="wanted str"):
+    with pytest.raises(InputError, match="expected str"):
         linker.explain(None)  # type: ignore[arg-type]
     assert linker.explain("") == []
 

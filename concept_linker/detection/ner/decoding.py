@@ -1,8 +1,9 @@
-"""From scores of tags to mentions: exact probabilities of spans, and the choice among them.
+"""Decodes scores of tags: exact probabilities of spans, and the best set of spans.
 
-The tags of a word are *outside*, and *begin*, *inside*, *last* and *unit* of each group; a mention
-keeps its group.  Over all sequences that obey this the weights are summed, forward and backward,
-so that the probability of any span is a product.
+The tags of a word are *outside*, and *begin*, *inside*, *last* and *unit* of each group (BILOU);
+all words of a mention have the same group.  The forward-backward algorithm sums the weights of all
+valid sequences (a linear-chain CRF without learned transitions), so that the probability of any
+span is a product.
 """
 
 from __future__ import annotations
@@ -14,25 +15,33 @@ from numpy.typing import NDArray
 
 from concept_linker.runtime.compiling import njit
 
-__all__ = ["LONGEST", "are_sound", "chain", "choose", "group_chances", "presence", "spans_of_texts"]
+__all__ = [
+    "LONGEST",
+    "are_well_formed",
+    "fill_group_probabilities",
+    "find_likely_spans",
+    "forward_backward",
+    "presence_probabilities",
+    "select_best",
+]
 
-#: Words in a mention, at most, unless it is given.
+#: The most words of a mention, unless it is given.
 LONGEST = 8
-# Chances are rounded to such parts.
+# Probabilities are rounded to multiples of 1 / _PARTS.
 _PARTS = 1 << 20
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def chain(scores, groups, weights, before_out, before_in, after_out, after_in):  # type: ignore[no-untyped-def]
-    """Sums over all sequences of tags of one text.
+def forward_backward(scores, groups, weights, before_out, before_in, after_out, after_in):  # type: ignore[no-untyped-def]
+    """Sums the weights of all valid tag sequences of one text.
 
     Args:
         scores: of the tags of each word, float32 of shape (n, 1 + 4 · groups).
-        groups: how many groups.
+        groups: the number of groups.
         weights: filled: the tags' weights, scaled so that the products below are probabilities.
-        before_out, before_in: filled, (n + 1) and (n + 1, groups): the weight of all that may
-            stand before a word, outside a mention and inside one.
-        after_out, after_in: filled, the same: of all that may stand behind it.
+        before_out, before_in: filled, (n + 1) and (n + 1, groups): the weight of all sequences
+            before a word, outside a mention and inside one.
+        after_out, after_in: filled, the same: of all sequences after it.
     """
     n = scores.shape[0]
     b, m, e, u = 1, 1 + groups, 1 + 2 * groups, 1 + 3 * groups
@@ -68,20 +77,20 @@ def chain(scores, groups, weights, before_out, before_in, after_out, after_in): 
 
 
 @njit(cache=True, nogil=True, fastmath=True)
-def spans_of_texts(scores, begins, sizes, groups, least, spans, chances, best):  # type: ignore[no-untyped-def]
-    """All spans of some texts whose probability is at least ``least``.
+def find_likely_spans(scores, begins, sizes, groups, least, spans, probabilities, best):  # type: ignore[no-untyped-def]
+    """Finds all spans of texts whose probability is at least ``least``.
 
     Args:
         scores: of the tags, float32 of shape (rows, 1 + 4 · groups).
         begins: the row of each text's first word.
-        sizes: how many words each text has.
-        groups: how many groups.
+        sizes: the number of words of each text.
+        groups: the number of groups.
         least: a probability.
         spans: filled: first and last word, counted through all texts; int64 of shape (room, 2).
-        chances, best: filled: the probability, summed over groups, and the likeliest group.
+        probabilities, best: filled: the probability, summed over groups, and the best group.
 
     Returns:
-        How many there are; those that do not fit are counted, not written.
+        The number of spans; those that do not fit are counted but not written.
     """
     longest = sizes.max()
     weights = np.empty((longest, scores.shape[1]), np.float32)
@@ -92,7 +101,7 @@ def spans_of_texts(scores, begins, sizes, groups, least, spans, chances, best): 
     for text in range(begins.size):
         n = sizes[text]
         rows = scores[begins[text] : begins[text] + n]
-        chain(rows, groups, weights[:n], before_out, before_in, after_out, after_in)
+        forward_backward(rows, groups, weights[:n], before_out, before_in, after_out, after_in)
         count = _spans(
             weights[:n],
             before_out,
@@ -103,7 +112,7 @@ def spans_of_texts(scores, begins, sizes, groups, least, spans, chances, best): 
             offset,
             count,
             spans,
-            chances,
+            probabilities,
             best,
         )
         offset += n
@@ -112,7 +121,17 @@ def spans_of_texts(scores, begins, sizes, groups, least, spans, chances, best): 
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _spans(  # type: ignore[no-untyped-def]
-    weights, before_out, after_out, after_in, groups, least, offset, count, spans, chances, best
+    weights,
+    before_out,
+    after_out,
+    after_in,
+    groups,
+    least,
+    offset,
+    count,
+    spans,
+    probabilities,
+    best,
 ):
     n = weights.shape[0]
     b, m, e, u = 1, 1 + groups, 1 + 2 * groups, 1 + 3 * groups
@@ -135,16 +154,16 @@ def _spans(  # type: ignore[no-untyped-def]
             if total >= least:
                 if count < spans.shape[0]:
                     spans[count, 0], spans[count, 1] = offset + i, offset + last
-                    chances[count], best[count] = total, which
+                    probabilities[count], best[count] = total, which
                 count += 1
-            if open_ < least:  # no longer span can have more
+            if open_ < least:  # longer spans are less probable
                 break
     return count
 
 
 @njit(cache=True, nogil=True)
-def are_sound(spans, marks):  # type: ignore[no-untyped-def]
-    """Which spans have a word that is no mark, and no bracket without its other.
+def are_well_formed(spans, marks):  # type: ignore[no-untyped-def]
+    """Returns which spans have a word that is not a mark, and only balanced brackets.
 
     Args:
         spans: first and last word of each.
@@ -168,15 +187,15 @@ def are_sound(spans, marks):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def group_chances(scores, firsts, lasts, groups, out):  # type: ignore[no-untyped-def]
-    """The probabilities of the groups of spans, given that these are mentions.
+def fill_group_probabilities(scores, firsts, lasts, groups, out):  # type: ignore[no-untyped-def]
+    """Computes the probabilities of the groups of spans, given that they are mentions.
 
-    What stands around a span weighs the same whatever its group, so its own tags are enough.
+    The context of a span has the same weight for every group, so the tags of the span are enough.
 
     Args:
         scores: of the tags of each word.
         firsts, lasts: first and last word of each span.
-        groups: how many groups.
+        groups: the number of groups.
         out: filled, (spans, groups).
     """
     b, m, e, u = 1, 1 + groups, 1 + 2 * groups, 1 + 3 * groups
@@ -199,19 +218,19 @@ def group_chances(scores, firsts, lasts, groups, out):  # type: ignore[no-untype
 
 
 @njit(cache=True, nogil=True)
-def choose(first, last, gains, size):  # type: ignore[no-untyped-def]
-    """The set of spans, none overlapping another, with the largest sum of gains.
+def select_best(first, last, gains, size):  # type: ignore[no-untyped-def]
+    """Selects the set of non-overlapping spans with the largest sum of gains.
 
-    Weighted interval scheduling (Kleinberg and Tardos, *Algorithm Design*, 6.1).  Of sets with
-    equal sums the one whose spans end later is dropped.
+    Weighted interval scheduling (Kleinberg and Tardos, *Algorithm Design*, 6.1).  Of sets
+    with equal sums the one whose spans end earlier wins.
 
     Args:
         first, last: first and last word of each span, in the order of ``last``.
-        gains: positive.
-        size: how many words there are.
+        gains: the gain of each, positive.
+        size: the number of words.
 
     Returns:
-        A bool for each span.
+        Whether each span is selected.
     """
     most = np.zeros(size + 1, np.float64)  # with the words before this one
     taken_at = np.full(size + 1, -1, np.int64)
@@ -235,28 +254,28 @@ def choose(first, last, gains, size):  # type: ignore[no-untyped-def]
     return chosen
 
 
-def presence(
-    first: NDArray[Any], last: NDArray[Any], chances: NDArray[Any], asked: NDArray[Any]
+def presence_probabilities(
+    first: NDArray[Any], last: NDArray[Any], probabilities: NDArray[Any], selected: NDArray[Any]
 ) -> NDArray[np.float64]:
-    """The probability that a mention is where some spans are, whatever its bounds.
+    """Returns the probability that something is mentioned at given spans, whatever its bounds.
 
-    Spans that overlap exclude each other, so theirs add up; to 1 at most, for two that overlap the
-    same one may stand side by side.
+    Overlapping spans exclude each other, so their probabilities add up; to at most 1, because two
+    spans that overlap the same one may not overlap each other.
 
     Args:
-        first, last: first and last word of every span that comes into question.
-        chances: the probability of each.
-        asked: which of them are asked for, as an index.
+        first, last: first and last word of every candidate span.
+        probabilities: the probability of each.
+        selected: the spans to compute it for, as an index.
 
     >>> first, last = np.array([0, 1, 5]), np.array([1, 1, 5])
-    >>> presence(first, last, np.array([0.5, 0.25, 0.25]), np.array([1, 2])).tolist()
+    >>> presence_probabilities(first, last, np.array([0.5, 0.25, 0.25]), np.array([1, 2])).tolist()
     [0.75, 0.25]
     """
-    # Whole numbers: the sums are the same whatever texts are read together.
-    parts = np.rint(chances * _PARTS)
+    # Integers: the sums do not depend on which texts are processed together.
+    parts = np.rint(probabilities * _PARTS)
     words = int(last.max(initial=0)) + 1
     begun = np.cumsum(np.bincount(first, parts, words))
     ended = np.cumsum(np.bincount(last, parts, words))
-    here = begun[last[asked]] - np.where(first[asked] > 0, ended[first[asked] - 1], 0.0)
+    here = begun[last[selected]] - np.where(first[selected] > 0, ended[first[selected] - 1], 0.0)
     found: NDArray[np.float64] = np.minimum(here / _PARTS, 1.0)
     return found

@@ -1,11 +1,11 @@
 """The network that scores the tags of words: embedding, layers with a window of words, tags.
 
-Trained in ``models/mention_ner``, where the same network is written with its gradient.  What a
-word's own letters give does not depend on its neighbours, so it is computed once a word and kept.
+Trained in ``models/mention_ner``, where the same network is written with its gradient.  The part of
+the embedding that depends only on the letters of a word is computed once per word and cached.
 
-In what order a matrix product adds depends on who computes it.  So that a text has the same scores
-on every machine, both factors are rounded to binary fractions, so few of them that the sums are
-exact in single precision.
+The order of summation in a matrix product differs between machines.  So that a text has the same
+scores everywhere, both factors are rounded to multiples of powers of two that are coarse enough for
+all sums to be exact in single precision.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from concept_linker.detection.gazetteer import Features
 from concept_linker.detection.ner.products import packed, product, room
-from concept_linker.detection.ner.words import SLOTS, word_rows
+from concept_linker.detection.ner.word_features import SLOTS, word_rows
 from concept_linker.errors import ConceptLinkerError
 from concept_linker.runtime.compiling import njit
 from concept_linker.runtime.forking import renew_when_forked
@@ -34,29 +34,29 @@ Floats = NDArray[np.float32]
 FORMAT = 1
 PIECES = 3
 _EPSILON = np.float32(1e-5)
-# What factors are rounded to.  A sum is exact below 2²⁴ divided by both: 256 in the layers, 32 in
-# what letters give, several times what comes about.
+# Factors are rounded to multiples of 1 / steps.  A sum is exact below 2²⁴ divided by both: 256 in
+# the layers, 32 in the projection of letters, several times what occurs.
 _WEIGHT_STEPS = np.float32(512)
 _INPUT_STEPS = np.float32(128)
 _LETTER_STEPS = np.float32(1024)
-#: Words whose own part is kept; 50 MB at a width of 128.
-_KEPT_WORDS = 1 << 15
-#: Words that go through the layers together: what they need stays in the core's cache.
+#: The most words in the cache; 50 MB at a width of 128.
+_CACHED_WORDS = 1 << 15
+#: Words that go through the layers together, so that their data stays in the core's cache.
 _BLOCK = 1024
 
 
 def parameter_shapes(
     *, rows: int, slot_width: int, width: int, layers: int, labels: Sequence[int], tags: int
 ) -> dict[str, tuple[int, ...]]:
-    """The parameters, in the order of the file.
+    """Returns the shapes of the parameters, in the order of the file.
 
     Args:
-        rows: of the embedding table.
-        slot_width: of the vectors in it.
-        width: of the layers.
-        layers: how many.
-        labels: how many labels names, groups and buckets have.
-        tags: how many tags.
+        rows: the number of rows of the embedding table.
+        slot_width: the width of the embedding table.
+        width: the width of the layers.
+        layers: the number of layers.
+        labels: the number of labels of names, groups and buckets.
+        tags: the number of tags.
     """
     pre = PIECES * width
     shapes: dict[str, tuple[int, ...]] = {
@@ -75,28 +75,30 @@ def parameter_shapes(
     return shapes | {"out": (width, tags), "out_bias": (tags,)}
 
 
-class _Known:
-    """Words whose own part is known, each in a row; for threads that share a network.
+class _WordCache:
+    """The cached projections of words, one row each; for threads that share a network.
 
-    It only grows.  A row is written before its word is told, and never again after that: so what
-    was told stays right, and who reads needs no lock.
+    It only grows.  A row is written before its word is published and never changed, so readers need
+    no lock.
 
     Args:
-        columns: of a row.
+        columns: the width of a row.
     """
 
     def __init__(self, columns: int) -> None:
         self.rows: dict[str, int] = {}
-        self.own: Floats = np.empty((1024, columns), np.float32)
+        self.projected: Floats = np.empty((1024, columns), np.float32)
 
-    def add(self, words: Sequence[str], own: Floats) -> None:
-        """Adds words that are not there yet; for one thread at a time."""
+    def add(self, words: Sequence[str], projected: Floats) -> None:
+        """Adds new words; for one thread at a time."""
         begin, end = len(self.rows), len(self.rows) + len(words)
-        if end > len(self.own):
-            grown = np.empty((max(end, 2 * len(self.own)), self.own.shape[1]), np.float32)
-            grown[:begin] = self.own[:begin]
-            self.own = grown
-        self.own[begin:end] = own
+        if end > len(self.projected):
+            grown = np.empty(
+                (max(end, 2 * len(self.projected)), self.projected.shape[1]), np.float32
+            )
+            grown[:begin] = self.projected[:begin]
+            self.projected = grown
+        self.projected[begin:end] = projected
         self.rows.update(zip(words, range(begin, end), strict=True))
 
 
@@ -105,7 +107,7 @@ class Network:
 
     Args:
         parameters: by name, see :func:`parameter_shapes`.
-        reaches: for each layer how far away the words are that it sees beside a word.
+        reaches: for each layer the distance of the neighbours in its window.
     """
 
     def __init__(self, parameters: Mapping[str, NDArray[Any]], reaches: Sequence[int]) -> None:
@@ -116,12 +118,12 @@ class Network:
         self.gap = max(self._reaches)
         self.width = self._p["gain"].size
         self.tags = self._p["out_bias"].size
-        self._known = _Known(PIECES * self.width)
+        self._known = _WordCache(PIECES * self.width)
         self.renew()
         renew_when_forked(self)
 
     def renew(self) -> None:
-        """In a forked child: a lock of its own; what is known is whole."""
+        """Makes a new lock in a forked child; the cache is complete there."""
         self._lock = threading.Lock()
 
     @classmethod
@@ -136,56 +138,56 @@ class Network:
             flat = np.load(folder / "network.npy", allow_pickle=False)
             if about["format"] != FORMAT:
                 raise ConceptLinkerError(
-                    f"{folder}: network of format {about['format']}, wanted {FORMAT}"
+                    f"{folder}: network format is {about['format']}, expected {FORMAT}"
                 )
             shapes = parameter_shapes(**about["sizes"])
             ends = np.cumsum([int(np.prod(shape)) for shape in shapes.values()])
             if flat.shape != (ends[-1],):
-                raise ValueError(f"{flat.shape} numbers, wanted {ends[-1]}")
+                raise ValueError(
+                    f"the shape of the weights is {flat.shape}, expected ({ends[-1]},)"
+                )
         except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-            raise ConceptLinkerError(f"{folder}: no network can be read: {error}") from error
+            raise ConceptLinkerError(f"{folder}: cannot read the network: {error}") from error
         parts = np.split(flat, ends[:-1])
         named = zip(shapes.items(), parts, strict=True)
         return cls({name: part.reshape(shape) for (name, shape), part in named}, about["reaches"])
 
     def scores(self, features: Features) -> tuple[Floats, NDArray[np.int64]]:
-        """Scores the tags of words.
+        """Returns the scores of the tags, float32 of shape (rows, tags), and the row of each word.
 
-        Returns:
-            float32 of shape (rows, tags), and the row of each word: between texts are some rows
-            that are no words.
+        Between texts are rows without words.
         """
         tokens = features.tokens
         places = np.arange(tokens.word_starts.size) + self.gap * (tokens.word_texts + 1)
         scores = np.zeros((places.size + self.gap * tokens.text_starts.size, self.tags), np.float32)
         if places.size:
-            own, types = self._types(tokens)
+            projected, types = self._types(tokens)
             # Whole texts only, so that no window is cut.
             cuts = [0]
             ends = np.flatnonzero(np.diff(tokens.word_texts)) + 1
             for end in [*ends.tolist(), places.size]:
                 if end - cuts[-1] >= _BLOCK or end == places.size:
-                    self._score(features, own, types, places, cuts[-1], end, scores)
+                    self._score(features, projected, types, places, cuts[-1], end, scores)
                     cuts.append(end)
         return scores, places
 
     def _score(
         self,
         features: Features,
-        own: Floats,
+        projected: Floats,
         types: NDArray[np.int64],
         places: NDArray[np.int64],
         begin: int,
         end: int,
         scores: Floats,
     ) -> None:
-        """Scores the words of some texts."""
+        """Fills in the scores of the words of whole texts."""
         p, width = self._p, self.width
         low, high = places[begin] - self.gap, places[end - 1] + 1 + self.gap
         x = np.zeros((high - low, width), np.float32)
         at = places[begin:end] - low
         _embed(
-            own,
+            projected,
             types[begin:end],
             at,
             features.names[begin:end],
@@ -199,17 +201,17 @@ class Network:
             p["shift"],
             x,
         )
-        beside = np.zeros((room(at.size), 3 * width), np.float32)
+        windows = np.zeros((room(at.size), 3 * width), np.float32)
         for i, reach in enumerate(self._reaches):
-            _window(x, at, reach, beside)
-            pre = _times(beside, p[f"weight{i}"])
+            _window(x, at, reach, windows)
+            pre = _times(windows, p[f"weight{i}"])
             _add_layer(pre, at, p[f"bias{i}"], p[f"gain{i}"], p[f"shift{i}"], x)
-        top = np.zeros((len(beside), width), np.float32)
+        top = np.zeros((len(windows), width), np.float32)
         top[: at.size] = np.rint(x[at] * _INPUT_STEPS) / _INPUT_STEPS
         scores[places[begin:end]] = _times(top, p["out"])[: at.size, : self.tags] + p["out_bias"]
 
     def _types(self, tokens: Any) -> tuple[Floats, NDArray[np.int64]]:
-        """What letters give of the words that are known, and the row of each word there."""
+        """The cached projections, and the row of each word there."""
         text = tokens.text
         bounds = zip(tokens.word_starts.tolist(), tokens.word_ends.tolist(), strict=True)
         words = [text[start:end] for start, end in bounds]
@@ -218,24 +220,26 @@ class Network:
         if None in rows:
             known = self._learn(words)
             rows = list(map(known.rows.get, words))
-        # Not before the rows were told: it may have grown meanwhile.
-        return known.own, np.array(rows, np.int64)
+        # Only after the rows are known: the array may have been replaced meanwhile.
+        return known.projected, np.array(rows, np.int64)
 
-    def _learn(self, words: Sequence[str]) -> _Known:
-        """Where all of some words are known."""
+    def _learn(self, words: Sequence[str]) -> _WordCache:
+        """The cache with all of the given words added."""
         with self._lock:
             known = self._known
             new = [word for word in dict.fromkeys(words) if word not in known.rows]
-            if len(known.rows) + len(new) > _KEPT_WORDS:  # others may still read the full one
-                known, new = _Known(known.own.shape[1]), list(dict.fromkeys(words))
+            if (
+                len(known.rows) + len(new) > _CACHED_WORDS
+            ):  # other threads may still read the full one
+                known, new = _WordCache(known.projected.shape[1]), list(dict.fromkeys(words))
             for begin in range(0, len(new), _BLOCK):
                 some = new[begin : begin + _BLOCK]
-                known.add(some, self._own_parts(some))
+                known.add(some, self._project_words(some))
             self._known = known
             return known
 
-    def _own_parts(self, words: Sequence[str]) -> Floats:
-        """What the letters of each word give before the first layer."""
+    def _project_words(self, words: Sequence[str]) -> Floats:
+        """The projection of the letters of each word, the input of the first layer."""
         table = self._p["table"]
         lists = [rows for word in words for rows in word_rows(word)]
         sizes = np.fromiter(map(len, lists), np.int64, len(lists))
@@ -244,12 +248,12 @@ class Network:
         slots = np.zeros((room(len(words)) * SLOTS, table.shape[1]), np.float32)
         _mean_rows(table, rows, begins, slots)
         slots = np.rint(slots * _LETTER_STEPS) / _LETTER_STEPS
-        own = _times(slots.reshape(-1, SLOTS * table.shape[1]), self._p["mix"])
-        return own[: len(words), : PIECES * self.width]
+        projected = _times(slots.reshape(-1, SLOTS * table.shape[1]), self._p["mix"])
+        return projected[: len(words), : PIECES * self.width]
 
 
 def _times(left: Floats, right: Floats) -> Floats:
-    """A product; see :func:`~concept_linker.detection.ner.products.product`."""
+    """The product of two matrices; see :func:`~concept_linker.detection.ner.products.product`."""
     out = np.empty((len(left), right.shape[0] * right.shape[2]), np.float32)
     product(left, right, out)
     return out
@@ -269,7 +273,7 @@ def _mean_rows(table, rows, begins, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, fastmath=True, inline="always")
 def _normed(top, gain, shift, out, add):  # type: ignore[no-untyped-def]
-    """Normalises a row, and writes it or adds it."""
+    """Normalises a row, and writes it or adds it to the output."""
     width = top.size
     mean = np.float32(0)
     for k in range(width):
@@ -287,13 +291,18 @@ def _normed(top, gain, shift, out, add):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _embed(  # type: ignore[no-untyped-def]
-    own, types, at, names, groups, buckets, of_name, of_group, of_bucket, bias, gain, shift, x
+    projected, types, at, names, groups, buckets, of_name, of_group, of_bucket, bias, gain, shift, x
 ):
-    """The first vectors: of what words and labels give the largest of three pieces, normalised."""
+    """The first layer: words and labels are added, then maxout of three pieces, normalised."""
     width = x.shape[1]
     top = np.empty(width, np.float32)
     for i in range(types.size):
-        a, b, c, d = own[types[i]], of_name[names[i]], of_group[groups[i]], of_bucket[buckets[i]]
+        a, b, c, d = (
+            projected[types[i]],
+            of_name[names[i]],
+            of_group[groups[i]],
+            of_bucket[buckets[i]],
+        )
         for k in range(width):
             top[k] = a[k] + b[k] + c[k] + d[k] + bias[k]
         for k in range(width):
@@ -307,7 +316,7 @@ def _embed(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _window(x, at, reach, out):  # type: ignore[no-untyped-def]
-    """Each word's vector between those of the words ``reach`` before and after it, rounded."""
+    """Each word's vector with those of the words ``reach`` before and after it, rounded."""
     width = x.shape[1]
     for i in range(at.size):
         for k in range(width):
@@ -318,7 +327,7 @@ def _window(x, at, reach, out):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, fastmath=True)
 def _add_layer(pre, at, bias, gain, shift, x):  # type: ignore[no-untyped-def]
-    """Adds to each vector the largest of three pieces, normalised."""
+    """Adds to each vector the maxout of three pieces, normalised."""
     width = x.shape[1]
     top = np.empty(width, np.float32)
     for i in range(at.size):

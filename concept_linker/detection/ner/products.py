@@ -1,11 +1,11 @@
 """Products of small matrices, compiled.
 
-Not by BLAS: it starts threads of its own, which costs a product of a caption's words far more than
-it gains where other processes want the same cores, and hangs a process forked meanwhile.
+Not by BLAS: its threads cost a product of a caption's words far more than they gain where other
+processes use the same cores, and a process that is forked meanwhile hangs.
 
-numba has no word for the vectors that a core multiplies at once, LLVM has.  Six rows by sixteen
-columns are added up in registers: as many as the cores of the last ten years have, and enough
-sums side by side that none waits for the one before it.
+numba cannot express the vector registers of a core, so the kernel is written in LLVM's intermediate
+representation.  Six rows by sixteen columns are summed in registers: cores of the last ten years
+have that many, and with so many independent sums none waits for the one before it.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from concept_linker.runtime.compiling import njit
 
 __all__ = ["ROWS", "packed", "product", "room"]
 
-#: Rows that are worked on together: a matrix on the left has a multiple of so many.
+#: Rows that are processed together; the left matrix has a multiple of this.
 ROWS = 6
-# Columns that are worked on together.
+# Columns that are processed together.
 _COLUMNS = 16
 
 Floats = NDArray[np.float32]
 
 
 def room(rows: int) -> int:
-    """How many rows a matrix on the left has, of which so many are wanted.
+    """Returns the number of rows of a left matrix with room for the given number.
 
     >>> room(0), room(1), room(6), room(7)
     (0, 6, 6, 12)
@@ -41,13 +41,13 @@ def room(rows: int) -> int:
 
 
 def packed(matrix: NDArray[Any]) -> Floats:
-    """A matrix as :func:`product` takes the one on the right: sixteen columns after the other.
+    """Packs a matrix for use on the right of :func:`product`, in panels of sixteen columns.
 
     Args:
         matrix: of shape (rows, columns).
 
     Returns:
-        float32 of shape (columns / 16, rows, 16); what is left over of the last is 0.
+        float32 of shape (⌈columns / 16⌉, rows, 16); the last panel is padded with 0.
     """
     rows, columns = matrix.shape
     parts = -(-columns // _COLUMNS)
@@ -68,7 +68,7 @@ def _block(typing_context: Any, left: Any, row: Any, right: Any, part: Any, out:
         everywhere = ir.Constant(ir.VectorType(ir.IntType(32), _COLUMNS), [0] * _COLUMNS)
 
         def begin(argument: int, *place: Any) -> tuple[Any, int]:
-            """Where a row of an array begins, and how long its rows are."""
+            """The pointer to a row of an array, and the length of its rows."""
             array = context.make_array(signature.args[argument])
             view = array(context, builder, arguments[argument])
             shape = cgutils.unpack_tuple(builder, view.shape)  # type: ignore[no-untyped-call]
@@ -115,12 +115,12 @@ def _block(typing_context: Any, left: Any, row: Any, right: Any, part: Any, out:
 
 @njit(cache=True, nogil=True)
 def product(left, right, out):  # type: ignore[no-untyped-def]
-    """The product of two matrices.
+    """Multiplies two matrices.
 
     Args:
         left: float32 of shape (rows, n), C-contiguous; rows a multiple of :data:`ROWS`, n ≥ 1.
-        right: what :func:`packed` made of one of shape (n, columns).
-        out: filled in: float32 of shape (rows, columns, rounded up to a multiple of 16).
+        right: a matrix of shape (n, columns), packed by :func:`packed`.
+        out: filled: float32 of shape (rows, columns rounded up to a multiple of 16).
     """
     for row in range(0, left.shape[0], ROWS):
         for part in range(right.shape[0]):

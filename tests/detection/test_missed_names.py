@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from concept_linker import ConceptLinker, KnowledgeBase
-from concept_linker.detection.passed_over import InnerNames
+from concept_linker.detection.missed_names import NestedNames
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +44,7 @@ def test_brackets_of_a_name_are_closed(linker: ConceptLinker) -> None:
         assert mention.text.count("(") == mention.text.count(")") == 0
 
 
-def test_an_article_is_no_alpha(linker: ConceptLinker) -> None:
+def test_an_article_is_not_an_alpha(linker: ConceptLinker) -> None:
     texts = [one.text for one in linker.link("Carriers of a thalassaemia, and a FIB cut.")]
     assert "thalassaemia" in texts
     assert not any(text.startswith("a ") for text in texts)
@@ -62,8 +62,8 @@ def test_quotation_marks_are_as_blanks(linker: ConceptLinker, quotes: str) -> No
     assert found["edema"] == "C0013604"
 
 
-def test_names_inside(open_base: KnowledgeBase) -> None:
-    inner = InnerNames(open_base)
+def test_nested_names(open_base: KnowledgeBase) -> None:
+    inner = NestedNames(open_base)
     strings = ["metastatic adenocarcinoma", "adenocarcinoma", "branch pulmonary arteries",
                "water-filled pore space", "lung image"]  # fmt: skip
     found = [

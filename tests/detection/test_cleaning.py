@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from concept_linker.detection.plain_text import plain_text
+from concept_linker.detection.cleaning import clean_text
 
 # What a file may put where an author has typed a blank.
 WHITE = st.sampled_from([" ", "  ", "\n", "\r\n", "\n   ", "\t", "\N{NO-BREAK SPACE}", "\u2009"])
@@ -20,13 +20,13 @@ TEXTS = st.lists(PIECES, max_size=40).map("".join)
 
 @given(TEXTS)
 def test_places_lead_back(text: str) -> None:
-    read = plain_text(text)
+    read = clean_text(text)
     for place, char in enumerate(read.text):
-        start, end = read.to_given(place, place + 1)
+        start, end = read.to_original(place, place + 1)
         assert 0 <= start <= end <= len(text)
         if char.isalnum():
             assert start < end
-            assert read.from_given(start, end)[0] <= place
+            assert read.from_original(start, end)[0] <= place
     if read.starts is not None and read.ends is not None:
         assert read.starts == sorted(read.starts)
         assert read.ends == sorted(read.ends)
@@ -34,8 +34,8 @@ def test_places_lead_back(text: str) -> None:
 
 @given(TEXTS)
 def test_what_is_read_is_read_the_same_again(text: str) -> None:
-    once = plain_text(text).text
-    assert plain_text(once).text == once
+    once = clean_text(text).text
+    assert clean_text(once).text == once
 
 
 WORDS = "No evidence of a T2-weighted lesion; kidney and spleen (arrow).".split()
@@ -44,7 +44,7 @@ WORDS = "No evidence of a T2-weighted lesion; kidney and spleen (arrow).".split(
 @given(st.lists(WHITE, min_size=len(WORDS) - 1, max_size=len(WORDS) - 1))
 def test_any_wrapping_reads_the_same(blanks: list[str]) -> None:
     wrapped = "".join(word + blank for word, blank in zip(WORDS, [*blanks, ""], strict=True))
-    assert plain_text(wrapped).text == " ".join(WORDS)
+    assert clean_text(wrapped).text == " ".join(WORDS)
 
 
 @pytest.mark.parametrize(
@@ -78,20 +78,20 @@ def test_any_wrapping_reads_the_same(blanks: list[str]) -> None:
     ],
 )
 def test_texts(text: str, read: str) -> None:
-    found = plain_text(text)
+    found = clean_text(text)
     assert found.text == read
     for word in re.finditer(r"[^\W_]+", found.text):
-        start, end = found.to_given(*word.span())
-        assert found.from_given(start, end) == word.span()
+        start, end = found.to_original(*word.span())
+        assert found.from_original(start, end) == word.span()
 
 
 def test_an_ordinary_text_is_taken_as_it_is() -> None:
-    read = plain_text("CT shows a nodule (arrow) in the left lung, 5 mm.")
+    read = clean_text("CT shows a nodule (arrow) in the left lung, 5 mm.")
     assert read.starts is None
-    assert read.to_given(3, 8) == read.from_given(3, 8) == (3, 8)
+    assert read.to_original(3, 8) == read.from_original(3, 8) == (3, 8)
 
 
 def test_a_span_of_which_nothing_is_read_is_empty() -> None:
-    read = plain_text("a\u200bb")
-    first, last = read.from_given(1, 2)
+    read = clean_text("a\u200bb")
+    first, last = read.from_original(1, 2)
     assert first == last

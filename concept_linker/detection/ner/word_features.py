@@ -1,8 +1,8 @@
-"""A word's own features, as rows of one embedding table.
+"""The features of a word alone, as rows of one hashed embedding table.
 
-A word has several *slots* (its key, its first and last letters, its shape, its letter n-grams); the
-vector of a slot is the mean of some rows of the table, and which rows these are is hashed from the
-word.  The same function at training and at inference.
+A word has several *slots*: its key, its first and last letters, its shape, its letter n-grams.  The
+vector of a slot is the mean of rows of the table, and the row numbers are hashes of the word's
+strings.  Training and inference use the same function.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from concept_linker.search.normalise import key
 
 __all__ = ["ROWS", "SLOTS", "word_rows"]
 
-# Rows of the table for each slot: key; first three, last three and last five letters; shape;
-# n-grams.
+# Rows of the table per slot: key; first three, last three and last five letters; shape; n-grams.
 _SIZES = (8192, 2048, 2048, 4096, 1024, 8192)
 _BEGINS = tuple(sum(_SIZES[:i]) for i in range(len(_SIZES)))
 SLOTS = len(_SIZES)
@@ -24,7 +23,7 @@ _LONGEST = 40
 
 
 def word_rows(word: str) -> list[tuple[int, ...]]:
-    """The rows of each slot of a word."""
+    """Returns the row numbers of each slot of a word."""
     small = word.lower()[:_LONGEST]
     norm = key(word) or small
     padded = f"<{small}>"
@@ -44,7 +43,7 @@ def word_rows(word: str) -> list[tuple[int, ...]]:
 
 
 def shape(word: str) -> str:
-    """The shape of a word: ``Xxxx`` for capitalised ones, ``d`` for digits, marks as they are.
+    """Returns the shape of a word: ``X`` and ``x`` for letters, ``d`` for digits; marks stay.
 
     >>> [shape(w) for w in ("Lesions", "MRI", "Bmp4", "2.5", "(")]
     ['Xxxxx', 'XXX', 'Xxxd', 'd.d', '(']

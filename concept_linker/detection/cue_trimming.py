@@ -1,7 +1,7 @@
-"""Mentions without the negation cues that a detector has taken into them.
+"""Removes negation cues from the mentions that a detector finds.
 
-A network trained on abstracts takes ``no pneumothorax`` for one mention, and so the pneumothorax
-for present.  A cue stays only where a name of the base has it (``no-reflow phenomenon``).
+A network trained on abstracts takes ``no pneumothorax`` for one mention, so that the pneumothorax
+would not be negated.  A cue stays only where it is part of a name (``no-reflow phenomenon``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from concept_linker.detection.detector import Span
 
-__all__ = ["without_cues"]
+__all__ = ["without_negation_cues"]
 
 _CUE = re.compile(
     r"""(?<![\w-])(?:
@@ -22,10 +22,10 @@ _CUE = re.compile(
     )(?![\w-])""",
     re.I | re.X,
 )
-# By itself it is no mention, though the base has "no" for nitric oxide, which is "NO".
+# Never a mention alone, although "no" has the key of nitric oxide ("NO").
 _BARE = re.compile(r"[Nn]ot?|[Nn](?:or|ever|either)|[Ww]ithout|[Cc]annot")
 _WORD = re.compile(r"\w[\w'’.-]*[\w)\]]|\w")
-# Words that no mention begins or ends with once the cue is gone.
+# Words removed from the ends of what remains.
 _FUNCTION_WORDS = frozenset(
     "a an the any and or but of with for to by in on is are was were be been has have had does do "
     "did show shows showed".split()
@@ -33,10 +33,10 @@ _FUNCTION_WORDS = frozenset(
 _OF_EVIDENCE = frozenset("evidence sign signs".split())
 
 
-def without_cues(
+def without_negation_cues(
     text: str, spans: Iterable[Span], is_name: Callable[[str], object]
 ) -> Iterator[Span]:
-    """Spans without negation cues.
+    """Trims negation cues off spans.
 
     Args:
         text: the caption.
@@ -44,11 +44,11 @@ def without_cues(
         is_name: whether a string is a name of the knowledge base.
 
     Yields:
-        Each span as it is, if it has no cue or is a name; else what of it is left: its pieces that
-        are names, or the last piece. Nothing of a span that is a cue alone.
+        Each span unchanged if it has no cue or is a name; else its pieces that are names, or the
+        last piece; nothing for a span that is only a cue.
 
     >>> text = "nodule with no calcification"
-    >>> spans = without_cues(text, [Span(0, 28)], {"nodule", "calcification"}.__contains__)
+    >>> spans = without_negation_cues(text, [Span(0, 28)], {"nodule", "calcification"}.__contains__)
     >>> [text[span.start : span.end] for span in spans]
     ['nodule', 'calcification']
     """
@@ -66,7 +66,7 @@ def without_cues(
 
 
 def _pieces(words: str) -> Iterator[tuple[int, int]]:
-    """The stretches between cues, without function words at their ends, that are not empty."""
+    """The non-empty pieces between cues, without function words at their ends."""
     begin = 0
     for cue_start, cue_end in [*(cue.span() for cue in _CUE.finditer(words)), (len(words),) * 2]:
         parts = [(part[0].lower(), part.span()) for part in _WORD.finditer(words, begin, cue_start)]

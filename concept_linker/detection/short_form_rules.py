@@ -1,4 +1,4 @@
-"""What may be a short form, and what some are known to stand for."""
+"""Which strings may be short forms, and the usual long forms of well-known ones."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ __all__ = [
     "singular",
 ]
 
-#: How a short form looks, for a larger pattern.
+#: The pattern of a short form, for use in larger patterns.
 SHORT = r"[A-Za-z0-9α-ωΑ-Ω][A-Za-z0-9α-ωΑ-Ω/&+'’-]{0,10}[A-Za-z0-9α-ωΑ-Ω+]"
-#: Words of a long form that may have no letter in the short form.
+#: Words of a long form that need no letter in the short form.
 SMALL_WORDS = frozenset("a an and as at by de for from in of on or per the to und with".split())
 
-# No short forms, though their letters may be found in order in what follows them.
+# Not short forms, although the text after them may contain their letters in order.
 _ORDINARY = frozenset(
     """left right top bottom upper lower middle center centre inset note case arrow arrows bar scale
     photo image images map source figure fig panel red green blue white black yellow orange purple
@@ -35,10 +35,10 @@ _PANELS = re.compile(r"[A-Za-z][-–/&+,][A-Za-z]|[A-Za-z]?\d+[A-Za-z]?|([a-z])\
 _UNITS = frozenset(
     "mm cm km nm um ml mL dl kg mg ng pg hr hrs min sec ms hz bp kb da et al".split()
 )
-# What short forms stand for that nearly always stand for one thing, as beginnings of words in it.
+# Short forms that nearly always mean one thing, with stems of words in their long form.
 # The modalities are DICOM's (PS3.3, C.7.3.1.1.1) as captions write them, with sequences, stains and
-# methods; chambers and vessels of the heart are in for counts: of 117 explanations in 6,445
-# captions of ROCO and PMC all but one (LA, local anesthetics) are these. PA, AP, AO and their like
+# methods; chambers and vessels of the heart are in because of counts: of 117 explanations in 6,445
+# captions of ROCO and PMC all but one (LA, local anesthetics) are these. PA, AP, AO and the like
 # are out: those have many senses.
 _KNOWN = {
     "CT MDCT CECT NCCT PET-CT PET/CT": "tomogr",
@@ -89,19 +89,19 @@ _STEMS = {short: stems.split() for shorts, stems in _KNOWN.items() for short in 
 
 
 def singular(short: str) -> str:
-    """The short form without a plural's ``s``: ``ROI`` of ``ROIs``."""
+    """Returns the singular of a short form: ``ROI`` for ``ROIs``."""
     if len(short) > 2 and short.endswith("s") and (short[-2].isupper() or short[-2] in "'’"):
         return short[:-1].rstrip("'’")
     return short
 
 
 def letters_of(short: str) -> str:
-    """What of a short form must be found: its letters and digits, small, of the singular."""
+    """Returns the lower-case letters and digits of the singular: those a long form must have."""
     return "".join(filter(str.isalnum, singular(short))).lower()
 
 
 def is_short(short: str) -> bool:
-    """Whether something may be a short form.
+    """Whether a string may be a short form.
 
     >>> [is_short(word) for word in ("CT", "LAlat", "IV", "II", "mm", "A-D", "Left")]
     [True, True, True, False, False, False, False]
@@ -120,12 +120,12 @@ def is_short(short: str) -> bool:
 
 
 def is_known(short: str) -> bool:
-    """Whether it is listed what a short form stands for."""
+    """Whether a short form is well known."""
     return singular(short) in _STEMS
 
 
 def disagrees(short: str, long: str) -> bool:
-    """Whether a short form is known to stand for something else.
+    """Whether a short form is well known for another meaning.
 
     >>> [disagrees(*pair) for pair in (("CT", "cyst in thalamus"), ("CT", "computer tomogram"))]
     [True, False]

@@ -1,13 +1,14 @@
-"""Names of the base that detection has passed over.
+"""Names of the knowledge base that detection misses.
 
-A network chooses by what a reader of abstracts would mark.  It leaves out names that no abstract
-has (``1-methyl-4-phenyl-1,2,3,6-tetrahydropyridine``), takes half of one for the whole (``vitamin
-B`` of ``vitamin B(12)``), or more than the base has a concept for (``metastatic adenocarcinoma``).
+A network selects what an annotator of abstracts would mark.  It misses names that no abstract has
+(``1-methyl-4-phenyl-1,2,3,6-tetrahydropyridine``), takes half of one for the whole (``vitamin B``
+of ``vitamin B(12)``), or more than the knowledge base has a concept for (``metastatic
+adenocarcinoma``).
 
-*   A name of several words, of a kind that captions are about, is a mention where no other is;
-    one with brackets also in place of its halves (:func:`passed_over`).
-*   Inside a mention that has no good concept, such a name is tried, and the last word if it names a
-    disorder (:class:`InnerNames`).
+*   A name of several words, in one of the specific semantic groups, is a mention where no other is;
+    one with brackets also replaces its halves (:func:`find_missed_names`).
+*   Inside a mention without a good concept such a name is tried, and the last word if it names a
+    disorder (:class:`NestedNames`).
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_linker.detection.detector import GROUPS
+from concept_linker.detection.detector import GROUPS, detect_stream
 from concept_linker.detection.dictionary import DictionaryDetector
 from concept_linker.detection.gazetteer import Features, Names
 from concept_linker.detection.tokens import Tokens
 from concept_linker.knowledge_base.base import KnowledgeBase
 
-__all__ = ["InnerNames", "passed_over"]
+__all__ = ["NestedNames", "find_missed_names"]
 
-# The semantic groups whose names of several words are hardly ever meant otherwise; not those of
+# Semantic groups whose names of several words hardly ever mean something else; not those of
 # general words (concepts, activities, phenomena).
 _SPECIFIC = frozenset({"ANAT", "CHEM", "DEVI", "DISO", "GENE", "LIVB", "PROC"})
 _IS_SPECIFIC = np.array([group in _SPECIFIC for group in (*GROUPS, "")])
@@ -35,16 +36,18 @@ _LEAST_WORDS = 2
 Ints = NDArray[np.int64]
 
 
-def passed_over(features: Features, first: Ints, last: Ints) -> tuple[NDArray[np.bool_], Ints]:
-    """Which names to add to the mentions that were chosen, and which of these they replace.
+def find_missed_names(
+    features: Features, first: Ints, last: Ints
+) -> tuple[NDArray[np.bool_], Ints]:
+    """Which names to add to the selected mentions, and which of those they replace.
 
     Args:
         features: of the texts.
-        first, last: the words that the chosen mentions begin and end with.
+        first, last: the first and last words of the selected mentions.
 
     Returns:
-        Whether each chosen mention stays (it goes where a longer name covers it), and the rows of
-        ``features.runs`` that are mentions, too.
+        Whether each selected mention stays (not where a longer name replaces it), and the rows of
+        ``features.runs`` that are mentions as well.
     """
     runs, tokens = features.runs, features.tokens
     size = tokens.word_starts.size
@@ -57,16 +60,16 @@ def passed_over(features: Features, first: Ints, last: Ints) -> tuple[NDArray[np
         & (words[runs.last + 1] - words[runs.first] >= _LEAST_WORDS)
         & ~_is_article(tokens, runs.first)
     )
-    # The number of the chosen mention that has a word, -1 if none has.
-    owner = np.full(size, -1, np.int64)
+    # For each word the number of the selected mention that covers it, else -1.
+    covering = np.full(size, -1, np.int64)
     for number, (begin, end) in enumerate(zip(first.tolist(), last.tolist(), strict=True)):
-        owner[begin : end + 1] = number
+        covering[begin : end + 1] = number
     stays = np.ones(first.size, np.bool_)
     added = []
     for row in usable.tolist():
         begin, end = int(runs.first[row]), int(runs.last[row])
-        inside = {int(number) for number in owner[begin : end + 1]} - {-1}
-        # Of a name with brackets detection takes the half; else it knows better what to take.
+        inside = {int(number) for number in covering[begin : end + 1]} - {-1}
+        # Detection takes half of a name with brackets; in all other cases trust it.
         halves = all(begin <= first[n] and last[n] <= end for n in inside) and (
             (tokens.marks[begin : end + 1] == ord("(")).any()
         )
@@ -78,18 +81,18 @@ def passed_over(features: Features, first: Ints, last: Ints) -> tuple[NDArray[np
 
 
 def _is_article(tokens: Tokens, words: Ints) -> NDArray[np.bool_]:
-    """Whether words are an "a": "a thalassaemia" is no α thalassaemia."""
+    """Whether words are the article "a": "a thalassaemia" is not "α thalassaemia"."""
     starts = tokens.word_starts[words]
     is_one_letter = tokens.word_ends[words] - starts == 1
     found: NDArray[np.bool_] = is_one_letter & (tokens.points[starts] == ord("a"))
     return found
 
 
-class InnerNames:
-    """Finds names inside strings that name nothing as a whole.
+class NestedNames:
+    """Finds names inside strings that are not names as a whole.
 
     Args:
-        kb: the base.
+        kb: the knowledge base.
     """
 
     def __init__(self, kb: KnowledgeBase) -> None:
@@ -97,9 +100,9 @@ class InnerNames:
         self._judge = Names(kb).judge
 
     def find(self, strings: Sequence[str]) -> list[list[tuple[int, int]]]:
-        """The places of the names inside each string, in reading order."""
+        """The (start, end) of the names inside each string, in reading order."""
         found = []
-        for string, spans in zip(strings, self._dictionary.detect_many(strings), strict=True):
+        for string, spans in zip(strings, detect_stream(self._dictionary, strings), strict=True):
             places = [(span.start, span.end) for span in spans]
             found.append([one for one in places if self._may_be_meant(string, *one)])
         return found

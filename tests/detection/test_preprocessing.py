@@ -1,4 +1,4 @@
-"""Long texts are read in passages: nothing is lost, cut through or told twice."""
+"""Long texts are processed in passages: nothing is lost, split or reported twice."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from concept_linker import ConceptLinker, KnowledgeBase
-from concept_linker.detection import passages
-from concept_linker.detection.passages import read_caption, together
+from concept_linker.detection import preprocessing
+from concept_linker.detection.preprocessing import batches, preprocess
 
 SENTENCE = "CT of the chest shows a nodule in the left lung, no effusion. "
 
@@ -21,10 +21,10 @@ def test_passages_are_the_text(pieces: list[str], wanted: list[tuple[int, int]])
     text = "".join(pieces)
     given_spans = tuple((a, a + n) for a, n in wanted if a + n <= len(text))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(passages, "LONGEST_PASSAGE", 40)
-        caption = read_caption(text, given_spans)
-    plain = caption.passages[0].plain
-    assert "".join(passage.text for passage in caption.passages) == plain.text
+        patch.setattr(preprocessing, "LONGEST_PASSAGE", 40)
+        caption = preprocess(text, given_spans)
+    clean = caption.passages[0].clean
+    assert "".join(passage.text for passage in caption.passages) == clean.text
     longest = max([40, *(b - a for a, b in given_spans)])
     assert all(len(one.text) <= 2 * sum(b - a for a, b in given_spans) + longest
                for one in caption.passages)  # fmt: skip
@@ -37,14 +37,14 @@ def test_passages_are_the_text(pieces: list[str], wanted: list[tuple[int, int]])
             for start, end in definition.occurrences:
                 assert passage.text[start:end] == definition.short
     assert [found[n] for n in range(len(given_spans))] == [
-        plain.from_given(*span) for span in given_spans
+        clean.from_original(*span) for span in given_spans
     ]
 
 
 def test_batches_bound_characters() -> None:
-    batches = list(together(["a" * 40_000] * 5, 256))
-    assert [len(batch) for batch in batches] == [2, 2, 1]
-    assert [len(batch) for batch in together(iter("abcde"), 2)] == [2, 2, 1]
+    found = list(batches(["a" * 40_000] * 5, 256))
+    assert [len(batch) for batch in found] == [2, 2, 1]
+    assert [len(batch) for batch in batches(iter("abcde"), 2)] == [2, 2, 1]
 
 
 def test_a_long_text_is_linked_as_its_sentences_are(open_base: KnowledgeBase) -> None:

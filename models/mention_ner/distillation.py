@@ -1,4 +1,4 @@
-"""Networks that teach: what several of them say of texts that are not, or not wholly, annotated."""
+"""Distillation: the predictions of several teachers become the targets of the student."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from .data import TAGS, Example
 from .network import Network
 from .training import predict
 
+# The least characters of a paragraph.
 _SHORTEST = 40
 
 
@@ -39,7 +40,7 @@ def raw_texts(data: Path) -> Iterator[str]:
 
 
 def raw_examples(data: Path, gazetteer: Gazetteer) -> list[Example]:
-    """Texts of which nothing is annotated."""
+    """The examples of texts without annotation."""
     examples = []
     for text in raw_texts(data):
         features = gazetteer.find([text])
@@ -52,8 +53,8 @@ def raw_examples(data: Path, gazetteer: Gazetteer) -> list[Example]:
     return examples
 
 
-def taught(examples: Sequence[Example], teachers: Sequence[Network]) -> list[Example]:
-    """Examples with the mean of what the teachers say, as far as the annotation allows it."""
+def with_teachers(examples: Sequence[Example], teachers: Sequence[Network]) -> list[Example]:
+    """Examples with the mean of the teachers' marginals, as far as the annotation allows them."""
     sums = [np.zeros((len(one.words), TAGS), np.float32) for one in examples]
     for teacher in teachers:
         for one, scores, total in zip(examples, predict(teacher, examples), sums, strict=True):
@@ -66,8 +67,10 @@ def taught(examples: Sequence[Example], teachers: Sequence[Network]) -> list[Exa
     return found
 
 
-def tempered(examples: Sequence[Example], teacher: Network, share: float) -> list[Example]:
-    """Annotated examples, to a share as a teacher sees them that has not learned from them."""
+def with_mixed_targets(
+    examples: Sequence[Example], teacher: Network, share: float
+) -> list[Example]:
+    """Annotated examples with a share of the marginals of a teacher not trained on them."""
     found = []
     for one, scores in zip(examples, predict(teacher, examples), strict=True):
         gold = marginals(scores, one.allowed)
@@ -79,7 +82,7 @@ def tempered(examples: Sequence[Example], teacher: Network, share: float) -> lis
 
 
 def marginals(scores: NDArray[np.float32], allowed: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """The marginals of the tags; all 0 where nothing is allowed."""
+    """The marginals of the tags; all 0 if no sequence is allowed."""
     found = np.zeros(scores.shape, np.float32)
     if not kernels.chain_marginals(np.ascontiguousarray(scores), allowed, len(GROUPS), found):
         found[:] = 0

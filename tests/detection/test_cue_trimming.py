@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from concept_linker import ConceptLinker, KnowledgeBase
-from concept_linker.detection.cues import without_cues
+from concept_linker.detection.cue_trimming import without_negation_cues
 from concept_linker.detection.detector import Span
 
 NAMES = frozenset(
@@ -48,16 +48,16 @@ NAMES = frozenset(
         ("nodule", ["nodule"]),
     ],
 )
-def test_cues_go(mention: str, left: list[str]) -> None:
+def test_cues_are_removed(mention: str, left: list[str]) -> None:
     text = f"CT: {mention}, B."
     spans = [Span(4, 4 + len(mention), "DISO", 0.5)]
-    found = list(without_cues(text, spans, NAMES.__contains__))
+    found = list(without_negation_cues(text, spans, NAMES.__contains__))
     assert [text[span.start : span.end] for span in found] == left
     assert all(span[2:] == ("DISO", 0.5) for span in found)
 
 
 @pytest.mark.parametrize("detector", ["hybrid", "ner", "dictionary"])
-def test_what_a_caption_denies(open_base: KnowledgeBase, detector: str) -> None:
+def test_negated_findings(open_base: KnowledgeBase, detector: str) -> None:
     """A finding behind a cue is found as without it, and absent."""
     findings = ["pneumothorax", "headache", "fracture", "cough", "hydronephrosis", "pneumonia"]
     linker = ConceptLinker.load(open_base, detector=detector, min_score=0.0)

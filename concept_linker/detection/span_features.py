@@ -1,4 +1,4 @@
-"""Candidates for mentions from the network, the names and the memory, and what speaks for each."""
+"""The hybrid detector's candidate spans and their features, from network, names and memory."""
 
 from __future__ import annotations
 
@@ -9,38 +9,38 @@ from numpy.typing import NDArray
 
 from concept_linker.detection.gazetteer import UNKNOWN, shares
 from concept_linker.detection.ner.decoding import LONGEST
-from concept_linker.detection.ner.model import Reading
+from concept_linker.detection.ner.model import NetworkOutput
 from concept_linker.runtime.compiling import njit
 
-__all__ = ["EVIDENCE", "LEAST_CHANCE", "Candidates", "gather"]
+__all__ = ["MIN_PROBABILITY", "SPAN_FEATURES", "CandidateSpans", "candidate_spans"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
-#: Spans that the network finds less likely than this are candidates only as names or memories.
-LEAST_CHANCE = 0.02
+#: Spans with a lower probability are candidates only if they are names or in the memory.
+MIN_PROBABILITY = 0.02
 
-#: What is known of a candidate, in the order of the columns.
-EVIDENCE = (
-    "chance",  # of the span, by the network
-    "rival",  # the largest chance of a span that overlaps it
-    "starts",  # the chance that any mention starts with its first word
-    "ends",  # the chance that any mention ends with its last word
-    "covered",  # the least chance of its words to be in any mention
-    "starts_inside",  # the largest chance that a mention starts with another of its words
+#: The features of a candidate, in the order of the columns (which the trees were fitted on).
+SPAN_FEATURES = (
+    "probability",  # the probability of the span, by the network
+    "rival",  # the largest probability of a span that overlaps it
+    "starts",  # the probability that any mention starts with its first word
+    "ends",  # the probability that any mention ends with its last word
+    "covered",  # the least probability of its words to be in any mention
+    "starts_inside",  # the largest probability that a mention starts with another of its words
     "ends_inside",
     "covered_before",  # of the word before it to be in a mention
     "covered_after",
-    "group",  # the likeliest group, by the network
-    "name",  # whether it is one
+    "group",  # the most probable group, by the network
+    "name",  # whether it is a name
     "name_group",  # its group, -1 if it has none
     "name_fits",  # whether that is the network's, -1 if it has none
     "name_kind",
     "name_concepts",
     "name_everyday",
     "name_longest",  # whether it is among the longest names
-    "within_name",  # how many words more the longest name around it has
-    "memory",  # the group remembered, -1 if none is
+    "within_name",  # how many words longer the longest name around it is
+    "memory",  # the group in the memory, -1 if it is not there
     "memory_share",
     "memory_occurred",
     "memory_documents",
@@ -50,41 +50,42 @@ EVIDENCE = (
     "characters",
     "capitals",
     "digits",
-    "mark_before",  # the character before it: 1 a blank, 2 a hyphen, 3 a bracket, 0 another
+    "mark_before",  # the character before it: 1 space, 2 hyphen, 3 bracket, 0 other
     "mark_after",
 )
 
 
-class Candidates(NamedTuple):
+class CandidateSpans(NamedTuple):
     """Spans that may be mentions, ordered by their last word; one row each.
 
     Args:
         first, last: their words.
-        evidence: float32 of shape (spans, evidence).
+        features: float32 of shape (spans, features).
     """
 
     first: Ints
     last: Ints
-    evidence: Floats
+    features: Floats
 
 
-def gather(reading: Reading) -> Candidates:
-    """All candidates of some texts, with their evidence."""
-    runs = reading.features.runs
-    tokens = reading.features.tokens
+def candidate_spans(output: NetworkOutput) -> CandidateSpans:
+    """All candidates of some texts, with their features."""
+    likely = output.likely_spans(MIN_PROBABILITY)
+    runs = output.features.runs
+    tokens = output.features.tokens
     size = tokens.word_starts.size
     usable = np.flatnonzero((runs.names.group >= 0) | (runs.memory.groups >= 0))
     ids = np.concatenate(
-        [_id(reading.first, reading.last, size), _id(runs.first[usable], runs.last[usable], size)]
+        [_id(likely.first, likely.last, size), _id(runs.first[usable], runs.last[usable], size)]
     )
     ids, places = np.unique(ids, return_inverse=True)
-    of_network, of_runs = places[: reading.first.size], places[reading.first.size :]
+    of_network, of_runs = places[: likely.first.size], places[likely.first.size :]
     last, first = np.divmod(ids, max(size, 1))
-    e = np.zeros((ids.size, len(EVIDENCE)), np.float32)
-    column = {name: e[:, i] for i, name in enumerate(EVIDENCE)}
-    column["chance"][of_network] = reading.chances
+    e = np.zeros((ids.size, len(SPAN_FEATURES)), np.float32)
+    column = {name: e[:, i] for i, name in enumerate(SPAN_FEATURES)}
+    column["probability"][of_network] = likely.probabilities
     column["group"][:] = -1
-    column["group"][of_network] = reading.groups
+    column["group"][of_network] = likely.groups
     for name in ("name_group", "name_fits", "memory"):
         column[name][:] = -1
     names, memory = runs.names, runs.memory
@@ -94,57 +95,58 @@ def gather(reading: Reading) -> Candidates:
         ("name_kind", names.kind),
         ("name_concepts", names.concepts),
         ("name_everyday", names.everyday),
-        ("name_longest", reading.features.name_taken),
+        ("name_longest", output.features.name_taken),
         ("memory", memory.groups),
         ("memory_share", shares(memory)),
         ("memory_occurred", memory.occurred),
         ("memory_documents", memory.documents),
-        ("memory_chosen", reading.features.memory_taken),
+        ("memory_chosen", output.features.memory_taken),
     ):
         column[name][of_runs] = values[usable]
-    typed = column["name_group"] >= 0
-    column["name_fits"][typed] = (column["name_group"] == column["group"])[typed]
+    has_group = column["name_group"] >= 0
+    column["name_fits"][has_group] = (column["name_group"] == column["group"])[has_group]
     column["words"][:] = last - first + 1
     starts, ends = tokens.word_starts[first], tokens.word_ends[last]
     column["characters"][:] = ends - starts
     for name, taken in (
-        ("within_name", reading.features.name_taken),
-        ("within_memory", reading.features.memory_taken),
+        ("within_name", output.features.name_taken),
+        ("within_memory", output.features.memory_taken),
     ):
         _fill_within(runs.first[taken], runs.last[taken], size, first, last, column[name])
-    found = (reading.first, reading.last, reading.chances)
-    _fill_chances(*found, tokens.word_texts, first, last, e)
+    _fill_probabilities(
+        likely.first, likely.last, likely.probabilities, tokens.word_texts, first, last, e
+    )
     _fill_letters(tokens.points, starts, ends, e)
-    return Candidates(first, last, e)
+    return CandidateSpans(first, last, e)
 
 
 def _id(first: Ints, last: Ints, size: int) -> Ints:
-    """A number for a span; in the order of the last word, then of the first."""
+    """The number of a span, which sorts by the last word, then by the first."""
     return last * size + first
 
 
-_CHANCE, _RIVAL, _STARTS, _ENDS, _COVERED = map(
-    EVIDENCE.index, ("chance", "rival", "starts", "ends", "covered")
+_PROBABILITY, _RIVAL, _STARTS, _ENDS, _COVERED = map(
+    SPAN_FEATURES.index, ("probability", "rival", "starts", "ends", "covered")
 )
-_STARTS_INSIDE, _ENDS_INSIDE = map(EVIDENCE.index, ("starts_inside", "ends_inside"))
-_BEFORE, _AFTER = map(EVIDENCE.index, ("covered_before", "covered_after"))
-_CAPITALS, _DIGITS = map(EVIDENCE.index, ("capitals", "digits"))
-_MARK_BEFORE, _MARK_AFTER = map(EVIDENCE.index, ("mark_before", "mark_after"))
+_STARTS_INSIDE, _ENDS_INSIDE = map(SPAN_FEATURES.index, ("starts_inside", "ends_inside"))
+_BEFORE, _AFTER = map(SPAN_FEATURES.index, ("covered_before", "covered_after"))
+_CAPITALS, _DIGITS = map(SPAN_FEATURES.index, ("capitals", "digits"))
+_MARK_BEFORE, _MARK_AFTER = map(SPAN_FEATURES.index, ("mark_before", "mark_after"))
 
 
 @njit(cache=True, nogil=True)
-def _fill_chances(found_first, found_last, chances, texts, first, last, e):  # type: ignore[no-untyped-def]
-    """Evidence from the chances of all spans at and around each candidate."""
+def _fill_probabilities(found_first, found_last, probabilities, texts, first, last, e):  # type: ignore[no-untyped-def]
+    """Fills features from the probabilities of all spans at and around each candidate."""
     starts, ends, covered = (
         np.zeros(texts.size, np.float32),
         np.zeros(texts.size, np.float32),
         np.zeros(texts.size, np.float32),
     )
-    for i in range(chances.size):
-        starts[found_first[i]] += chances[i]
-        ends[found_last[i]] += chances[i]
+    for i in range(probabilities.size):
+        starts[found_first[i]] += probabilities[i]
+        ends[found_last[i]] += probabilities[i]
         for word in range(found_first[i], found_last[i] + 1):
-            covered[word] += chances[i]
+            covered[word] += probabilities[i]
     longest = 0
     for i in range(first.size):
         longest = max(longest, last[i] - first[i])
@@ -165,24 +167,24 @@ def _fill_chances(found_first, found_last, chances, texts, first, last, e):  # t
                 e[i, _ENDS_INSIDE] = max(e[i, _ENDS_INSIDE], ends[word])
         e[i, _COVERED] = least
         # Spans are ordered by their last word: those that can overlap lie in a window.
-        while low < chances.size and found_last[low] < last[i] - longest:
+        while low < probabilities.size and found_last[low] < last[i] - longest:
             low += 1
         rival = np.float32(0)
         high = low
-        while high < chances.size and found_last[high] < last[i] + LONGEST:
+        while high < probabilities.size and found_last[high] < last[i] + LONGEST:
             if (
                 found_last[high] >= first[i]
                 and found_first[high] <= last[i]
                 and (found_first[high] != first[i] or found_last[high] != last[i])
             ):
-                rival = max(rival, chances[high])
+                rival = max(rival, probabilities[high])
             high += 1
         e[i, _RIVAL] = rival
 
 
 @njit(cache=True, nogil=True)
 def _fill_within(run_first, run_last, size, first, last, out):  # type: ignore[no-untyped-def]
-    """How many words more than a candidate the run around it has; runs do not overlap."""
+    """Fills in how many words longer the run around a candidate is; runs do not overlap."""
     around = np.full(size, -1, np.int64)
     for i in range(run_first.size):
         around[run_first[i] : run_last[i] + 1] = i
@@ -194,7 +196,7 @@ def _fill_within(run_first, run_last, size, first, last, out):  # type: ignore[n
 
 @njit(cache=True, nogil=True)
 def _fill_letters(points, starts, ends, e):  # type: ignore[no-untyped-def]
-    """Evidence from the characters in and around each candidate."""
+    """Fills features from the characters in and around each candidate."""
     for i in range(starts.size):
         for at in range(starts[i], ends[i]):
             point = points[at]
@@ -208,7 +210,7 @@ def _fill_letters(points, starts, ends, e):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def _kind(point):  # type: ignore[no-untyped-def]
-    # Quotation marks stand where a blank does.
+    # Quotation marks count as spaces.
     if point == 32 or point == 10 or point == 34 or 0x2018 <= point <= 0x201F:
         return 1
     if point == 45 or point == 0x2013:

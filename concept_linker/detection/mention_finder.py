@@ -1,9 +1,8 @@
-"""What is to be linked in a caption: what the detector finds, by the rules of text.
+"""The mentions of a passage that are to be linked: the detector's spans, corrected by rules.
 
-Any detector is taken at its word only so far: noise goes, and so do the negation cues in a mention;
-short forms that the caption explains are added, and numerals that belong to a name.  A short form
-that is not explained stands for another mention that has its initials, if there is one: ``RA`` for
-the right atrium.
+The same rules apply to every detector: noise and negation cues are removed; short forms that the
+caption explains are added, and numerals that belong to a name.  An unexplained short form stands
+for another mention with the same initials, if there is one: ``RA`` for the right atrium.
 """
 
 from __future__ import annotations
@@ -12,24 +11,20 @@ import itertools
 import re
 from bisect import bisect_right
 from collections.abc import Sequence
-from functools import partial
 from typing import NamedTuple
 
 from concept_linker.detection.abbreviations import expander
-from concept_linker.detection.cues import without_cues
+from concept_linker.detection.cue_trimming import without_negation_cues
 from concept_linker.detection.detector import (
-    GroupsOf,
+    Detected,
     MentionDetector,
-    Read,
-    ReadsOnce,
     Span,
-    TellsGroups,
 )
+from concept_linker.detection.missed_names import NestedNames
 from concept_linker.detection.noise import without_noise
 from concept_linker.detection.numerals import with_numerals
-from concept_linker.detection.passages import Passage
-from concept_linker.detection.passed_over import InnerNames
-from concept_linker.detection.short_forms import disagrees
+from concept_linker.detection.preprocessing import Passage
+from concept_linker.detection.short_form_rules import disagrees
 from concept_linker.knowledge_base.base import KnowledgeBase
 
 __all__ = ["Found", "MentionFinder"]
@@ -38,11 +33,11 @@ _PARTS = re.compile(r"[^\W_]+")
 
 
 class Found(NamedTuple):
-    """Something found in a passage.
+    """A mention in a passage.
 
     Args:
         span: where it is in the passage.
-        long_form: what it abbreviates, or ``None``.
+        long_form: the long form if it is an abbreviation, else ``None``.
     """
 
     span: Span
@@ -50,73 +45,62 @@ class Found(NamedTuple):
 
 
 class MentionFinder:
-    """Finds what is to be linked.
+    """Finds the mentions to link.
 
     Args:
-        kb: the base.
-        detector: what finds mentions.
+        kb: the knowledge base.
+        detector: the mention detector.
     """
 
     def __init__(self, kb: KnowledgeBase, detector: MentionDetector) -> None:
         self._kb = kb
         self._detector = detector
-        self._inner = InnerNames(kb)
+        self._nested = NestedNames(kb)
 
-    def find(self, passages: Sequence[Passage]) -> tuple[list[list[Found]], GroupsOf]:
-        """What is to be linked in each passage, and what tells the semantic groups of spans there.
+    def find(self, passages: Sequence[Passage]) -> tuple[list[list[Found]], Detected]:
+        """The mentions of each passage in reading order, and what the detector answered.
 
-        In reading order; if spans are given, these and as they are.
+        Given spans stay as they are.
         """
-        texts = [passage.text for passage in passages]
+        detected = self._detector.detect([passage.text for passage in passages])
         if all(passage.spans is not None for passage in passages):
-            groups = self._groups_of(texts)
             spans = [[Span(*one) for one in passage.spans or ()] for passage in passages]
         else:
-            detected, groups = self._read(texts)
-            spans = list(map(self._by_rules, passages, detected))
-        return list(map(_with_long_forms, passages, spans)), groups
+            spans = list(map(self._by_rules, passages, detected.spans))
+        return list(map(_with_long_forms, passages, spans)), detected
 
-    def _read(self, texts: Sequence[str]) -> Read:
-        """What the detector reads in texts."""
-        if isinstance(self._detector, ReadsOnce):
-            return self._detector.read(texts)
-        return Read(list(self._detector.detect_many(texts)), self._groups_of(texts))
-
-    def _groups_of(self, texts: Sequence[str]) -> GroupsOf:
-        """For spans of texts the chances of the semantic groups, if the detector knows."""
-        if isinstance(self._detector, TellsGroups):
-            return partial(self._detector.groups_many, texts)
-        return lambda spans: [[None] * len(some) for some in spans]
-
-    def inside(
+    def find_nested(
         self, passages: Sequence[Passage], spans: Sequence[Sequence[Span]]
     ) -> list[list[list[Found]]]:
-        """The names inside mentions that name nothing as a whole.
+        """The names inside mentions without a concept.
 
         Args:
             passages: some passages.
-            spans: for each passage its mentions.
+            spans: for each passage the spans of such mentions.
+
+        Returns:
+            For each passage and span the names inside it.
         """
         strings = [
             passage.text[span.start : span.end]
-            for passage, some in zip(passages, spans, strict=True)
-            for span in some
+            for passage, of_passage in zip(passages, spans, strict=True)
+            for span in of_passage
         ]
-        names = iter(self._inner.find(strings))
+        names = iter(self._nested.find(strings))
         return [
             [
                 [
                     Found(span._replace(start=span.start + start, end=span.start + end), None)
                     for start, end in next(names)
                 ]
-                for span in some
+                for span in of_passage
             ]
-            for some in spans
+            for of_passage in spans
         ]
 
     def _by_rules(self, passage: Passage, detected: Sequence[Span]) -> list[Span]:
         text, is_name = passage.text, self._kb.rows.find
-        spans = list(with_numerals(text, without_cues(text, detected, is_name), is_name))
+        spans = list(with_numerals(text, without_negation_cues(text, detected, is_name), is_name))
         kept = without_noise(text, spans)
         if passage.definitions:
             short = {place for one in passage.definitions for place in one.occurrences}
@@ -128,7 +112,7 @@ class MentionFinder:
 
 
 def _with_long_forms(passage: Passage, spans: Sequence[Span]) -> list[Found]:
-    """Spans with what they abbreviate: as the caption explains or another mention spells out."""
+    """Spans with their long forms, which the caption explains or another mention spells out."""
     text = passage.text
     write_out = expander(text, passage.definitions)
     spelled: dict[str, str] = {}
@@ -149,18 +133,18 @@ def _with_long_forms(passage: Passage, spans: Sequence[Span]) -> list[Found]:
 
 
 def _short_forms(passage: Passage, spans: Sequence[Span]) -> list[Span]:
-    """The short forms that no span touches, where the long form was found to be a mention."""
+    """The short forms that no span overlaps and whose long form is a mention."""
     ordered = sorted(spans)
     ends = list(itertools.accumulate((span.end for span in ordered), max))
 
-    def touching(begin: int, stop: int) -> Span | None:
+    def overlapping(begin: int, stop: int) -> Span | None:
         number = bisect_right(ends, begin)
         return ordered[number] if number < len(ends) and ordered[number].start < stop else None
 
     found = []
     for definition in passage.definitions:
-        long = touching(definition.long_start, definition.long_end)
+        long = overlapping(definition.long_start, definition.long_end)
         if long is not None:
-            free = (place for place in definition.occurrences if touching(*place) is None)
+            free = (place for place in definition.occurrences if overlapping(*place) is None)
             found += [long._replace(start=first, end=last) for first, last in free]
     return found

@@ -1,7 +1,7 @@
-"""All stretches of a text whose key is in the index or in the memory, compiled.
+"""Finds all runs of tokens whose key is in the index or in the memory.
 
-Folded tokens, joined by blanks, hold the key of any run of tokens as one stretch of bytes; so the
-runs that start at a token are looked up by hashing on from it.
+The folded tokens, joined by spaces, contain the key of any run of tokens as a slice of bytes.  All
+runs that start at a token are looked up with one rolling hash.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from concept_linker.detection.tokens import Tokens
 from concept_linker.runtime.compiling import njit
 from concept_linker.search.grams import hash_bytes, table_find
 
-__all__ = ["closed", "find_runs", "select_longest"]
+__all__ = ["find_runs", "select_longest", "with_closed_brackets"]
 
-#: More words than this no name in running text has; it bounds the work on a long caption.
+#: The most tokens of a run: names in running text are not longer.
 LONGEST_RUN = 12
 
 _33 = np.uint64(33)
@@ -23,7 +23,7 @@ _MIX = np.uint64(0xFF51AFD7ED558CCD)
 
 
 def hash_table(hashes: NDArray[np.uint64]) -> NDArray[np.int32]:
-    """An open-addressing table for distinct hashes: the number of each + 1, 0 for an empty slot."""
+    """Returns an open-addressing table of distinct hashes: the index of each + 1, or 0 if empty."""
     table = np.zeros(1 << max(4, int(hashes.size * 2).bit_length()), np.int32)
     _fill(hashes, table)
     return table
@@ -34,16 +34,16 @@ def find_runs(
     index: tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.uint8]],
     memory: tuple[NDArray[np.int32], NDArray[np.uint64]] | None = None,
 ) -> NDArray[np.int64]:
-    """All runs of tokens that are names or remembered.
+    """Finds all runs of tokens that are names or in the memory.
 
     Args:
-        tokens: what to look in.
+        tokens: the texts.
         index: the table of a :class:`~concept_linker.search.index.KeyIndex`.
-        memory: a :func:`hash_table` and the hashes it was made of.
+        memory: a :func:`hash_table` and its hashes.
 
     Returns:
-        Rows of first token, last token, the key's id or -1, the number of its hash or -1; in the
-        order of the first token, then of the last.
+        Rows of first token, last token, the key's id or -1, the index of its hash or -1; ordered by
+        the first token, then by the last.
     """
     table, offsets, keys = index
     slots, hashes = memory or (np.zeros(1, np.int32), np.zeros(0, np.uint64))
@@ -68,15 +68,17 @@ def find_runs(
         found = np.empty((number, 4), np.int64)
 
 
-def closed(tokens: Tokens, found: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Runs whose brackets are closed, and where they end: behind the bracket, ``vitamin B(12)``.
+def with_closed_brackets(
+    tokens: Tokens, found: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Drops runs with unbalanced brackets and extends others over a closing bracket (``B(12)``).
 
     Args:
         tokens: the texts.
         found: rows of first and last token, and more.
 
     Returns:
-        The rows of those that open what they close and close what they open; their ends.
+        The rows of the runs with balanced brackets, and where each ends in the text.
     """
     ends = tokens.ends[found[:, 1]]
     sound = np.empty(len(found), np.bool_)
@@ -154,15 +156,15 @@ def _find_runs(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True)
 def select_longest(order, firsts, lasts, size):  # type: ignore[no-untyped-def]
-    """Which of some runs to take so that none overlap: greedily, in the order given.
+    """Selects runs greedily, in the given order, so that none overlap.
 
     Args:
-        order: the runs' numbers, the best first (int64).
-        firsts, lasts: first and last place of each run (int64).
-        size: how many places there are.
+        order: the indices of the runs, the best first (int64).
+        firsts, lasts: first and last position of each run (int64).
+        size: the number of positions.
 
     Returns:
-        A bool for each run.
+        Whether each run is selected.
     """
     taken = np.zeros(firsts.size, np.bool_)
     free = np.ones(size, np.bool_)
