@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import numba
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,9 +18,9 @@ CACHE = "CONCEPT_LINKER_CACHE"
 #: Prints how many functions were not compiled but loaded.
 CODE = """
 import numpy as np
-from concept_linker.detection import matching
-matching.hash_table(np.arange(5, dtype=np.uint64))
-print(sum(matching._fill.stats.cache_hits.values()))
+from concept_linker.detection import phrase_matching
+phrase_matching.hash_table(np.arange(5, dtype=np.uint64))
+print(sum(phrase_matching._fill.stats.cache_hits.values()))
 """
 
 
@@ -110,6 +112,39 @@ def test_truncated_code_is_compiled_again(installed: Installed, tmp_path: Path) 
         path.write_bytes(b"")
     assert installed.run("-c", CODE, **named) == ("0", [])
     assert installed.run("-c", CODE, **named) == ("1", [])
+
+
+def test_code_that_names_a_class_of_another_version_is_compiled_again(
+    installed: Installed, tmp_path: Path
+) -> None:
+    named = {CACHE: str(tmp_path)}
+    installed.run("-c", CODE, **named)
+    for path in tmp_path.rglob("*.nbi"):
+        path.write_bytes(pickle.dumps(numba.__version__) + b"cconcept_linker.old\nClass\n.")
+    assert installed.run("-c", CODE, **named) == ("0", [])
+    assert installed.run("-c", CODE, **named) == ("1", [])
+
+
+def test_code_with_an_imported_constant_is_compiled_again_when_that_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "kernels"
+    folder.mkdir()
+    (folder / "__init__.py").touch()
+    (folder / "kernel.py").write_text(
+        "from concept_linker.runtime.compiling import njit\n"
+        "from kernels.constants import NUMBER\n\n"
+        "@njit(cache=True)\ndef number():\n    return NUMBER\n"
+    )
+    call = "from kernels.kernel import number; print(number(), *number.stats.cache_hits.values())"
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}{os.pathsep}{ROOT}")
+    printed = []
+    for value in (1, 1, 22):
+        (folder / "constants.py").write_text(f"NUMBER = {value}\n")
+        os.utime(folder / "constants.py", ns=(value, value))
+        done = subprocess.run([sys.executable, "-c", call], capture_output=True, check=True)
+        printed.append(done.stdout.split())
+    assert printed == [[b"1"], [b"1", b"1"], [b"22"]]
 
 
 @pytest.fixture

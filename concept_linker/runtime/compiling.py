@@ -9,11 +9,13 @@ cannot be cached is compiled again in every run.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import pickle
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,8 @@ from concept_linker.runtime.resources import cache_folder, make_temporary_folder
 __all__ = ["njit"]
 
 _LOG = logging.getLogger(__name__)
+# A full disk or a power failure left half a file, or it names a class that is elsewhere by now.
+_UNREADABLE = (EOFError, pickle.UnpicklingError, ImportError, AttributeError)
 # Some versions of numba have types, others do not.
 _caching: Any = caching
 _config: Any = config
@@ -88,12 +92,41 @@ def _problem(place: Path) -> str | None:
     return _problems[place]
 
 
+def _folders(function: Callable[..., Any], known: frozenset[Path] = frozenset()) -> set[Path]:
+    """Returns the folders of a function and of the kernels that it can call, however deep."""
+    folder = Path(function.__code__.co_filename).parent
+    found = {folder}
+    if folder not in known:
+        for value in list(function.__globals__.values()):
+            kernel = getattr(value, "py_func", None)
+            if kernel is not None:
+                found |= _folders(kernel, known | found)
+    return found
+
+
+@cache
+def _stamp(folder: Path) -> str:
+    """Returns the names, sizes and times of the modules in a folder."""
+    files = ((path.name, path.stat()) for path in sorted(folder.glob("*.py")))
+    return repr([(name, status.st_size, status.st_mtime_ns) for name, status in files])
+
+
 class _Locator(_caching.CompileResultCacheImpl._locator_classes[1]):  # type: ignore[misc]
     """Tells numba where the cache of a function is."""
 
     def __init__(self, function: Callable[..., Any], source: str) -> None:
         super().__init__(function, source)
+        self._function = function
         self._cache_path = str(_place(Path(source)))
+
+    def get_source_stamp(self) -> str:
+        """Returns a checksum that changes with all code that may be compiled in.
+
+        numba looks at the function's own file only.  But kernels that it calls and constants that
+        it imports are compiled in too; so the stamp covers the folders of all of them.
+        """
+        stamps = (_stamp(folder) for folder in sorted(_folders(self._function)))
+        return hashlib.sha256("".join(stamps).encode()).hexdigest()
 
     @classmethod
     def from_function(cls, function: Callable[..., Any], source: str) -> _Locator:
@@ -112,7 +145,7 @@ class _Cache(_caching.FunctionCache):  # type: ignore[misc]
     def load_overload(self, signature: Any, context: Any) -> Any:
         try:
             return super().load_overload(signature, context)
-        except (OSError, EOFError, pickle.UnpicklingError):  # after a full disk or a power failure
+        except (OSError, *_UNREADABLE):
             return None
 
     def save_overload(self, signature: Any, data: Any) -> None:
@@ -132,7 +165,7 @@ class _Cache(_caching.FunctionCache):  # type: ignore[misc]
     def _save(self, signature: Any, data: Any) -> None:
         try:
             super().save_overload(signature, data)
-        except (EOFError, pickle.UnpicklingError):  # the cached code is unreadable
+        except _UNREADABLE:
             self.flush()
             super().save_overload(signature, data)
 
