@@ -82,3 +82,11 @@ def test_no_module_imports_itself_in_a_circle() -> None:
         list(TopologicalSorter(graph()).static_order())
     except CycleError as error:
         pytest.fail(" → ".join(reversed(error.args[1])))
+
+
+def test_modules_that_the_map_names_exist() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    known = [path.as_posix() for path in ROOT.glob("*/**/*.py")]
+    named = set(re.findall(r"`([\w/]+\.py)`", text))
+    assert named
+    assert [one for one in sorted(named) if not any(p.endswith(f"/{one}") for p in known)] == []
