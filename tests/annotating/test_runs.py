@@ -518,7 +518,7 @@ def test_a_signal_stops_it_cleanly_and_ends_the_workers(
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
     assert errors.decode().splitlines() == [
-        "concept-linker: stopped; the same command goes on from there"
+        "concept-linker: stopped; run the same command again to continue"
     ]
     assert not psutil.wait_procs(workers, timeout=10)[1]
     assert not list(out.glob(".*.part"))

@@ -102,7 +102,7 @@ def test_strings_of_real_captions(open_base: KnowledgeBase, shared_data: Path) -
     strings = {
         caption[span.start : span.end + 9]
         for caption, spans in zip(
-            captions, DictionaryDetector(open_base).detect_many(captions), strict=True
+            captions, DictionaryDetector(open_base).detect(captions).spans, strict=True
         )
         for span in spans
     }
