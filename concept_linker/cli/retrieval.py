@@ -189,7 +189,7 @@ def _pairs(path: Path) -> list[Pair]:
 def _concept_groups(kb: str, pairs: list[Pair], quiet: bool) -> Any:
     if not any(pair.concepts for pair in pairs):
         return None
-    from concept_linker.evaluation.concept_groups import ConceptGroups
     from concept_linker.knowledge_base.base import KnowledgeBase
+    from concept_linker.retrieval.concept_groups import ConceptGroups
 
     return ConceptGroups(KnowledgeBase.open(kb, quiet=quiet))

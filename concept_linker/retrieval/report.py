@@ -11,8 +11,8 @@ import numpy as np
 
 from concept_linker._version import __version__
 from concept_linker.errors import InputError
-from concept_linker.evaluation.concept_groups import NO_GROUP, ConceptGroups
 from concept_linker.reporting.retrieval_intervals import Difference
+from concept_linker.retrieval.concept_groups import NO_GROUP, ConceptGroups
 from concept_linker.retrieval.measures import MEASURES
 from concept_linker.retrieval.modality import modality_of
 from concept_linker.retrieval.pairs import Pair

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from concept_linker.errors import InputError
-from concept_linker.evaluation.concept_groups import ConceptGroups
 from concept_linker.retrieval import Positives, score
+from concept_linker.retrieval.concept_groups import ConceptGroups
 from concept_linker.retrieval.console import table
 from concept_linker.retrieval.page import page, thumbnails
 from concept_linker.retrieval.pairs import Pair
