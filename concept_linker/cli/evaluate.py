@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from concept_linker.corpora.gold import GoldCorpus
     from concept_linker.evaluation.report import Report
     from concept_linker.evaluation.results import GoldMentionResult
-    from concept_linker.reporting.confidence import Interval, PairedTest
+    from concept_linker.reporting.intervals import Interval, PairedTest
 
 __all__ = ["register"]
 
@@ -201,7 +201,7 @@ def _print(report: Report) -> None:
 def _print_gold(out: Console, report: Report) -> None:
     from concept_linker.evaluation.ranks import TIE_RULES
     from concept_linker.evaluation.results import KS
-    from concept_linker.reporting.confidence import shown
+    from concept_linker.reporting.numbers import format_figure
 
     own = report.gold_mentions[0]
     _print_titled(
@@ -215,9 +215,9 @@ def _print_gold(out: Console, report: Report) -> None:
         [
             result.system if rule == TIE_RULES[0] else "",
             rule,
-            *(shown(result.recall_at[rule][k].value) for k in KS),
+            *(format_figure(result.recall_at[rule][k].value) for k in KS),
             _range(result.recall_at[rule][1]),
-            shown(result.recall_at_in_base[rule][1].value),
+            format_figure(result.recall_at_in_base[rule][1].value),
             *(_decisions(result) if rule == TIE_RULES[0] else ("", "", "")),
         ]
         for result in report.gold_mentions
@@ -254,17 +254,17 @@ def _print_gold(out: Console, report: Report) -> None:
 
 def _decisions(result: GoldMentionResult) -> tuple[str, str, str]:
     """The share that is linked, how much of it is right, and the calibration error."""
-    from concept_linker.reporting.confidence import shown
+    from concept_linker.reporting.numbers import format_figure
 
     return (
         f"{result.linked / max(result.mentions, 1):.3f}",
-        shown(result.precision.value),
+        format_figure(result.precision.value),
         f"{result.calibration.error:.3f}" if result.calibration else "",
     )
 
 
 def _print_end_to_end(out: Console, report: Report) -> None:
-    from concept_linker.reporting.confidence import shown
+    from concept_linker.reporting.numbers import format_figure
 
     own = report.end_to_end[0]
     _print_titled(
@@ -277,7 +277,7 @@ def _print_end_to_end(out: Console, report: Report) -> None:
         [
             measure,
             result.system,
-            *(shown(i.value) for i in (prf.precision, prf.recall, prf.f1)),
+            *(format_figure(i.value) for i in (prf.precision, prf.recall, prf.f1)),
             _range(prf.f1),
         ]
         for measure in own.measures
@@ -292,7 +292,7 @@ def _print_end_to_end(out: Console, report: Report) -> None:
             [
                 f"semantic group: {group.name}",
                 *(f"{count:,}" for count in (group.mentions, group.found, group.right)),
-                shown(group.accuracy),
+                format_figure(group.accuracy),
             ]
             for group in own.groups
         ],

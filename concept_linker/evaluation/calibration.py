@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_linker.reporting.confidence import plain
+from concept_linker.reporting.numbers import json_figure
 
 __all__ = ["Bin", "Calibration", "ThresholdPoint", "calibrate", "threshold_curve"]
 
@@ -78,7 +78,7 @@ class ThresholdPoint:
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
         names = ("threshold", "linked", "precision", "recall")
-        return {name: plain(getattr(self, name)) for name in names}
+        return {name: json_figure(getattr(self, name)) for name in names}
 
 
 def calibrate(

@@ -14,7 +14,8 @@ from concept_linker.evaluation.report import Report
 from concept_linker.evaluation.results import KS, EndToEndResult, GoldMentionResult
 from concept_linker.files import write_text
 from concept_linker.reporting.charts import Bar, Series, bar_chart, line_chart
-from concept_linker.reporting.confidence import Interval, PairedTest, shown
+from concept_linker.reporting.intervals import Interval, PairedTest
+from concept_linker.reporting.numbers import format_figure
 
 __all__ = ["page", "write_page"]
 
@@ -168,7 +169,7 @@ def _end_to_end(results: Sequence[EndToEndResult], tests: dict[str, PairedTest])
         [
             group.name,
             *(f"{count:,}" for count in (group.mentions, group.found, group.right)),
-            shown(group.accuracy),
+            format_figure(group.accuracy),
         ]
         for group in own.groups
     ]
@@ -227,7 +228,7 @@ def _tests(system: str, measure: str, tests: dict[str, PairedTest]) -> list[str]
     if not tests:
         return []
     rows = [
-        [name, _interval(test.difference, signed=True), shown(test.p_value, ".4f")]
+        [name, _interval(test.difference, signed=True), format_figure(test.p_value, ".4f")]
         for name, test in tests.items()
     ]
     title = f"{system} less the others: {measure}"

@@ -14,6 +14,7 @@ from concept_linker.annotation import Annotation, Mention
 from concept_linker.corpora.concept_ids import ConceptIds
 from concept_linker.corpora.gold import GoldCorpus
 from concept_linker.evaluation.baselines import ExactMatch, NearestNames, StringLinker
+from concept_linker.evaluation.measures import f1, recall
 from concept_linker.evaluation.results import (
     EndToEndResult,
     GoldMentionResult,
@@ -23,7 +24,7 @@ from concept_linker.evaluation.results import (
 from concept_linker.evaluation.systems import SpanLinker, TextLinker, link_texts
 from concept_linker.files import write_text
 from concept_linker.knowledge_base.base import KnowledgeBase
-from concept_linker.reporting.confidence import PairedTest, f1, paired_test, recall
+from concept_linker.reporting.intervals import PairedTest, paired_test
 
 __all__ = ["Linker", "Options", "Report", "evaluate"]
 

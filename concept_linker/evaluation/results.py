@@ -21,6 +21,7 @@ from concept_linker.evaluation.calibration import (
 )
 from concept_linker.evaluation.error_analysis import Mistakes, sort_found, sort_linked
 from concept_linker.evaluation.matching import MEASURES, count_matches, pairs_of
+from concept_linker.evaluation.measures import f1, precision, recall
 from concept_linker.evaluation.ranks import TIE_RULES, Ranks, TieRule, hits, rank_mentions
 from concept_linker.evaluation.subgroups import FoundGroup, Subgroup, found_groups, subgroups
 from concept_linker.evaluation.systems import (
@@ -29,7 +30,7 @@ from concept_linker.evaluation.systems import (
     SpanLinker,
     link_gold,
 )
-from concept_linker.reporting.confidence import Interval, bootstrap, f1, precision, recall
+from concept_linker.reporting.intervals import Interval, bootstrap
 
 __all__ = ["KS", "EndToEndResult", "GoldMentionResult", "Prf", "measure_found", "measure_gold"]
 

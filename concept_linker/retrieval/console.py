@@ -95,9 +95,9 @@ def _differences(made: Report) -> Iterator[str]:
         yield ""
         yield f"{_NAMES[direction]}, less {made.other or 'the other encoder'}"
         for name, one in differences.items():
-            low, high = one.interval
-            shown = f"{one.value:+.4f} ({low:+.4f} to {high:+.4f})"
-            yield f"  {name.replace('_', ' '):16}{shown:36}p = {one.p:.4f}"
+            low, high = one.difference.low, one.difference.high
+            shown = f"{one.difference.value:+.4f} ({low:+.4f} to {high:+.4f})"
+            yield f"  {name.replace('_', ' '):16}{shown:36}p = {one.p_value:.4f}"
 
 
 def _parts(made: Report) -> Iterator[str]:

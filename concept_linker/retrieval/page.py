@@ -180,8 +180,8 @@ def _differences(made: Report) -> str:
         [
             _NAMES[direction],
             escape(name.replace("_", " ")),
-            f"{one.value:+.4f}<small>{one.interval.low:+.4f} to {one.interval.high:+.4f}</small>",
-            f"{one.p:.4f}",
+            f"{one.difference.value:+.4f}<small>{one.difference.low:+.4f} to {one.difference.high:+.4f}</small>",
+            f"{one.p_value:.4f}",
         ]
         for direction, measures in made.differences.items()
         for name, one in measures.items()

@@ -11,7 +11,7 @@ import numpy as np
 
 from concept_linker._version import __version__
 from concept_linker.errors import InputError
-from concept_linker.reporting.retrieval_intervals import Difference
+from concept_linker.reporting.intervals import PairedTest
 from concept_linker.retrieval.concept_groups import NO_GROUP, ConceptGroups
 from concept_linker.retrieval.measures import MEASURES
 from concept_linker.retrieval.modality import modality_of
@@ -67,7 +67,7 @@ class Report:
     misses: list[Miss]
     parts: list[Part] = field(default_factory=list)
     confusions: list[Confusion] = field(default_factory=list)
-    differences: dict[str, dict[str, Difference]] = field(default_factory=dict)
+    differences: dict[str, dict[str, PairedTest]] = field(default_factory=dict)
     pairs: Sequence[Pair] = ()
     encoder: str = ""
     other: str = ""
@@ -92,9 +92,9 @@ class Report:
             made["other_encoder"] = self.other
             made["difference_to_the_other"] = {
                 f"{direction}_{name}": {
-                    "value": one.value,
-                    "CI": list(one.interval),
-                    "p": one.p,
+                    "value": one.difference.value,
+                    "CI": [one.difference.low, one.difference.high],
+                    "p": one.p_value,
                 }
                 for direction, measures in self.differences.items()
                 for name, one in measures.items()

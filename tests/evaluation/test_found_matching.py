@@ -14,7 +14,7 @@ from concept_linker import KnowledgeBase
 from concept_linker.corpora.concept_ids import ConceptIds
 from concept_linker.evaluation.error_analysis import sort_found
 from concept_linker.evaluation.matching import Found, Marked, count_matches, pairs_of
-from concept_linker.reporting.confidence import f1, precision, recall
+from concept_linker.evaluation.measures import f1, precision, recall
 
 SPANS = st.tuples(st.integers(0, 20), st.integers(1, 6)).map(lambda s: (s[0], s[0] + s[1]))
 CONCEPTS = st.sampled_from(["A", "B", "C"])
