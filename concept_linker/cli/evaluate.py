@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from concept_linker.cli.console import console, counted, print_json, print_table, printable
+from concept_linker.cli.console import print_json, print_lines
 from concept_linker.cli.corpora import SkipBadFlag, quarantine_for, tell_bad
 from concept_linker.cli.options import KB, QuietFlag
 from concept_linker.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from concept_linker.corpora.gold import GoldCorpus
-    from concept_linker.evaluation.report import Report
-    from concept_linker.evaluation.results import GoldMentionResult
-    from concept_linker.reporting.intervals import Interval, PairedTest
 
 __all__ = ["register"]
 
@@ -103,8 +97,8 @@ def evaluate(
         concept-linker evaluate dev.BioC.xml --skip-bad --json figures.json
     """
     from concept_linker.corpora import read_corpus
-    from concept_linker.evaluation import report as reporting
     from concept_linker.evaluation.page import write_page
+    from concept_linker.evaluation.report import evaluate as measure
     from concept_linker.knowledge_base.base import KnowledgeBase
     from concept_linker.linker import ConceptLinker
 
@@ -126,31 +120,27 @@ def evaluate(
         from concept_linker.evaluation.scispacy_linker import ScispacyLinker
 
         others.append(ScispacyLinker(scispacy))
-    options = reporting.Options(
-        end_to_end=not gold_mentions,
-        baselines=not no_baselines,
-        resamples=resamples,
-        seed=seed,
-    )
     with _progress(len(gold.documents), quiet) as progress:
-        found = reporting.evaluate(
-            ConceptLinker.load(base, k=30),
+        report = measure(
             gold,
-            base,
-            base_name=Path(kb).name,
+            ConceptLinker.load(base, k=30),
             train=training,
+            end_to_end=not gold_mentions,
+            baselines=not no_baselines,
             others=others,
-            options=options,
+            resamples=resamples,
+            seed=seed,
+            kb_name=Path(kb).name,
             progress=progress,
         )
     if html_file is not None:
-        write_page(found, html_file)
+        write_page(report, html_file)
     if to_print:
-        print_json(found.to_dict(), indent=1)
+        print_json(report.to_dict(), indent=1)
     else:
         if json_file is not None:
-            found.write_json(json_file)
-        _print(found)
+            report.write_json(json_file)
+        print_lines(str(report))
     tell_bad(quarantine, bad_rows)
 
 
@@ -163,7 +153,7 @@ def _subset(gold: GoldCorpus, flag: str) -> GoldCorpus:
 
 @contextmanager
 def _progress(total: int, quiet: bool) -> Iterator[Callable[[str, int], None] | None]:
-    """One bar on standard error, begun anew for every stage."""
+    """Shows one bar on standard error, which starts again for every stage."""
     if quiet:
         yield None
         return
@@ -178,154 +168,3 @@ def _progress(total: int, quiet: bool) -> Iterator[Callable[[str, int], None] | 
             bar.update(done - bar.n)
 
         yield show
-
-
-def _print(report: Report) -> None:
-    train = f", training corpus {report.train}" if report.train else ""
-    bad = f", {counted(report.bad, 'bad row')} left out" if report.bad else ""
-    out = console(least=140)
-    out.print(
-        printable(
-            f"{report.corpus}: {counted(report.documents, 'document')}, "
-            f"{counted(report.mentions, 'gold mention')}{bad}{train}; "
-            f"base {report.base_name} of {counted(report.concepts, 'concept')}"
-        ),
-        soft_wrap=True,
-    )
-    if report.gold_mentions:
-        _print_gold(out, report)
-    if report.end_to_end:
-        _print_end_to_end(out, report)
-
-
-def _print_gold(out: Console, report: Report) -> None:
-    from concept_linker.evaluation.ranks import TIE_RULES
-    from concept_linker.evaluation.results import KS
-    from concept_linker.reporting.numbers import format_figure
-
-    own = report.gold_mentions[0]
-    _print_titled(
-        out,
-        "Mentions given",
-        f"{own.mentions:,} with an id, "
-        f"{own.in_base / max(own.mentions, 1):.1%} of them in the base; "
-        f"{own.without_id:,} without, left out",
-    )
-    rows = [
-        [
-            result.system if rule == TIE_RULES[0] else "",
-            rule,
-            *(format_figure(result.recall_at[rule][k].value) for k in KS),
-            _range(result.recall_at[rule][1]),
-            format_figure(result.recall_at_in_base[rule][1].value),
-            *(_decisions(result) if rule == TIE_RULES[0] else ("", "", "")),
-        ]
-        for result in report.gold_mentions
-        for rule in TIE_RULES
-    ]
-    head = [
-        "system",
-        "ties",
-        *(f"R@{k}" for k in KS),
-        "R@1, 95 %",
-        "R@1 in the base",
-        "linked",
-        "precision",
-        "ECE",
-    ]
-    _table(out, head, rows)
-    _print_tests(out, "R@1, strict ties", report.tests.get("gold_mentions", {}))
-    _table(
-        out,
-        [f"{own.system}, strict ties", "mentions", "in the base", "R@1", "R@30"],
-        [
-            [
-                f"{part.kind}: {part.name}",
-                f"{part.mentions:,}",
-                f"{part.in_base:.3f}",
-                f"{part.recall_at_1:.3f}",
-                f"{part.recall_at_30:.3f}",
-            ]
-            for part in own.subgroups
-        ],
-    )
-    _print_counts(out, own.mistakes.counts)
-
-
-def _decisions(result: GoldMentionResult) -> tuple[str, str, str]:
-    """The share that is linked, how much of it is right, and the calibration error."""
-    from concept_linker.reporting.numbers import format_figure
-
-    return (
-        f"{result.linked / max(result.mentions, 1):.3f}",
-        format_figure(result.precision.value),
-        f"{result.calibration.error:.3f}" if result.calibration else "",
-    )
-
-
-def _print_end_to_end(out: Console, report: Report) -> None:
-    from concept_linker.reporting.numbers import format_figure
-
-    own = report.end_to_end[0]
-    _print_titled(
-        out,
-        "End to end",
-        f"{own.found:,} mentions found, {own.linked:,} linked; "
-        "the others link what the first finds",
-    )
-    rows = [
-        [
-            measure,
-            result.system,
-            *(format_figure(i.value) for i in (prf.precision, prf.recall, prf.f1)),
-            _range(prf.f1),
-        ]
-        for measure in own.measures
-        for result in (report.end_to_end[:1] if measure.endswith("mention") else report.end_to_end)
-        for prf in [result.measures[measure]]
-    ]
-    _table(out, ["measure", "system", "precision", "recall", "F1", "F1, 95 %"], rows)
-    _table(
-        out,
-        [f"{own.system}, end to end", "mentions", "found", "right", "right of found"],
-        [
-            [
-                f"semantic group: {group.name}",
-                *(f"{count:,}" for count in (group.mentions, group.found, group.right)),
-                format_figure(group.accuracy),
-            ]
-            for group in own.groups
-        ],
-    )
-    _print_tests(out, "F1 of strict concepts", report.tests.get("end_to_end", {}))
-    _print_counts(out, own.mistakes.counts)
-
-
-def _print_titled(out: Console, title: str, text: str) -> None:
-    out.print()
-    out.print(title, style="bold", end="")
-    out.print(f": {text}")
-
-
-def _print_tests(out: Console, measure: str, tests: dict[str, PairedTest]) -> None:
-    for name, test in tests.items():
-        if isnan(test.p_value):
-            continue
-        low, high = test.difference.low, test.difference.high
-        out.print(
-            f"against {printable(name)}: {measure} {test.difference.value:+.3f} "
-            f"({low:+.3f} to {high:+.3f}), p = {test.p_value:.4f}"
-        )
-
-
-def _print_counts(out: Console, counts: dict[str, int]) -> None:
-    out.print("; ".join(f"{kind} {count:,}" for kind, count in counts.items()))
-
-
-def _range(interval: Interval) -> str:
-    return "" if isnan(interval.value) else f"{interval.low:.3f} to {interval.high:.3f}"
-
-
-def _table(out: Console, head: list[str], rows: list[list[str]]) -> None:
-    text = {head[0], "ties", "system"}
-    print_table(out, head, rows, left=text, wrap=())

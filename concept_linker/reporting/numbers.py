@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import isnan
 
-__all__ = ["format_figure", "json_figure"]
+__all__ = ["format_count", "format_figure", "json_figure"]
 
 
 def json_figure(value: float) -> float | None:
@@ -19,3 +19,12 @@ def format_figure(value: float, form: str = ".3f") -> str:
     ('0.500', '')
     """
     return "" if isnan(value) else format(value, form)
+
+
+def format_count(number: int, noun: str) -> str:
+    """Returns a number with its noun.
+
+    >>> format_count(1, "row"), format_count(1200, "document")
+    ('1 row', '1,200 documents')
+    """
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -180,7 +180,7 @@ def _differences(made: Report) -> str:
         [
             _NAMES[direction],
             escape(name.replace("_", " ")),
-            f"{one.difference.value:+.4f}<small>{one.difference.low:+.4f} to {one.difference.high:+.4f}</small>",
+            "",
             f"{one.p_value:.4f}",
         ]
         for direction, measures in made.differences.items()

@@ -12,7 +12,7 @@ from small_gold import gold, mention
 
 from concept_linker import KnowledgeBase
 from concept_linker.corpora.concept_ids import ConceptIds
-from concept_linker.evaluation.error_analysis import sort_found
+from concept_linker.evaluation.error_analysis import analyse_end_to_end
 from concept_linker.evaluation.matching import Found, Marked, count_matches, pairs_of
 from concept_linker.evaluation.measures import f1, precision, recall
 
@@ -143,12 +143,12 @@ def test_composite_mentions(small_base: KnowledgeBase) -> None:
 
 @given(MARKED, FOUND)
 @settings(max_examples=150, deadline=None)
-def test_mistakes_cover_every_mention_once(marked: list, found: list) -> None:
+def test_errors_cover_every_mention_once(marked: list, found: list) -> None:
     marked = [((b, e), c) for (b, e), c in dict.fromkeys(marked)]
     corpus = gold(*((b, e, c) for (b, e), c in marked))
     linked = [[mention(b, e, *([(c, 0.5)] if c else [])) for (b, e), c in found]]
     ids = ConceptIds()
-    counts = Counter(sort_found(corpus, linked, ids).counts)
+    counts = Counter(analyse_end_to_end(corpus, linked, ids).counts)
     columns = count_matches(pairs_of(corpus, linked, ids)).columns["strict concept"][0]
     spurious = counts.pop("spurious", 0)
     assert counts.total() == len(marked)
