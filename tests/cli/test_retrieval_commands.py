@@ -86,14 +86,14 @@ def test_as_published(run: Run, arrays: list[str], tmp_path: Path) -> None:
 
 def test_two_encoders(run: Run, arrays: list[str]) -> None:
     other = ["--other-images", arrays[3], "--other-texts", arrays[3]]
-    assert "less texts" in run("retrieval", *arrays, *other).out
+    assert "minus texts" in run("retrieval", *arrays, *other).out
     assert "go together" in run("retrieval", *arrays, *other[:2]).error
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--profile", "clip"], "--profile 'clip', wanted conceptclip"),
+        (["--profile", "clip"], "--profile is 'clip', expected conceptclip"),
         (["--profile", "conceptclip", "--groups", __file__], "knows no --groups"),
         (["--triplets", "gone.jsonl"], "gone.jsonl"),
         (["--groups", "gone.csv"], "gone.csv"),
