@@ -24,7 +24,7 @@ from concept_linker.evaluation.error_analysis import (
     analyse_end_to_end,
     analyse_gold_mentions,
 )
-from concept_linker.evaluation.matching import MEASURES, count_matches, pairs_of
+from concept_linker.evaluation.matching import MEASURES, align, count_matches
 from concept_linker.evaluation.measures import f1, precision, recall
 from concept_linker.evaluation.ranks import TIE_RULES, Ranks, TieRule, hits, rank_mentions
 from concept_linker.evaluation.subgroups import FoundGroup, Subgroup, found_groups, subgroups
@@ -265,14 +265,14 @@ def evaluate_end_to_end(
         resamples: the number of resamples.
         seed: of the resamples.
     """
-    pairs = pairs_of(corpus, linked, ids)
+    pairs = align(corpus, linked, ids)
     columns = count_matches(pairs).columns
     scores: list[float] = []
     right: list[bool] = []
-    to_find = 0
+    gold_mentions = 0
     for mentions, (marked, found) in zip(linked, pairs, strict=True):
         gold = {(m.start, m.end, concept) for m in marked for concept in m.concepts}
-        to_find += sum(bool(m.concepts) for m in marked)
+        gold_mentions += sum(bool(m.concepts) for m in marked)
         for mention, place in zip(mentions, found, strict=True):
             if mention.best is not None:
                 scores.append(mention.confidence)
@@ -293,7 +293,7 @@ def evaluate_end_to_end(
             for measure in MEASURES
         },
         calibration=calibrate(scores, right),
-        thresholds=threshold_curve(scores, right, to_find),
+        thresholds=threshold_curve(scores, right, gold_mentions),
         errors=analyse_end_to_end(corpus, linked, ids),
         columns=columns,
     )

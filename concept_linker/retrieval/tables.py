@@ -104,7 +104,7 @@ def confusion_table(confusions: Sequence[Confusion]) -> Table:
             for one in confusions
         ),
         labels=4,
-        note="In wrong first answers: a concept of the right caption, and one of the given caption.",
+        note="In wrong first answers: a concept of the right caption and one of the given caption.",
     )
 
 

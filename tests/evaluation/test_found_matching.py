@@ -13,7 +13,7 @@ from small_gold import gold, mention
 from concept_linker import KnowledgeBase
 from concept_linker.corpora.concept_ids import ConceptIds
 from concept_linker.evaluation.error_analysis import analyse_end_to_end
-from concept_linker.evaluation.matching import Found, Marked, count_matches, pairs_of
+from concept_linker.evaluation.matching import Found, Marked, align, count_matches
 from concept_linker.evaluation.measures import f1, precision, recall
 
 SPANS = st.tuples(st.integers(0, 20), st.integers(1, 6)).map(lambda s: (s[0], s[0] + s[1]))
@@ -135,7 +135,7 @@ def test_composite_mentions(small_base: KnowledgeBase) -> None:
     ids = ConceptIds(small_base)
     corpus = gold((2, 6, "C0009443 C0009264"), (7, 13, ""))
     linked = [[mention(2, 6, ("C0009264", 0.9)), mention(7, 13, ("C0221198", 0.4))]]
-    counts = count_matches(pairs_of(corpus, linked, ids)).columns
+    counts = count_matches(align(corpus, linked, ids)).columns
     assert counts["strict concept"].tolist() == [[1, 2, 1, 1]]  # any of its concepts
     assert counts["document concept"].tolist() == [[1, 2, 1, 2]]  # all of its concepts
     assert counts["strict mention"].tolist() == [[2, 2, 2, 2]]
@@ -149,7 +149,7 @@ def test_errors_cover_every_mention_once(marked: list, found: list) -> None:
     linked = [[mention(b, e, *([(c, 0.5)] if c else [])) for (b, e), c in found]]
     ids = ConceptIds()
     counts = Counter(analyse_end_to_end(corpus, linked, ids).counts)
-    columns = count_matches(pairs_of(corpus, linked, ids)).columns["strict concept"][0]
+    columns = count_matches(align(corpus, linked, ids)).columns["strict concept"][0]
     spurious = counts.pop("spurious", 0)
     assert counts.total() == len(marked)
     assert counts["right"] == columns[0]
