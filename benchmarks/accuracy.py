@@ -26,7 +26,7 @@ from machine import data_folder, save
 from concept_linker import ConceptLinker, KnowledgeBase
 from concept_linker.corpora import read_corpus
 from concept_linker.errors import KnowledgeBaseError
-from concept_linker.evaluation.report import Options, Report, evaluate
+from concept_linker.evaluation.report import Report, evaluate
 from concept_linker.knowledge_base.build import build_knowledge_base
 from concept_linker.knowledge_base.readers import read_source
 from concept_linker.training import train
@@ -118,9 +118,8 @@ def measure(row: Row, work: Path) -> Report:
     if row.subset:
         corpus = corpus.subset(row.subset)
     kb = base_for(row, work)
-    options = Options(end_to_end=row.end_to_end)
     train = read_corpus(data_folder() / row.train)
-    return evaluate(linker_for(kb), corpus, kb, train=train, options=options)
+    return evaluate(corpus, linker_for(kb), train=train, end_to_end=row.end_to_end)
 
 
 def table(head: Iterable[str], rows: list[list[str]]) -> None:
@@ -199,7 +198,7 @@ def shortened(report: Report) -> dict[str, Any]:
     figures["base"]["path"] = Path(figures["base"]["path"]).name
     for task in ("gold_mentions", "end_to_end"):
         for number, result in enumerate(figures[task]):
-            del result["mistakes"]["examples"]
+            del result["errors"]["examples"]
             if number:
                 del result["thresholds"]
     return figures

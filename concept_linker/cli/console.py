@@ -18,6 +18,7 @@ __all__ = [
     "counted",
     "note",
     "print_json",
+    "print_lines",
     "print_table",
     "printable",
 ]
@@ -48,6 +49,11 @@ def print_json(value: Any, *, indent: int | None = None) -> None:
         indent: spaces of indentation for one large value; ``None`` prints one line.
     """
     print(json.dumps(value, indent=indent), flush=True)
+
+
+def print_lines(text: str) -> None:
+    """Prints lines of text; control characters in them are shown by their codes."""
+    print("\n".join(map(printable, text.split("\n"))))
 
 
 def counted(number: int, word: str) -> str:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from concept_linker.cli.bad_rows import SkipBadFlag, open_quarantine, report_bad_rows
-from concept_linker.cli.console import print_json
-from concept_linker.cli.evaluation_tables import print_report
+from concept_linker.cli.console import print_json, print_lines
 from concept_linker.cli.linking import linker_options
 from concept_linker.cli.options import QuietFlag, SeedOption, one_of
 from concept_linker.errors import InputError, SettingsError
@@ -113,8 +112,8 @@ def evaluate(
         concept-linker evaluate dev.BioC.xml --skip-bad --json figures.json
     """
     from concept_linker.corpora import read_corpus
-    from concept_linker.evaluation import report as reporting
     from concept_linker.evaluation.page import write_page
+    from concept_linker.evaluation.report import evaluate as measure
     from concept_linker.knowledge_base.base import KnowledgeBase
     from concept_linker.linker import ConceptLinker
 
@@ -139,31 +138,27 @@ def evaluate(
         from concept_linker.evaluation.scispacy_linker import ScispacyLinker
 
         others.append(ScispacyLinker(scispacy))
-    measured = reporting.Options(
-        end_to_end=not gold_mentions,
-        baselines=not no_baselines,
-        resamples=resamples,
-        seed=seed,
-    )
     with _progress(len(gold.documents), quiet) as progress:
-        found = reporting.evaluate(
-            linker,
+        report = measure(
             gold,
-            base,
-            base_name=Path(kb).name,
+            linker,
             train=training,
+            end_to_end=not gold_mentions,
+            baselines=not no_baselines,
             others=others,
-            options=measured,
+            resamples=resamples,
+            seed=seed,
+            kb_name=Path(kb).name,
             progress=progress,
         )
     if html_file is not None:
-        write_page(found, html_file)
+        write_page(report, html_file)
     if to_print:
-        print_json(found.to_dict(), indent=1)
+        print_json(report.to_dict(), indent=1)
     else:
         if json_file is not None:
-            found.write_json(json_file)
-        print_report(found)
+            report.write_json(json_file)
+        print_lines(str(report))
     report_bad_rows(quarantine.count, bad_rows)
 
 

@@ -78,8 +78,8 @@ def build(
         concept-linker holdout build records.jsonl -o heldout --size 9000 --verify
         concept-linker holdout build records.jsonl -o heldout --size 9000 --hashes figures.csv
     """
-    from concept_linker.evaluation.concept_groups import ConceptGroups
     from concept_linker.knowledge_base.base import KnowledgeBase
+    from concept_linker.retrieval.concept_groups import ConceptGroups
     from concept_linker.retrieval.holdout import folder
     from concept_linker.retrieval.holdout.building import build as build_set
     from concept_linker.retrieval.holdout.building import checked_settings

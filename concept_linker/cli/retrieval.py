@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from concept_linker.cli.console import print_json, printable
+from concept_linker.cli.console import print_json, print_lines, printable
 from concept_linker.cli.options import KB, QuietFlag, SeedOption, choice, existing_file
 from concept_linker.errors import SettingsError
 
@@ -98,10 +98,10 @@ def retrieval(
     """
     from concept_linker import retrieval as measuring
     from concept_linker.images.files import check_folder
-    from concept_linker.retrieval.console import published_table, table
     from concept_linker.retrieval.encoders.encoding import encoder_of
     from concept_linker.retrieval.published import NOTE
     from concept_linker.retrieval.report import report
+    from concept_linker.retrieval.tables import published_text
     from concept_linker.runtime.progress import progress_bar
 
     if (other_images is None) != (other_texts is None):
@@ -122,7 +122,7 @@ def retrieval(
         if as_json:
             print_json({"profile": profile, "encoder": encoder, "note": NOTE, **figures}, indent=1)
         else:
-            print(published_table(figures, NOTE, encoder))
+            print(published_text(figures, NOTE, encoder))
         return
     table_of_ids = measuring.read_ids(groups, len(left)) if groups else None
     ids: dict[str, Any] = {}
@@ -159,7 +159,7 @@ def retrieval(
     if as_json:
         print_json(made.to_dict(), indent=1)
     else:
-        print(table(made))
+        print_lines(str(made))
 
 
 def _embeddings(images: Path, texts: Path) -> tuple[Any, Any]:
@@ -185,7 +185,7 @@ def _pairs(path: Path) -> list[Pair]:
 def _concept_groups(kb: str, pairs: list[Pair], quiet: bool) -> Any:
     if not any(pair.concepts for pair in pairs):
         return None
-    from concept_linker.evaluation.concept_groups import ConceptGroups
     from concept_linker.knowledge_base.base import KnowledgeBase
+    from concept_linker.retrieval.concept_groups import ConceptGroups
 
     return ConceptGroups(KnowledgeBase.open(kb, quiet=quiet))

@@ -1,1 +1,1 @@
-"""Measuring: gold corpora, linking accuracy, retrieval, near-duplicate images."""
+"""Evaluation of linking: matching, measures, calibration, error analysis, report."""

@@ -1,4 +1,4 @@
-"""The two baselines that every report has beside the system: they see the mention's string only."""
+"""The two baselines that every report compares with; they see only the mention's string."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["ExactMatch", "NearestNames", "StringLinker"]
 
 
 class StringLinker(ABC):
-    """A linker that knows nothing of a mention but its characters."""
+    """A linker that sees only the characters of a mention."""
 
-    #: What reports call it.
+    #: Its name in reports.
     name: str
-    #: The least score of what is linked.
+    #: Candidates with a lower score are not linked.
     min_score = 0.0
 
     @abstractmethod
     def candidates_of(self, strings: Sequence[str]) -> list[tuple[Candidate, ...]]:
-        """For each distinct string its candidates, best first."""
+        """Returns the candidates of each string, best first; strings are distinct."""
 
     def link_spans(self, text: str, spans: Sequence[tuple[int, int]]) -> Annotation:
         """Links the given spans of one text."""
@@ -35,7 +35,7 @@ class StringLinker(ABC):
     def link_spans_many(
         self, documents: Iterable[tuple[str, Sequence[tuple[int, int]]]]
     ) -> Iterator[Annotation]:
-        """Links the given spans of each text; every string is looked up once."""
+        """Links the given spans of each text; looks every distinct string up once."""
         documents = list(documents)
         strings = list(
             dict.fromkeys(text[start:end] for text, spans in documents for start, end in spans)
@@ -55,16 +55,16 @@ class StringLinker(ABC):
 
 
 class ExactMatch(StringLinker):
-    """The concept that the same string meant most often in training, else any with that name.
+    """Links a string to its most frequent concept in training, or else to a concept so named.
 
-    The score is the concept's share of the string's training mentions, or the same share for each
-    concept with the name where the string was not in training; what training did not mean comes
-    after, with a score of 0.
+    The score is the concept's share of the string's training mentions. If the string is not in
+    training, all concepts with that name have equal shares. Concepts with the name that are not in
+    the string's training mentions follow with a score of 0.
 
     Args:
-        kb: the base; strings are the same that are equal after its normalisation.
-        train: gold mentions to count; ``None`` for names alone.
-        ids: how ids are spelled.
+        kb: the knowledge base; strings are compared after its normalisation.
+        train: gold mentions to count; ``None`` uses names only.
+        ids: resolves the spelling of ids.
     """
 
     name = "exact match"
@@ -76,7 +76,7 @@ class ExactMatch(StringLinker):
             self._counts[key(document.surface(mention))].update(ids.of(mention))
 
     def candidates_of(self, strings: Sequence[str]) -> list[tuple[Candidate, ...]]:
-        """For each string its candidates, best first; equal ones by id."""
+        """Returns the candidates of each string, best first; ties are ordered by id."""
         return [self._look_up(string) for string in strings]
 
     def _look_up(self, string: str) -> tuple[Candidate, ...]:
@@ -98,33 +98,38 @@ class ExactMatch(StringLinker):
 
 
 class NearestNames(StringLinker):
-    """scispaCy's method: cosine of TF-IDF character 3-grams, equal ones by id.
+    """scispaCy's method: cosine of TF-IDF character 3-grams; ties are ordered by id.
 
-    As scispaCy's ``CandidateGenerator`` with its default of k = 30, and its ``EntityLinker``, which
-    links nothing below a similarity of 0.7.  On this library's exact index in the place of an
-    approximate one: a gram counts once, grams run over blanks, strings are normalised, and k counts
-    concepts, not names.  The score is the similarity.
+    It follows scispaCy's ``CandidateGenerator`` with its default of k = 30, and its
+    ``EntityLinker``, which links nothing below a similarity of 0.7. It uses this library's exact
+    index instead of an approximate one: a gram counts once, grams include blanks, strings are
+    normalised, and k counts concepts, not names. The score is the similarity.
 
     Args:
-        kb: the base.
-        k: so many concepts a mention.
-        min_similarity: the least similarity of what is linked; candidates may be below it.
-        least: the least similarity of a candidate.
+        kb: the knowledge base.
+        k: the number of candidates per mention.
+        min_similarity: the least similarity at which the first candidate is linked.
+        min_candidate_similarity: the least similarity of a candidate.
     """
 
     name = "scispaCy's method"
 
     def __init__(
-        self, kb: KnowledgeBase, *, k: int = 30, min_similarity: float = 0.7, least: float = 0.0
+        self,
+        kb: KnowledgeBase,
+        *,
+        k: int = 30,
+        min_similarity: float = 0.7,
+        min_candidate_similarity: float = 0.0,
     ) -> None:
         self._kb = kb
         self._k = k
-        self._least = least
+        self._min_similarity = min_candidate_similarity
         self.min_score = min_similarity
 
     def candidates_of(self, strings: Sequence[str]) -> list[tuple[Candidate, ...]]:
-        """For each string its candidates, best first; equal ones by id."""
-        found = self._kb.search_many(strings, k=self._k, min_similarity=self._least)
+        """Returns the candidates of each string, best first; ties are ordered by id."""
+        found = self._kb.search_many(strings, k=self._k, min_similarity=self._min_similarity)
         return [
             tuple(sorted(candidates, key=lambda c: (-c.similarity, c.concept_id)))
             for candidates in found

@@ -1,4 +1,4 @@
-"""Whether scores are probabilities, and what a threshold on them buys."""
+"""Calibration of scores, and precision and recall by threshold."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from concept_linker.reporting.confidence import plain
+from concept_linker.reporting.numbers import json_figure
 
 __all__ = ["Bin", "Calibration", "ThresholdPoint", "calibrate", "threshold_curve"]
 
@@ -19,14 +19,14 @@ BINS = 15
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """The mentions whose score lies above ``low`` and not above ``high``.
+    """The mentions with scores above ``low`` and up to ``high``.
 
     Args:
-        low: where the bin begins; a score of 0 is in the first bin.
-        high: where it ends.
-        count: how many mentions there are.
+        low: the lower edge; a score of 0 is in the first bin.
+        high: the upper edge.
+        count: the number of mentions.
         score: their mean score.
-        right: the share of them that is right.
+        right: the share that is right.
     """
 
     low: float
@@ -41,17 +41,17 @@ class Calibration:
     """A reliability diagram and its summary.
 
     Args:
-        error: the expected calibration error: the mean over mentions of how far the share that is
-            right lies from the mean score in the mention's bin, with 15 bins of equal width
-            (Guo et al., ICML 2017, equation 3).
-        bins: those that are not empty.
+        error: the expected calibration error (Guo et al., ICML 2017, equation 3): the mean over
+            mentions of the difference between the share that is right and the mean score in the
+            mention's bin, with 15 bins of equal width.
+        bins: the bins that are not empty.
     """
 
     error: float
     bins: tuple[Bin, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
+        """Returns plain JSON values."""
         names = ("low", "high", "count", "score", "right")
         return {
             "error": round(self.error, 6),
@@ -61,13 +61,13 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdPoint:
-    """What is linked where only scores of at least a threshold are taken.
+    """Precision and recall if only scores of at least a threshold are linked.
 
     Args:
         threshold: the threshold.
-        linked: how many mentions have a concept then.
-        precision: the share of them that is right; NaN where there are none.
-        recall: how many are right, of all there is to find.
+        linked: the number of linked mentions.
+        precision: the share of those that is right; NaN if there are none.
+        recall: the share of gold mentions that is linked and right.
     """
 
     threshold: float
@@ -76,22 +76,22 @@ class ThresholdPoint:
     recall: float
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
+        """Returns plain JSON values."""
         names = ("threshold", "linked", "precision", "recall")
-        return {name: plain(getattr(self, name)) for name in names}
+        return {name: json_figure(getattr(self, name)) for name in names}
 
 
 def calibrate(
     scores: Sequence[float] | NDArray[np.float64], right: Sequence[bool] | NDArray[np.bool_]
 ) -> Calibration | None:
-    """Bins the best candidates of mentions by score.
+    """Returns the calibration of the best candidates' scores.
 
     Args:
-        scores: of the best candidate of each mention that has one.
-        right: whether it is right.
+        scores: the score of the best candidate of each mention that has one.
+        right: whether that candidate is right.
 
     Returns:
-        ``None`` where there are no scores, or one that is no probability.
+        The calibration; ``None`` if there are no scores or one is not a probability.
 
     >>> calibrate([0.9, 0.9, 0.9, 0.9], [True, True, True, False]).error
     0.15000000000000002
@@ -123,17 +123,17 @@ def calibrate(
 def threshold_curve(
     scores: Sequence[float] | NDArray[np.float64],
     right: Sequence[bool] | NDArray[np.bool_],
-    to_find: int,
+    gold: int,
     *,
     steps: int = 50,
 ) -> tuple[ThresholdPoint, ...]:
-    """Precision and recall by threshold, at equal steps from 0 to 1.
+    """Returns precision and recall at equally spaced thresholds from 0 to 1.
 
     Args:
-        scores: of the best candidate of each mention that has one.
-        right: whether it is right.
-        to_find: how many there are to find: what recall is of.
-        steps: how many steps.
+        scores: the score of the best candidate of each mention that has one.
+        right: whether that candidate is right.
+        gold: the number of gold mentions, the denominator of recall.
+        steps: the number of steps.
     """
     order = np.argsort(np.asarray(scores, float), kind="stable")
     values = np.asarray(scores, float)[order]
@@ -148,7 +148,7 @@ def threshold_curve(
                 threshold,
                 linked,
                 good / linked if linked else nan,
-                good / to_find if to_find else 0.0,
+                good / gold if gold else 0.0,
             )
         )
     return tuple(points)

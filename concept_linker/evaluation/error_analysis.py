@@ -1,24 +1,24 @@
-"""What goes wrong, sorted, with examples to read.
+"""Classifies errors, with examples to read.
 
 With gold mentions given, a mention is one of:
 
-- *right*: its first candidate is right, and linked;
-- *not in the base*: the base has none of its concepts, so nothing could be right;
-- *no candidate*: the right concept is not among the candidates;
-- *wrong concept*: it is, but another stands before it;
-- *not linked*: it is the first, but its score is too low to link.
+- *right*: its first candidate is right and linked;
+- *not in the base*: the knowledge base has none of its concepts, so no answer could be right;
+- *no candidate*: no right concept is among the candidates;
+- *wrong concept*: a right concept is among the candidates but not the first;
+- *not linked*: the first candidate is right, but its score is below the threshold.
 
-End to end, a mention (of either side) is one of:
+End to end, a mention of the corpus or of the system is one of:
 
-- *right*: same place, same concept;
-- *not in the base*: as above, whatever the system did with it;
-- *wrong concept*: same place, another concept or none;
-- *boundary*: another place that overlaps, right concept;
-- *boundary and concept*: another place that overlaps, another concept or none;
-- *missed*: nothing of the system's overlaps it;
-- *spurious*: a linked mention of the system's that overlaps nothing.
+- *right*: same span, same concept;
+- *not in the base*: as above, whatever the system answers;
+- *wrong concept*: same span, another concept or none;
+- *boundary*: an overlapping span, right concept;
+- *boundary and concept*: an overlapping span, another concept or none;
+- *missed*: no mention of the system overlaps it;
+- *spurious*: a linked mention of the system that overlaps no gold mention.
 
-Mentions without an id are passed over; what the system puts on one is not spurious.
+Gold mentions without an id are skipped; a mention that the system finds there is not spurious.
 """
 
 from __future__ import annotations
@@ -33,25 +33,25 @@ from concept_linker.corpora.gold import GoldCorpus, GoldDocument
 from concept_linker.corpora.id_resolution import ConceptIds
 from concept_linker.evaluation.matching import Found, Marked, overlap, overlapping
 
-__all__ = ["Mistake", "Mistakes", "sort_found", "sort_linked"]
+__all__ = ["ErrorAnalysis", "LinkingError", "analyse_end_to_end", "analyse_gold_mentions"]
 
 _EXAMPLES = 20
-_AROUND = 40  # characters of context on either side
+_CONTEXT = 40  # characters on either side
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
-    """One example.
+class LinkingError:
+    """One example of an error.
 
     Args:
-        kind: as the module lists them.
-        document: the id of its document.
+        kind: one of the kinds that the module lists.
+        document: the id of the document.
         before: the text before the mention.
-        mention: the mention's characters.
-        after: the text behind it.
-        gold: the concepts that it means; empty for a spurious one.
-        given: the concept that the system gave, with its name; empty for none.
-        score: of the concept given.
+        mention: the text of the mention.
+        after: the text after it.
+        gold: the right concepts; empty for a spurious mention.
+        given: the system's concept with its name; empty for none.
+        score: the score of that concept.
     """
 
     kind: str
@@ -64,32 +64,32 @@ class Mistake:
     score: float
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
+        """Returns plain JSON values."""
         return {**asdict(self), "gold": list(self.gold), "score": round(self.score, 6)}
 
 
 @dataclass(frozen=True, slots=True)
-class Mistakes:
-    """How many of each kind there are, ``right`` included, and examples of the others."""
+class ErrorAnalysis:
+    """The number of mentions of each kind, ``right`` included, and examples of the errors."""
 
     counts: dict[str, int]
-    examples: tuple[Mistake, ...]
+    examples: tuple[LinkingError, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
+        """Returns plain JSON values."""
         return {"counts": self.counts, "examples": [one.to_dict() for one in self.examples]}
 
 
-def sort_linked(
+def analyse_gold_mentions(
     corpus: GoldCorpus, linked: Sequence[Sequence[Mention]], ids: ConceptIds
-) -> Mistakes:
-    """Sorts gold mentions as a system linked them."""
+) -> ErrorAnalysis:
+    """Classifies the gold mentions that a system linked."""
     return _collect(_linked(corpus, linked, ids))
 
 
 def _linked(
     corpus: GoldCorpus, linked: Sequence[Sequence[Mention]], ids: ConceptIds
-) -> Iterator[Mistake]:
+) -> Iterator[LinkingError]:
     for document, mentions in zip(corpus.documents, linked, strict=True):
         for gold, mention in zip(document.mentions, mentions, strict=True):
             right = ids.of(gold)
@@ -103,13 +103,13 @@ def _linked(
             else:
                 kind = "wrong concept" if True in places else "no candidate"
             first = mention.candidates[0] if mention.candidates else None
-            yield _mistake(kind, document, gold.start, gold.end, right, first)
+            yield _example(kind, document, gold.start, gold.end, right, first)
 
 
-def sort_found(
+def analyse_end_to_end(
     corpus: GoldCorpus, linked: Sequence[Sequence[Mention]], ids: ConceptIds
-) -> Mistakes:
-    """Sorts gold mentions and those that a system found."""
+) -> ErrorAnalysis:
+    """Classifies the gold mentions and the mentions that a system found."""
     return _collect(
         one
         for document, mentions in zip(corpus.documents, linked, strict=True)
@@ -119,77 +119,77 @@ def sort_found(
 
 def _found(
     document: GoldDocument, mentions: Sequence[Mention], ids: ConceptIds
-) -> Iterator[Mistake]:
+) -> Iterator[LinkingError]:
     marked = [Marked(m.start, m.end, ids.of(m)) for m in document.mentions]
     found = {
         Found(m.start, m.end, ids.spelled(m.best.concept_id) if m.best else None): m.best
         for m in mentions
     }
     near: dict[Marked, list[Found]] = {gold: [] for gold in marked}
-    touched: set[Found] = set()
+    overlapped: set[Found] = set()
     for gold, mention in overlapping(near, found):
         near[gold].append(mention)
-        touched.add(mention)
+        overlapped.add(mention)
     for gold in marked:
         if gold.concepts:
             kind, given = _kind(gold, near[gold], ids)
             best = found[given] if given else None
-            yield _mistake(kind, document, gold.start, gold.end, gold.concepts, best)
+            yield _example(kind, document, gold.start, gold.end, gold.concepts, best)
     for mention, best in found.items():
-        if best is not None and mention not in touched:
-            yield _mistake("spurious", document, mention.start, mention.end, frozenset(), best)
+        if best is not None and mention not in overlapped:
+            yield _example("spurious", document, mention.start, mention.end, frozenset(), best)
 
 
 def _kind(gold: Marked, near: list[Found], ids: ConceptIds) -> tuple[str, Found | None]:
-    """What became of a gold mention, and the system's mention that says most of it."""
+    """Returns the kind of a gold mention, and the system's mention that fits it best."""
 
-    def worth(mention: Found) -> tuple[bool, bool, int, int, str]:
+    def fit(mention: Found) -> tuple[bool, bool, int, int, str]:
         same = (mention.start, mention.end) == (gold.start, gold.end)
         right = mention.concept in gold.concepts
         return same, right, overlap(gold, mention), -mention.start, mention.concept or ""
 
-    best = max(near, key=worth, default=None)
-    if best is not None and worth(best)[:2] == (True, True):
+    best = max(near, key=fit, default=None)
+    if best is not None and fit(best)[:2] == (True, True):
         return "right", best
     if not any(map(ids.in_base, gold.concepts)):
         return "not in the base", best
     if best is None:
         return "missed", None
-    if worth(best)[0]:
+    if fit(best)[0]:
         return "wrong concept", best
     right = [mention for mention in near if mention.concept in gold.concepts]
     if right:
-        return "boundary", max(right, key=worth)
+        return "boundary", max(right, key=fit)
     return "boundary and concept", best
 
 
-def _mistake(
+def _example(
     kind: str,
     document: GoldDocument,
     start: int,
     end: int,
     right: frozenset[str],
     given: Candidate | None,
-) -> Mistake:
+) -> LinkingError:
     text = document.text
-    return Mistake(
+    return LinkingError(
         kind,
         document.id,
-        text[max(0, start - _AROUND) : start],
+        text[max(0, start - _CONTEXT) : start],
         text[start:end],
-        text[end : end + _AROUND],
+        text[end : end + _CONTEXT],
         tuple(sorted(right)),
         f"{given.concept_id} {given.name}" if given else "",
         given.score if given else 0.0,
     )
 
 
-def _collect(sorted_mentions: Iterable[Mistake]) -> Mistakes:
-    """Counts, and of each kind the most frequent strings, one example each."""
+def _collect(classified: Iterable[LinkingError]) -> ErrorAnalysis:
+    """Counts the kinds; keeps one example of each of the most frequent strings."""
     counts: Counter[str] = Counter()
     strings: dict[str, Counter[str]] = {}
-    first: dict[tuple[str, str], Mistake] = {}
-    for one in sorted_mentions:
+    first: dict[tuple[str, str], LinkingError] = {}
+    for one in classified:
         counts[one.kind] += 1
         if one.kind != "right":
             string = one.mention.casefold()
@@ -202,4 +202,4 @@ def _collect(sorted_mentions: Iterable[Mistake]) -> Mistakes:
         if kind in strings
         for string, _ in strings[kind].most_common(_EXAMPLES)
     ]
-    return Mistakes(ordered, tuple(examples))
+    return ErrorAnalysis(ordered, tuple(examples))

@@ -1,9 +1,9 @@
-"""What a system found against what people marked: counts for precision and recall.
+"""Matching of a system's mentions with gold mentions: counts for precision and recall.
 
 The measures are neleval's (Hachey, Nothman and Radford, ACL 2014; ``neleval list-measures``):
 
 ==================  ==========================  =================================================
-here                neleval                     a mention counts as right where
+here                neleval                     a mention counts as right if
 ==================  ==========================  =================================================
 strict mention      ``strong_mention_match``    start and end are equal
 strict concept      ``strong_link_match``       start, end and concept are equal
@@ -14,10 +14,10 @@ partial concept     ``overlap-maxmax`` with     the same, among mentions with th
 document concept    ``entity_match``            its concept is anywhere in the document
 ==================  ==========================  =================================================
 
-Equal mentions count once.  Measures with concepts leave out mentions without one, on either side.
-Beyond neleval, which knows one concept a mention: a composite gold mention is right with any of its
-concepts, but adds all of them to the document's.  A discontinuous one counts from its first
-character to its last.
+Equal mentions count once. Measures of concepts leave out mentions without one, on either side.
+neleval has one concept per mention; here a composite gold mention is right with any of its concepts
+but adds all of them to its document. A discontinuous mention extends from its first character to
+its last.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ __all__ = [
     "Found",
     "Marked",
     "Matching",
+    "align",
     "count_matches",
     "overlap",
     "overlapping",
-    "pairs_of",
 ]
 
 MEASURES = (
@@ -54,7 +54,7 @@ MEASURES = (
 
 
 class Marked(NamedTuple):
-    """A gold mention: its place and its concepts."""
+    """A gold mention: its span and its concepts."""
 
     start: int
     end: int
@@ -62,7 +62,7 @@ class Marked(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A system's mention: its place and its concept, or ``None``."""
+    """A system's mention: its span and its concept, or ``None``."""
 
     start: int
     end: int
@@ -74,17 +74,17 @@ class Matching:
     """The counts of each measure.
 
     Args:
-        columns: by measure, of shape (documents, 4): right of what was given, given, found of
-            what there is, there is.
+        columns: by measure, of shape (documents, 4): right predictions, predictions, found gold
+            mentions, gold mentions.
     """
 
     columns: dict[str, NDArray[np.float64]]
 
 
-def pairs_of(
+def align(
     corpus: GoldCorpus, linked: Sequence[Sequence[Mention]], ids: ConceptIds
 ) -> list[tuple[list[Marked], list[Found]]]:
-    """Both sides of each document, with ids spelled alike."""
+    """Returns the gold and the system's mentions of each document, with ids spelled alike."""
     pairs = []
     for document, mentions in zip(corpus.documents, linked, strict=True):
         marked = [Marked(gold.start, gold.end, ids.of(gold)) for gold in document.mentions]
@@ -97,7 +97,7 @@ def pairs_of(
 
 
 def count_matches(pairs: Iterable[tuple[list[Marked], list[Found]]]) -> Matching:
-    """Counts every measure, document by document."""
+    """Counts every measure per document."""
     rows: dict[str, list[tuple[float, ...]]] = {measure: [] for measure in MEASURES}
     for marked, found in pairs:
         for measure, row in zip(MEASURES, _document(marked, found), strict=True):
@@ -117,12 +117,12 @@ def _document(marked: list[Marked], found: list[Found]) -> tuple[tuple[float, ..
     gold_concepts = {concept for m in marked for concept in m.concepts}
     found_concepts = {m.concept for m in found_links}
     shared = len(gold_concepts & found_concepts)
-    everything = frozenset({""})
+    any_concept = frozenset({""})
     return (
         (same, len(found_spans), same, len(gold_spans)),
         (right, len(found_links), right, len(gold_links)),
         _partial(
-            [Marked(*span, everything) for span in gold_spans],
+            [Marked(*span, any_concept) for span in gold_spans],
             [Found(*span, "") for span in found_spans],
         ),
         _partial(gold_links, found_links),
@@ -131,12 +131,12 @@ def _document(marked: list[Marked], found: list[Found]) -> tuple[tuple[float, ..
 
 
 def _linked_alike(marked: list[Marked], found: list[Found]) -> int:
-    """How many can be paired, each once, with one place and a concept of the other's."""
+    """Returns the number of mentions that can be paired one to one, with equal span and concept."""
     concepts: dict[tuple[int, int], set[str | None]] = {}
     for mention in found:
         concepts.setdefault((mention.start, mention.end), set()).add(mention.concept)
     right = 0
-    # Those with the fewest concepts first: the others have more to choose from.
+    # Mentions with few concepts first, as the others have more to choose from.
     for gold in sorted(marked, key=lambda m: (len(m.concepts), sorted(m.concepts))):
         free = concepts.get((gold.start, gold.end), set())
         if usable := sorted(concept for concept in free if concept in gold.concepts and concept):
@@ -159,7 +159,7 @@ def _partial(marked: list[Marked], found: list[Found]) -> tuple[float, float, fl
 
 
 def overlapping(marked: Iterable[Marked], found: Iterable[Found]) -> Iterable[tuple[Marked, Found]]:
-    """All pairs that share a character."""
+    """Yields all pairs that share a character."""
     ordered = sorted(found, key=lambda mention: mention.start)
     for gold in marked:
         for mention in ordered:
@@ -170,7 +170,7 @@ def overlapping(marked: Iterable[Marked], found: Iterable[Found]) -> Iterable[tu
 
 
 def overlap(gold: Marked, mention: Found) -> int:
-    """How many characters two mentions share.
+    """Returns the number of characters that two mentions share.
 
     >>> overlap(Marked(1, 11, frozenset()), Found(6, 13, None))
     5

@@ -1,16 +1,15 @@
-"""Where the right concept stands among the candidates, and recall at k.
+"""Ranks of the right concepts among the candidates, and recall at k.
 
-Candidates of one score have no order of their own, so what counts as the place of the right one is
-a choice, and published figures differ by it.  All four are computed:
+Candidates with equal scores have no order, so the rank of the right one is a matter of definition,
+and published figures differ by it. All four definitions are computed:
 
-- **listed**: the order in which the system gives them;
-- **strict**: among equal scores the right one comes last;
-- **sampled**: among equal scores any order is as likely as another; what is computed is the
-  expectation, not one draw;
-- **lenient**: among equal scores the right one comes first.
+- **listed**: the order in which the system returns the candidates;
+- **strict**: among equal scores, the right concept is last;
+- **sampled**: among equal scores, all orders are equally likely; the expectation is computed;
+- **lenient**: among equal scores, the right concept is first.
 
-A composite mention (several ids) counts as right with any of its concepts, as in the evaluation of
-BioSyn and SapBERT, for all corpora.  A mention without an id is in no denominator.
+A composite mention (several ids) is right with any of its concepts, as in the evaluations of BioSyn
+and SapBERT, for all corpora. A mention without an id is left out of all denominators.
 """
 
 from __future__ import annotations
@@ -35,18 +34,19 @@ TIE_RULES: tuple[TieRule, ...] = ("listed", "strict", "sampled", "lenient")
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """Places, an array element each for the gold mentions that have an id.
+    """Ranks of the gold mentions that have an id; one array element per mention.
 
     Args:
-        documents: the number of the mention's document.
-        mentions: its number in the document.
-        in_base: whether the base has any of its concepts.
-        listed: the place of the first right candidate, from 1; 0 where there is none.
-        above: how many candidates have a higher score than the best right one.
-        tied_wrong: how many wrong ones have the same score.
-        tied_right: how many right ones have it, this one included; 0 where there is none.
-        document_count: how many documents the corpus has.
-        without_id: how many mentions have no id, and are left out.
+        documents: the index of the mention's document.
+        mentions: the index of the mention in the document.
+        in_base: whether the knowledge base has any of its concepts.
+        listed: the rank of the first right candidate, from 1; 0 if there is none.
+        above: the number of candidates with a higher score than the best right one.
+        tied_wrong: the number of wrong candidates with the same score.
+        tied_right: the number of right candidates with that score, including the best one; 0 if
+            there is none.
+        document_count: the number of documents in the corpus.
+        without_id: the number of mentions without an id, which are left out.
     """
 
     documents: NDArray[np.int64]
@@ -64,19 +64,19 @@ class Ranks:
 
     @property
     def found(self) -> NDArray[np.bool_]:
-        """Whether a right concept is among the candidates at all."""
+        """Whether a right concept is among the candidates."""
         return self.listed > 0
 
 
 def rank_mentions(
     corpus: GoldCorpus, linked: Sequence[Sequence[Mention]], ids: ConceptIds
 ) -> Ranks:
-    """Finds the places of the right concepts.
+    """Ranks the right concepts of all gold mentions.
 
     Args:
         corpus: the gold mentions.
-        linked: for each document the same mentions as a system linked them.
-        ids: how ids are spelled.
+        linked: the same mentions of each document, as a system linked them.
+        ids: resolves the spelling of ids.
     """
     rows: list[tuple[int, int, bool, int, int, int, int]] = []
     without_id = 0
@@ -107,7 +107,7 @@ def rank_mentions(
 def rank(
     candidates: Sequence[Candidate], right: frozenset[str], ids: ConceptIds
 ) -> tuple[int, int, int, int]:
-    """The place of the right concept in one list: listed, above, tied wrong, tied right."""
+    """Returns listed, above, tied wrong and tied right for one list of candidates."""
     is_right = [ids.spelled(candidate.concept_id) in right for candidate in candidates]
     if True not in is_right:
         return 0, 0, 0, 0
@@ -118,10 +118,10 @@ def rank(
 
 
 def hits(ranks: Ranks, k: int, rule: TieRule) -> NDArray[np.float64]:
-    """For each mention whether a right concept is among the first k: 1 or 0.
+    """Returns for each mention whether a right concept is among the first k: 1 or 0.
 
-    ``sampled`` gives the probability of it: one less the share of orders in which the free places
-    among the k all go to wrong ones (hypergeometric).
+    With the rule ``sampled`` it is a probability: one minus the share of orders in which wrong
+    candidates take all free places among the first k (hypergeometric).
     """
     if rule == "listed":
         return (ranks.found & (ranks.listed <= k)).astype(float)

@@ -1,4 +1,4 @@
-"""A system's figures on a corpus, for each of the two tasks, as values."""
+"""The results of one system on a corpus, one class per task."""
 
 from __future__ import annotations
 
@@ -19,8 +19,13 @@ from concept_linker.evaluation.calibration import (
     calibrate,
     threshold_curve,
 )
-from concept_linker.evaluation.error_analysis import Mistakes, sort_found, sort_linked
-from concept_linker.evaluation.matching import MEASURES, count_matches, pairs_of
+from concept_linker.evaluation.error_analysis import (
+    ErrorAnalysis,
+    analyse_end_to_end,
+    analyse_gold_mentions,
+)
+from concept_linker.evaluation.matching import MEASURES, align, count_matches
+from concept_linker.evaluation.measures import f1, precision, recall
 from concept_linker.evaluation.ranks import TIE_RULES, Ranks, TieRule, hits, rank_mentions
 from concept_linker.evaluation.subgroups import FoundGroup, Subgroup, found_groups, subgroups
 from concept_linker.evaluation.systems import (
@@ -29,9 +34,16 @@ from concept_linker.evaluation.systems import (
     SpanLinker,
     link_gold,
 )
-from concept_linker.reporting.confidence import Interval, bootstrap, f1, precision, recall
+from concept_linker.reporting.intervals import Interval, bootstrap
 
-__all__ = ["KS", "EndToEndResult", "GoldMentionResult", "Prf", "measure_found", "measure_gold"]
+__all__ = [
+    "KS",
+    "EndToEndResult",
+    "GoldMentionResult",
+    "Prf",
+    "evaluate_end_to_end",
+    "evaluate_gold_mentions",
+]
 
 #: The ks of recall at k.
 KS = (1, 5, 10, 30)
@@ -39,24 +51,24 @@ KS = (1, 5, 10, 30)
 
 @dataclass(frozen=True, slots=True)
 class GoldMentionResult:
-    """Linking alone: the mentions are given.
+    """Linking of given mentions.
 
     Args:
-        system: what it is called.
-        seconds: what linking took.
-        mentions: how many have an id.
-        without_id: how many have none; they are in no figure.
-        in_base: how many have a concept that the base has.
-        recall_at: by rule of ties and k, over all mentions.
-        recall_at_in_base: the same over those whose concept is in the base.
-        linked: how many the system gives a concept, which is a decision of its threshold.
-        precision: how many of those are right; NaN where none is linked.
-        candidate_recall: how many have a right concept among their candidates, however many.
-        subgroups: figures by semantic group, and by what training had.
+        system: the system's name.
+        seconds: the time for linking.
+        mentions: the number of mentions with an id.
+        without_id: the number without; they are left out of all figures.
+        in_base: the number whose concept is in the knowledge base.
+        recall_at: by tie rule and k, over all mentions.
+        recall_at_in_base: by tie rule and k, over mentions whose concept is in the knowledge base.
+        linked: the number of mentions that the system links at its threshold.
+        precision: the share of those that is right; NaN if none is linked.
+        candidate_recall: the share of mentions with a right concept among all candidates.
+        subgroups: figures by semantic group, form, and presence in training.
         calibration: of the first candidates' scores.
-        thresholds: what a threshold on the score buys.
-        mistakes: what goes wrong.
-        columns: by document, how many are right at 1 with strict ties, and how many there are.
+        thresholds: precision and recall by threshold on the score.
+        errors: the error analysis.
+        columns: per document, the mentions that are right at 1 with strict ties, and all mentions.
     """
 
     system: str
@@ -72,11 +84,11 @@ class GoldMentionResult:
     subgroups: tuple[Subgroup, ...]
     calibration: Calibration | None
     thresholds: tuple[ThresholdPoint, ...]
-    mistakes: Mistakes
+    errors: ErrorAnalysis
     columns: NDArray[np.float64]
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
+        """Returns plain JSON values."""
 
         def table(recalls: dict[TieRule, dict[int, Interval]]) -> dict[str, Any]:
             return {
@@ -98,7 +110,7 @@ class GoldMentionResult:
             "subgroups": [one.to_dict() for one in self.subgroups],
             "calibration": self.calibration.to_dict() if self.calibration else None,
             "thresholds": [point.to_dict() for point in self.thresholds],
-            "mistakes": self.mistakes.to_dict(),
+            "errors": self.errors.to_dict(),
         }
 
 
@@ -111,25 +123,25 @@ class Prf:
     f1: Interval
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
+        """Returns plain JSON values."""
         return {name: getattr(self, name).to_dict() for name in ("precision", "recall", "f1")}
 
 
 @dataclass(frozen=True, slots=True)
 class EndToEndResult:
-    """Finding and linking mentions.
+    """Detecting and linking mentions.
 
     Args:
-        system: what it is called.
-        seconds: what it took.
-        found: how many mentions it returned.
-        linked: how many of them with a concept.
+        system: the system's name.
+        seconds: the time for both.
+        found: the number of mentions that the system returns.
+        linked: the number of those with a concept.
         groups: counts by semantic group.
-        measures: by measure, as :data:`~concept_linker.evaluation.matching.MEASURES` names them.
-        calibration: of the linked mentions' scores; right is the same place and concept.
-        thresholds: what a threshold on the score buys.
-        mistakes: what goes wrong.
-        columns: by measure and document, what precision and recall are made of.
+        measures: by measure (:data:`~concept_linker.evaluation.matching.MEASURES`).
+        calibration: of the linked mentions' confidence; right means same span and concept.
+        thresholds: precision and recall by threshold on the confidence.
+        errors: the error analysis.
+        columns: by measure, the counts per document of which precision and recall are made.
     """
 
     system: str
@@ -140,11 +152,11 @@ class EndToEndResult:
     measures: dict[str, Prf]
     calibration: Calibration | None
     thresholds: tuple[ThresholdPoint, ...]
-    mistakes: Mistakes
+    errors: ErrorAnalysis
     columns: dict[str, NDArray[np.float64]]
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
+        """Returns plain JSON values."""
         return {
             "system": self.system,
             "seconds": round(self.seconds, 3),
@@ -154,11 +166,11 @@ class EndToEndResult:
             "measures": {name: prf.to_dict() for name, prf in self.measures.items()},
             "calibration": self.calibration.to_dict() if self.calibration else None,
             "thresholds": [point.to_dict() for point in self.thresholds],
-            "mistakes": self.mistakes.to_dict(),
+            "errors": self.errors.to_dict(),
         }
 
 
-def measure_gold(
+def evaluate_gold_mentions(
     name: str,
     system: SpanLinker | BulkSpanLinker,
     corpus: GoldCorpus,
@@ -169,17 +181,17 @@ def measure_gold(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> GoldMentionResult:
-    """Lets a system link the gold mentions, and measures it.
+    """Lets a system link the gold mentions and measures the result.
 
     Args:
-        name: what to call it.
-        system: the linker; with 30 candidates a mention, or R@30 has little to count.
+        name: the system's name.
+        system: the linker, with 30 candidates per mention, which R@30 needs.
         corpus: the corpus.
-        ids: how ids are spelled.
-        train: what "seen" mentions are seen in.
-        resamples: of the bootstrap.
-        seed: of the bootstrap.
-        progress: told how many documents are done.
+        ids: resolves the spelling of ids.
+        train: the training corpus, for the subgroups of mentions seen in training.
+        resamples: the number of resamples.
+        seed: of the resamples.
+        progress: called with the number of finished documents.
     """
     begin = time.perf_counter()
     linked = link_gold(system, corpus, progress)
@@ -216,7 +228,7 @@ def measure_gold(
         subgroups=subgroups(corpus, ranks, ids, train),
         calibration=calibrate(scores, right),
         thresholds=threshold_curve(scores, right, len(ranks)),
-        mistakes=sort_linked(corpus, linked, ids),
+        errors=analyse_gold_mentions(corpus, linked, ids),
         columns=_by_document(ranks, hits(ranks, 1, "strict"), everywhere),
     )
 
@@ -224,14 +236,14 @@ def measure_gold(
 def _by_document(
     ranks: Ranks, right: NDArray[Any], where: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """How many are right and how many there are, by document."""
+    """Returns the number of right mentions and of all mentions, per document."""
     documents = ranks.documents[where]
     count = ranks.document_count
     sums = np.bincount(documents, np.asarray(right, float)[where], count)
     return np.column_stack([sums, np.bincount(documents, minlength=count)]).astype(float)
 
 
-def measure_found(
+def evaluate_end_to_end(
     name: str,
     linked: Sequence[Sequence[Mention]],
     corpus: GoldCorpus,
@@ -244,23 +256,23 @@ def measure_found(
     """Measures the mentions that a system found and linked.
 
     Args:
-        name: what to call it.
-        linked: for each document its mentions
+        name: the system's name.
+        linked: the mentions of each document
             (:func:`~concept_linker.evaluation.systems.link_texts`).
         corpus: the corpus.
-        ids: how ids are spelled.
-        seconds: what it took.
-        resamples: of the bootstrap.
-        seed: of the bootstrap.
+        ids: resolves the spelling of ids.
+        seconds: the time for detecting and linking.
+        resamples: the number of resamples.
+        seed: of the resamples.
     """
-    pairs = pairs_of(corpus, linked, ids)
+    pairs = align(corpus, linked, ids)
     columns = count_matches(pairs).columns
     scores: list[float] = []
     right: list[bool] = []
-    to_find = 0
+    gold_mentions = 0
     for mentions, (marked, found) in zip(linked, pairs, strict=True):
         gold = {(m.start, m.end, concept) for m in marked for concept in m.concepts}
-        to_find += sum(bool(m.concepts) for m in marked)
+        gold_mentions += sum(bool(m.concepts) for m in marked)
         for mention, place in zip(mentions, found, strict=True):
             if mention.best is not None:
                 scores.append(mention.confidence)
@@ -281,7 +293,7 @@ def measure_found(
             for measure in MEASURES
         },
         calibration=calibrate(scores, right),
-        thresholds=threshold_curve(scores, right, to_find),
-        mistakes=sort_found(corpus, linked, ids),
+        thresholds=threshold_curve(scores, right, gold_mentions),
+        errors=analyse_end_to_end(corpus, linked, ids),
         columns=columns,
     )

@@ -1,4 +1,4 @@
-"""The real scispaCy linker with a finished index, where the extra ``scispacy`` is installed."""
+"""scispaCy's own linker with a finished index (extra ``scispacy``)."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _K = 30
 
 
 class ScispacyLinker(StringLinker):
-    """scispaCy's ``CandidateGenerator``, ordered as its ``EntityLinker`` orders: by similarity.
+    """scispaCy's ``CandidateGenerator``, ordered by similarity as in its ``EntityLinker``.
 
     Args:
-        folder: holds ``kb.jsonl`` and what scispaCy's ``create_tfidf_ann_index`` writes.  That
-            includes a pickle: open only what you trust.
+        folder: contains ``kb.jsonl`` and the output of scispaCy's ``create_tfidf_ann_index``. It
+            includes a pickle, so open only folders that you trust.
 
     Raises:
         InputError: scispaCy is not installed, or a file is missing.
@@ -36,15 +36,16 @@ class ScispacyLinker(StringLinker):
             linking_utils: Any = import_module("scispacy.linking_utils")
         except ImportError:
             raise InputError(
-                "scispaCy is not installed, wanted: pip install 'concept-linker[scispacy]'"
+                "scispaCy is not installed, expected it for this comparison: "
+                "pip install 'concept-linker[scispacy]'"
             ) from None
         if not folder.is_dir():
-            raise InputError(f"{folder}: no such folder, wanted one with scispaCy's index")
+            raise InputError(f"{folder} does not exist, expected a folder with scispaCy's index")
         paths = candidate_generation.LinkerPaths.from_directory(str(folder))
         table = folder / "kb.jsonl"
         for path in (table, *map(Path, paths)):
             if not path.is_file():
-                raise InputError(f"{path}: no such file, wanted scispaCy's finished index")
+                raise InputError(f"{path} does not exist, expected scispaCy's finished index")
         self._kb: Any = linking_utils.KnowledgeBase(str(table))
         names, vectorizer, index = paths.load(ef_search=200)
         self._generator: Any = candidate_generation.CandidateGenerator(
@@ -56,7 +57,7 @@ class ScispacyLinker(StringLinker):
         )
 
     def candidates_of(self, strings: Sequence[str]) -> list[tuple[Candidate, ...]]:
-        """For each string its candidates, most similar first; equal ones as scispaCy gives them."""
+        """Returns the candidates of each string, most similar first; ties in scispaCy's order."""
         if not strings:
             return []
         return [self._ordered(found) for found in self._generator(list(strings), _K)]
@@ -77,5 +78,5 @@ class ScispacyLinker(StringLinker):
                     tuple(entity.types),
                 )
             )
-        # Stable, as scispaCy's own sort is.
+        # A stable sort, as in scispaCy.
         return tuple(sorted(candidates, key=lambda candidate: -candidate.score))

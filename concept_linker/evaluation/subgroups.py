@@ -1,4 +1,4 @@
-"""Figures by parts of a corpus: semantic group, and what training had of a mention."""
+"""Figures by subgroup: semantic group, form, and presence in training."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ __all__ = ["FoundGroup", "Subgroup", "found_groups", "subgroups"]
 
 @dataclass(frozen=True, slots=True)
 class Subgroup:
-    """One part of the gold mentions.
+    """A subgroup of the gold mentions.
 
     Args:
-        kind: what divides them: ``semantic group``, ``in training``.
-        name: which part.
-        mentions: how many have an id.
-        in_base: the share whose concept is in the base.
-        recall_at_1: the share whose first candidate is right, strict ties.
-        recall_at_30: the share with a right one among 30, strict ties.
+        kind: the criterion: ``semantic group``, ``form`` or ``in training``.
+        name: the name of the subgroup.
+        mentions: the number of mentions with an id.
+        in_base: the share whose concept is in the knowledge base.
+        recall_at_1: recall at 1, strict ties.
+        recall_at_30: recall at 30, strict ties.
     """
 
     kind: str
@@ -41,7 +41,7 @@ class Subgroup:
     recall_at_30: float
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
+        """Returns plain JSON values."""
         return {
             name: round(value, 6) if isinstance(value, float) else value
             for name, value in asdict(self).items()
@@ -51,13 +51,14 @@ class Subgroup:
 def subgroups(
     corpus: GoldCorpus, ranks: Ranks, ids: ConceptIds, train: GoldCorpus | None = None
 ) -> tuple[Subgroup, ...]:
-    """The figures of every part that has a mention, the greatest first.
+    """Returns the figures of every subgroup with a mention, the largest first.
 
     Args:
         corpus: the gold mentions.
-        ranks: where their concepts stand.
-        ids: how ids are spelled.
-        train: what "seen" is about: strings equal after normalisation, concepts by id.
+        ranks: the ranks of their concepts.
+        ids: resolves the spelling of ids.
+        train: the training corpus; a mention is seen in it if its string is, after normalisation,
+            or its concept.
     """
     members: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
     for number, (kind, name) in _labels(corpus, ranks, ids, train):
@@ -73,13 +74,13 @@ def subgroups(
 
 @dataclass(frozen=True, slots=True)
 class FoundGroup:
-    """A semantic group, end to end.
+    """The counts of a semantic group, end to end.
 
     Args:
         name: the group.
-        mentions: how many gold mentions have an id.
-        found: how many of them have a mention of the system's at the same place.
-        right: how many of those have the right concept.
+        mentions: the number of gold mentions with an id.
+        found: the number of those for which the system has a mention with the same span.
+        right: the number of those with the right concept.
     """
 
     name: str
@@ -89,23 +90,23 @@ class FoundGroup:
 
     @property
     def accuracy(self) -> float:
-        """The share of the found ones that is right; NaN where none was found."""
+        """The share of found mentions that is right; NaN if none is found."""
         return self.right / self.found if self.found else nan
 
     def to_dict(self) -> dict[str, Any]:
-        """As plain JSON values."""
+        """Returns plain JSON values."""
         return asdict(self)
 
 
 def found_groups(
     corpus: GoldCorpus, pairs: Sequence[tuple[list[Marked], list[Found]]]
 ) -> tuple[FoundGroup, ...]:
-    """The counts of every semantic group, the greatest first.
+    """Returns the counts of every semantic group, the largest first.
 
     Args:
         corpus: the gold mentions.
-        pairs: both sides of each document
-            (:func:`~concept_linker.evaluation.matching.pairs_of`).
+        pairs: the gold and the system's mentions of each document
+            (:func:`~concept_linker.evaluation.matching.align`).
     """
     counts: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0, 0])
     for document, (marked, found) in zip(corpus.documents, pairs, strict=True):
@@ -115,11 +116,11 @@ def found_groups(
         for gold, one in zip(document.mentions, marked, strict=True):
             if one.concepts:
                 given = concepts.get((one.start, one.end), set())
-                own = counts[gold.group or "none"]
-                own[0] += 1
-                own[1] += bool(given)
-                own[2] += not given.isdisjoint(one.concepts)
-    groups = (FoundGroup(name, *own) for name, own in counts.items())
+                row = counts[gold.group or "none"]
+                row[0] += 1
+                row[1] += bool(given)
+                row[2] += not given.isdisjoint(one.concepts)
+    groups = (FoundGroup(name, *row) for name, row in counts.items())
     return tuple(sorted(groups, key=lambda group: (-group.mentions, group.name)))
 
 

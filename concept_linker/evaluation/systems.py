@@ -1,4 +1,4 @@
-"""What can be measured: anything that links given spans, or finds and links mentions itself."""
+"""The interfaces of systems that can be measured: linkers of given spans and of plain texts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from concept_linker.errors import InputError
 
 __all__ = ["BulkSpanLinker", "Progress", "SpanLinker", "TextLinker", "link_gold", "link_texts"]
 
-#: Called with the number of documents that are done.
+#: Called with the number of finished documents.
 Progress = Callable[[int], None]
 
 _Spans = Sequence[tuple[int, int]]
@@ -19,28 +19,28 @@ _Spans = Sequence[tuple[int, int]]
 
 @runtime_checkable
 class SpanLinker(Protocol):
-    """Links mentions that are given; :class:`~concept_linker.ConceptLinker` is one."""
+    """Links given mentions; :class:`~concept_linker.ConceptLinker` does."""
 
     def link_spans(self, text: str, spans: _Spans) -> Annotation:
-        """One mention for each span, in the order given."""
+        """Returns one mention per span, in the given order."""
         ...
 
 
 @runtime_checkable
 class BulkSpanLinker(Protocol):
-    """Links the given mentions of many texts together, which is faster than one by one."""
+    """Links the given mentions of many texts together, which is faster."""
 
     def link_spans_many(self, documents: Iterable[tuple[str, _Spans]]) -> Iterator[Annotation]:
-        """For each text and its spans what :meth:`SpanLinker.link_spans` returns."""
+        """Yields for each text what :meth:`SpanLinker.link_spans` returns."""
         ...
 
 
 @runtime_checkable
 class TextLinker(Protocol):
-    """Finds mentions and links them; :class:`~concept_linker.ConceptLinker` is one."""
+    """Detects mentions and links them; :class:`~concept_linker.ConceptLinker` does."""
 
     def link_many(self, texts: Iterable[str]) -> Iterator[Annotation]:
-        """The annotation of each text, in order."""
+        """Yields the annotation of each text, in order."""
         ...
 
 
@@ -49,19 +49,19 @@ def link_gold(
 ) -> tuple[tuple[Mention, ...], ...]:
     """Links a corpus's gold mentions.
 
-    A discontinuous mention is given as one span, from its first part's start to its last part's
-    end: linkers take contiguous ones only.
+    A discontinuous mention is passed as one span, from the start of its first part to the end of
+    its last, because linkers accept contiguous spans only.
 
     Args:
-        system: the linker; its bulk form is used where it has one.
+        system: the linker; ``link_spans_many`` is used if it has one.
         corpus: the corpus.
-        progress: told how many documents are done.
+        progress: called with the number of finished documents.
 
     Returns:
-        For each document its mentions as linked, in the order of the gold mentions.
+        The linked mentions of each document, in the order of the gold mentions.
 
     Raises:
-        InputError: the system returns another number of mentions than it was given.
+        InputError: the system does not return one mention per span.
     """
     given = [
         (document.text, [(mention.start, mention.end) for mention in document.mentions])
@@ -77,8 +77,8 @@ def link_gold(
     ):
         if len(annotation.mentions) != len(document.mentions):
             raise InputError(
-                f"{type(system).__name__} gave {len(annotation.mentions)} mentions for document "
-                f"{document.id}, wanted {len(document.mentions)}: one a span"
+                f"{type(system).__name__} returned {len(annotation.mentions)} mentions for "
+                f"document {document.id}, expected {len(document.mentions)}: one per span"
             )
         linked.append(annotation.mentions)
         if progress:
@@ -89,15 +89,18 @@ def link_gold(
 def link_texts(
     system: TextLinker, corpus: GoldCorpus, progress: Progress | None = None
 ) -> tuple[tuple[Mention, ...], ...]:
-    """Lets a system find and link the mentions of a corpus's texts.
+    """Lets a system detect and link mentions in the texts of a corpus.
 
     Args:
-        system: the linker.
-        corpus: the corpus; only its texts are shown to the system.
-        progress: told how many documents are done.
+        system: the linker; it sees the texts only.
+        corpus: the corpus.
+        progress: called with the number of finished documents.
 
     Returns:
-        For each document the mentions that the system returned.
+        The system's mentions of each document.
+
+    Raises:
+        InputError: the system does not return one annotation per text.
     """
     linked = []
     texts = [document.text for document in corpus.documents]
@@ -107,6 +110,6 @@ def link_texts(
             progress(number)
     if len(linked) != len(texts):
         raise InputError(
-            f"{type(system).__name__} gave {len(linked)} annotations, wanted {len(texts)}"
+            f"{type(system).__name__} returned {len(linked)} annotations, expected {len(texts)}"
         )
     return tuple(linked)

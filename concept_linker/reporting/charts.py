@@ -1,6 +1,6 @@
-"""Small charts as SVG text: no library, and light and dark by the page's own colours.
+"""Small charts as SVG text, without a plotting library; the page's style sheet sets the colours.
 
-Every text is escaped here; coordinates are numbers of ours.
+Every text is escaped here; all other values are numbers.
 """
 
 from __future__ import annotations
@@ -11,17 +11,38 @@ from html import escape
 from itertools import repeat
 from typing import NamedTuple
 
-__all__ = ["Bar", "Series", "bar_chart", "line_chart"]
+__all__ = ["CHART_STYLE", "Bar", "Series", "bar_chart", "line_chart"]
 
 _WIDTH, _HEIGHT = 420, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 14, 14, 46
 _ROW = 26
 
 
-class Series(NamedTuple):
-    """A line: its name, and points with both coordinates from 0 to 1.
+#: The style sheet of the charts; uses colours of :data:`~concept_linker.reporting.html.STYLE`.
+CHART_STYLE = """
+:root { --c0: light-dark(#0b62c4, #6cb2ff); --c1: light-dark(#c2410c, #ff9d6c);
+  --c2: light-dark(#15803d, #6fd08c); --c3: light-dark(#7e22ce, #c79bff);
+  --c4: light-dark(#0e7490, #67d5e8); --c5: light-dark(#a21caf, #f08bff); }
+svg text { font: 12px system-ui, sans-serif; fill: var(--quiet); }
+.grid { stroke: var(--faint); fill: none; } .line { fill: none; stroke-width: 2; }
+.diagonal { stroke: var(--quiet); stroke-dasharray: 4 4; fill: none; }
+.bar { fill: var(--c0); opacity: .75; } .whisker { stroke: var(--ink); stroke-width: 2; }
+.key { display: inline-block; margin-right: .8rem; overflow-wrap: anywhere; }
+.key::before { content: "■ "; } .legend { display: block; }
+""" + "".join(
+    f".s{i} {{ stroke: var(--c{i}); }} .dot.s{i} {{ fill: var(--c{i}); stroke: none; }} "
+    f".key.s{i}::before {{ color: var(--c{i}); }}\n"
+    for i in range(6)
+)
 
-    ``shares`` gives each point a size, as the share of the whole that it stands for.
+
+class Series(NamedTuple):
+    """A line of a chart.
+
+    Args:
+        name: its name in the legend.
+        points: its points, both coordinates from 0 to 1.
+        shares: the share of the whole that each point represents, which sets its size.
     """
 
     name: str
@@ -30,7 +51,7 @@ class Series(NamedTuple):
 
 
 class Bar(NamedTuple):
-    """A bar from 0 to 1 with its interval, and what hovering over it says."""
+    """A bar from 0 to 1 with its interval, and a note that is shown on hovering."""
 
     name: str
     value: float
@@ -42,14 +63,14 @@ class Bar(NamedTuple):
 def line_chart(
     title: str, x: str, y: str, series: Iterable[Series], *, diagonal: bool = False
 ) -> str:
-    """Lines over axes from 0 to 1.
+    """Returns a chart of lines over axes from 0 to 1.
 
     Args:
-        title: for those who cannot see it.
-        x: what the horizontal axis shows.
-        y: what the vertical axis shows.
-        series: at most six lines; colours are told apart by number.
-        diagonal: draw where both are equal.
+        title: its caption.
+        x: the label of the horizontal axis.
+        y: the label of the vertical axis.
+        series: the lines; there are six colours.
+        diagonal: whether to draw the line of equal values.
     """
     parts = [_axes(x, y)]
     if diagonal:
@@ -74,7 +95,7 @@ def line_chart(
 
 
 def bar_chart(title: str, bars: Sequence[Bar]) -> str:
-    """Lying bars, one below the other, with their intervals."""
+    """Returns a chart of horizontal bars with their intervals."""
     left, width = 190, 640
     height = _ROW * len(bars) + 24
     span = width - left - 60

@@ -11,8 +11,9 @@ import numpy as np
 
 from concept_linker._version import __version__
 from concept_linker.errors import InputError
-from concept_linker.evaluation.concept_groups import NO_GROUP, ConceptGroups
-from concept_linker.reporting.retrieval_intervals import Difference
+from concept_linker.reporting.intervals import PairedTest
+from concept_linker.reporting.tables import Table, format_tables, html_table
+from concept_linker.retrieval.concept_groups import NO_GROUP, ConceptGroups
 from concept_linker.retrieval.measures import MEASURES
 from concept_linker.retrieval.modality import modality_of
 from concept_linker.retrieval.pairs import Pair
@@ -24,6 +25,12 @@ from concept_linker.retrieval.parts import (
     measure_parts,
 )
 from concept_linker.retrieval.scoring import Retrieval, compare
+from concept_linker.retrieval.tables import (
+    confusion_table,
+    difference_table,
+    figure_tables,
+    part_table,
+)
 
 __all__ = ["Miss", "Report", "report"]
 
@@ -67,10 +74,45 @@ class Report:
     misses: list[Miss]
     parts: list[Part] = field(default_factory=list)
     confusions: list[Confusion] = field(default_factory=list)
-    differences: dict[str, dict[str, Difference]] = field(default_factory=dict)
+    differences: dict[str, dict[str, PairedTest]] = field(default_factory=dict)
     pairs: Sequence[Pair] = ()
     encoder: str = ""
     other: str = ""
+
+    def remarks(self) -> list[str]:
+        """Returns sentences on what was measured and how."""
+        figures = self.figures
+        lines = [
+            f"{figures['rows']:,} pairs of {figures['dimensions']:,} dimensions.",
+            f"95 % intervals from {figures['resamples']:,} resamples of {figures['units']:,} "
+            f"units, seed {figures['seed']}.",
+            "Ties count by expectation.",
+        ]
+        lines += [
+            f"{figures[f'zero_{side}']:,} {side} are rows of zeros, equally similar to everything."
+            for side in ("images", "texts")
+            if figures[f"zero_{side}"]
+        ]
+        return lines
+
+    def tables(self) -> list[Table]:
+        """Returns all tables, as the console and the page print them."""
+        tables = list(figure_tables(self.figures))
+        if self.differences:
+            tables.append(difference_table(self.differences, self.encoder, self.other))
+        if self.parts:
+            tables.append(part_table(self.parts))
+        if self.confusions:
+            tables.append(confusion_table(self.confusions))
+        return tables
+
+    def __str__(self) -> str:
+        other = f", compared with {self.other}" if self.other else ""
+        encoder = [f"Encoder {self.encoder}{other}."] if self.encoder else []
+        return "\n".join([*encoder, *self.remarks(), "", format_tables(self.tables())])
+
+    def _repr_html_(self) -> str:
+        return "".join(map(html_table, self.tables()))
 
     def to_dict(self) -> dict[str, Any]:
         """As plain JSON values."""
@@ -92,9 +134,9 @@ class Report:
             made["other_encoder"] = self.other
             made["difference_to_the_other"] = {
                 f"{direction}_{name}": {
-                    "value": one.value,
-                    "CI": list(one.interval),
-                    "p": one.p,
+                    "value": one.difference.value,
+                    "CI": [one.difference.low, one.difference.high],
+                    "p": one.p_value,
                 }
                 for direction, measures in self.differences.items()
                 for name, one in measures.items()
@@ -131,7 +173,10 @@ def report(
         SettingsError: fewer than one draw.
     """
     if pairs and len(pairs) != len(retrieval):
-        raise InputError(f"{len(pairs):,} pairs for {len(retrieval):,} rows, wanted as many")
+        raise InputError(
+            f"{len(pairs):,} pairs and {len(retrieval):,} rows of embeddings, "
+            "expected equal numbers"
+        )
     ranks = {name: table[:, _MEAN_RANK] for name, table in retrieval.tables.items()}
     worst = []
     for name, direction in retrieval.directions().items():

@@ -11,13 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concept_linker.errors import InputError
-from concept_linker.reporting.retrieval_intervals import (
-    Difference,
-    Interval,
-    bootstrap,
-    paired_differences,
-)
+from concept_linker.reporting.intervals import Interval, PairedTest
 from concept_linker.retrieval.embeddings import paired
+from concept_linker.retrieval.intervals import measure_intervals, paired_tests
 from concept_linker.retrieval.measures import mean_measures, per_query
 from concept_linker.retrieval.positives import Positives
 from concept_linker.retrieval.ranks import Direction, rank_both
@@ -83,7 +79,7 @@ class Retrieval:
         if self.positives.several:
             own = {name: per_query(one.own) for name, one in self.directions().items()}
         tables = [*self.tables.values(), *(own.values() if own is not self.tables else ())]
-        found = bootstrap(tables, self.units, resamples=resamples, seed=seed)
+        found = measure_intervals(tables, self.units, resamples=resamples, seed=seed)
         return {
             "rows": len(self),
             "dimensions": self.dimensions,
@@ -153,7 +149,7 @@ def score(
 
 def compare(
     one: Retrieval, other: Retrieval, *, resamples: int = 1000, seed: int = 0
-) -> dict[str, dict[str, Difference]]:
+) -> dict[str, dict[str, PairedTest]]:
     """Tests whether one encoder is better than another on the same pairs.
 
     Args:
@@ -168,7 +164,7 @@ def compare(
         InputError: they are not of the same pairs.
     """
     return {
-        name: paired_differences(
+        name: paired_tests(
             one.tables[name], other.tables[name], one.units, resamples=resamples, seed=seed
         )
         for name in DIRECTIONS
@@ -182,5 +178,5 @@ def _flat(
     for name, table in tables.items():
         figures |= {f"{name}_{key}": value for key, value in mean_measures(table).items()}
     for short, found in zip(DIRECTIONS.values(), intervals or (), strict=bool(intervals)):
-        figures |= {f"{short}_{key}_CI": list(value) for key, value in found.items()}
+        figures |= {f"{short}_{key}_CI": [one.low, one.high] for key, one in found.items()}
     return figures

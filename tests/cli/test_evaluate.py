@@ -42,7 +42,7 @@ def test_tables_json_and_page(run: Run, corpus: Path, base: Path, tmp_path: Path
     )  # fmt: skip
     assert done.status == 0
     assert "dev: 2 documents, 3 gold mentions" in done.out
-    assert "Mentions given: 3 with an id, 66.7% of them in the base" in done.out
+    assert "Mentions given: 3 with an id, 66.7% of them in the knowledge base" in done.out
     for word in ("concept_linker", "exact match", "scispaCy's method", "End to end", "seen"):
         assert word in done.out
     read = json.loads(figures.read_text("utf-8"))
@@ -73,7 +73,7 @@ def test_an_error_is_one_line(run: Run, corpus: Path, base: Path, tmp_path: Path
         (["--format", "conll"], "corpus format is 'conll', expected brat"),
         (["--json", tmp_path / "none" / "a.json"], "cannot be written"),
         (["--html", tmp_path], "cannot be written"),
-        (["--scispacy", tmp_path / "none"], "wanted"),
+        (["--scispacy", tmp_path / "none"], "expected"),
     ):
         done = run("evaluate", corpus, "--kb", base, "--quiet", *arguments)
         assert done.status == 2
@@ -168,7 +168,7 @@ def test_undefined_figures_are_blank(run: Run, base: Path, tmp_path: Path) -> No
     assert done.status == 0
     assert "nan" not in done.out
     [line] = [one for one in done.out.splitlines() if one.startswith("strict concept    concept_l")]
-    assert line.split()[3:] == ["0.000", "0.000", "0.000", "to", "0.000"]  # recall, F1, interval
+    assert line.split()[3:] == 2 * ["0.000", "(0.000", "to", "0.000)"]  # recall, F1
     text = figures.read_text()
     assert "NaN" not in text
     read = json.loads(text)
@@ -179,7 +179,7 @@ def test_undefined_figures_are_blank(run: Run, base: Path, tmp_path: Path) -> No
     assert read["end_to_end"][0]["thresholds"][-1]["precision"] is None
     page = html.read_text("utf-8")
     assert "nan" not in page
-    assert "<td>concept_linker</td><td>0</td><td></td>" in page
+    assert '<td class="text">concept_linker</td><td>0</td><td></td>' in page
 
 
 def test_a_corpus_without_ids_has_no_recall(run: Run, base: Path, tmp_path: Path) -> None:

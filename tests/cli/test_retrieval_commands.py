@@ -87,7 +87,7 @@ def test_as_published(run: Run, arrays: list[str], tmp_path: Path) -> None:
 
 def test_two_encoders(run: Run, arrays: list[str]) -> None:
     other = ["--other-images", arrays[3], "--other-texts", arrays[3]]
-    assert "less texts" in run("retrieval", *arrays, *other).out
+    assert "minus texts" in run("retrieval", *arrays, *other).out
     assert "must be given together" in run("retrieval", *arrays, *other[:2]).error
 
 

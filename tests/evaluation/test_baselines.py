@@ -58,7 +58,7 @@ def test_who_can_be_measured(small_base: KnowledgeBase) -> None:
         def link_spans(self, text: str, spans: object) -> Annotation:
             return Annotation(text)
 
-    with pytest.raises(InputError, match="Lazy gave 0 mentions for document 1, wanted 1"):
+    with pytest.raises(InputError, match="Lazy returned 0 mentions for document 1, expected 1"):
         link_gold(Lazy(), gold((2, 6, "C0009443")))
     assert TEXT[2:6] == "cold"
 

@@ -12,9 +12,9 @@ from small_gold import gold, mention
 
 from concept_linker import KnowledgeBase
 from concept_linker.corpora.id_resolution import ConceptIds
-from concept_linker.evaluation.error_analysis import sort_found
-from concept_linker.evaluation.matching import Found, Marked, count_matches, pairs_of
-from concept_linker.reporting.confidence import f1, precision, recall
+from concept_linker.evaluation.error_analysis import analyse_end_to_end
+from concept_linker.evaluation.matching import Found, Marked, align, count_matches
+from concept_linker.evaluation.measures import f1, precision, recall
 
 SPANS = st.tuples(st.integers(0, 20), st.integers(1, 6)).map(lambda s: (s[0], s[0] + s[1]))
 CONCEPTS = st.sampled_from(["A", "B", "C"])
@@ -135,7 +135,7 @@ def test_composite_mentions(small_base: KnowledgeBase) -> None:
     ids = ConceptIds(small_base)
     corpus = gold((2, 6, "C0009443 C0009264"), (7, 13, ""))
     linked = [[mention(2, 6, ("C0009264", 0.9)), mention(7, 13, ("C0221198", 0.4))]]
-    counts = count_matches(pairs_of(corpus, linked, ids)).columns
+    counts = count_matches(align(corpus, linked, ids)).columns
     assert counts["strict concept"].tolist() == [[1, 2, 1, 1]]  # any of its concepts
     assert counts["document concept"].tolist() == [[1, 2, 1, 2]]  # all of its concepts
     assert counts["strict mention"].tolist() == [[2, 2, 2, 2]]
@@ -143,13 +143,13 @@ def test_composite_mentions(small_base: KnowledgeBase) -> None:
 
 @given(MARKED, FOUND)
 @settings(max_examples=150, deadline=None)
-def test_mistakes_cover_every_mention_once(marked: list, found: list) -> None:
+def test_errors_cover_every_mention_once(marked: list, found: list) -> None:
     marked = [((b, e), c) for (b, e), c in dict.fromkeys(marked)]
     corpus = gold(*((b, e, c) for (b, e), c in marked))
     linked = [[mention(b, e, *([(c, 0.5)] if c else [])) for (b, e), c in found]]
     ids = ConceptIds()
-    counts = Counter(sort_found(corpus, linked, ids).counts)
-    columns = count_matches(pairs_of(corpus, linked, ids)).columns["strict concept"][0]
+    counts = Counter(analyse_end_to_end(corpus, linked, ids).counts)
+    columns = count_matches(align(corpus, linked, ids)).columns["strict concept"][0]
     spurious = counts.pop("spurious", 0)
     assert counts.total() == len(marked)
     assert counts["right"] == columns[0]

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from concept_linker.errors import SettingsError
-from concept_linker.reporting.retrieval_intervals import bootstrap, paired_differences
+from concept_linker.reporting.intervals import Interval
+from concept_linker.retrieval.intervals import measure_intervals, paired_tests
 from concept_linker.retrieval.measures import MEASURES, mean_measures, per_query
 from concept_linker.retrieval.ranks import Ranks
 
@@ -20,11 +21,15 @@ def table(random: np.random.Generator, queries: int) -> np.ndarray:
     return per_query(Ranks(above, np.zeros_like(above), np.ones_like(above)))
 
 
+def width(interval: Interval) -> float:
+    return interval.high - interval.low
+
+
 def test_the_intervals_by_hand() -> None:
     """The same draws, repeated row by row; bias and skewness by leaving out one unit at a time."""
     random = np.random.default_rng(0)
     values, units = table(random, 90), np.repeat(np.arange(30), 3)
-    [found] = bootstrap([values], units, resamples=200, seed=7)
+    [found] = measure_intervals([values], units, resamples=200, seed=7)
     assert tuple(found) == NAMES
 
     def figures(picked: np.ndarray) -> list[float]:
@@ -55,7 +60,7 @@ def test_coverage() -> None:
     units, truth = np.arange(300), 0.3
     inside = 0
     for seed in range(300):
-        [found] = bootstrap([table(random, 300)], units, resamples=300, seed=seed)
+        [found] = measure_intervals([table(random, 300)], units, resamples=300, seed=seed)
         inside += found["R@1"].low <= truth <= found["R@1"].high
     assert 0.91 < inside / 300 < 0.99
 
@@ -63,9 +68,9 @@ def test_coverage() -> None:
 def test_units_widen_the_interval() -> None:
     random = np.random.default_rng(2)
     values = np.repeat(table(random, 100), 9, axis=0)
-    [apart] = bootstrap([values], np.arange(900))
-    [together] = bootstrap([values], np.repeat(np.arange(100), 9))
-    ratio = np.subtract(*together["R@1"]) / np.subtract(*apart["R@1"])
+    [apart] = measure_intervals([values], np.arange(900))
+    [together] = measure_intervals([values], np.repeat(np.arange(100), 9))
+    ratio = width(together["R@1"]) / width(apart["R@1"])
     assert 2.5 < ratio < 3.5
 
 
@@ -73,9 +78,9 @@ def test_two_encoders_that_differ_by_chance_only() -> None:
     random = np.random.default_rng(3)
     units = np.arange(200)
     p = [
-        paired_differences(
+        paired_tests(
             table(random, 200), table(random, 200), units, resamples=1, exchanges=200, seed=seed
-        )["MRR"].p
+        )["MRR"].p_value
         for seed in range(300)
     ]
     assert 0.02 < np.mean(np.array(p) <= 0.05) < 0.09
@@ -86,4 +91,4 @@ def test_two_encoders_that_differ_by_chance_only() -> None:
 def test_at_least_one(setting: str) -> None:
     values = table(np.random.default_rng(0), 5)
     with pytest.raises(SettingsError, match=f"{setting} is 0"):
-        paired_differences(values, values, np.arange(5), **{setting: 0})
+        paired_tests(values, values, np.arange(5), **{setting: 0})

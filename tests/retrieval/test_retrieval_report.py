@@ -13,9 +13,8 @@ import numpy as np
 import pytest
 
 from concept_linker.errors import InputError
-from concept_linker.evaluation.concept_groups import ConceptGroups
 from concept_linker.retrieval import Positives, score
-from concept_linker.retrieval.console import table
+from concept_linker.retrieval.concept_groups import ConceptGroups
 from concept_linker.retrieval.page import page, thumbnails
 from concept_linker.retrieval.pairs import Pair
 from concept_linker.retrieval.report import report
@@ -89,22 +88,22 @@ def test_it_is_json_and_a_table() -> None:
         assert key in back["all_positives"]
         assert key in back["one_positive"]
     assert back["difference_to_the_other"]["image_to_text_R@1"]["p"] <= 1
-    lines = table(report).splitlines()
+    lines = str(report).splitlines()
     assert max(map(len, lines)) <= 100
     assert any(line.startswith("R@200") for line in lines)
-    assert "less the other encoder" in table(report)
+    assert "minus the other encoder" in str(report)
 
 
-def test_figures_of_copies_stand_beside_the_published_ones() -> None:
+def test_copies_have_their_own_figures_and_the_published_ones() -> None:
     texts = np.eye(4)[[0, 0, 1, 2]]
     result = report(score(texts, texts, Positives.by_ids("abcd", "xxyz")), resamples=5)
     assert result.figures["all_positives"]["image_to_text_R@1"] == 1.0
     assert result.figures["one_positive"]["image_to_text_R@1"] == 0.75
-    assert "own row only" in table(result)
+    assert "Own row only" in str(result)
 
 
 def test_as_many_pairs_as_rows() -> None:
-    with pytest.raises(InputError, match="1 pairs for 4 rows"):
+    with pytest.raises(InputError, match="1 pairs and 4 rows"):
         report(score(np.eye(4), np.eye(4)), pairs=[Pair(1, "a", "b", "c")])
 
 

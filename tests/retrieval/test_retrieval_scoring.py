@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from concept_linker.errors import InputError
+from concept_linker.reporting.intervals import Interval, PairedTest
 from concept_linker.retrieval import (
     Embeddings,
     Positives,
@@ -212,11 +213,11 @@ def test_compare() -> None:
     latent = random.normal(size=(400, 16))
     good, bad, texts = (latent + s * random.normal(size=latent.shape) for s in (0.5, 1.5, 0.5))
     better = compare(score(good, texts), score(bad, texts))["image_to_text"]["R@1"]
-    assert better.value > 0.1
-    assert better.interval.low > 0
-    assert better.p == pytest.approx(1 / 10_001)
+    assert better.difference.value > 0.1
+    assert better.difference.low > 0
+    assert better.p_value == pytest.approx(1 / 10_001)
     same = compare(score(good, texts), score(good, texts))["image_to_text"]["MRR"]
-    assert same == (0, (0, 0), 1)
+    assert same == PairedTest(Interval(0.0, 0.0, 0.0), 1.0)
     with pytest.raises(InputError, match="the same queries"):
         compare(score(good, texts), score(good[:9], texts[:9]))
 

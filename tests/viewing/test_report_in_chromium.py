@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from concept_linker.evaluation.page import _STYLE
+from concept_linker.evaluation.page import STYLE
 from concept_linker.reporting.charts import Series, line_chart
 
 NAMES = ["concept_linker", "exact match", "scispaCy's method", "a_system_of_a_name_" * 5]
@@ -16,7 +16,7 @@ NAMES = ["concept_linker", "exact match", "scispaCy's method", "a_system_of_a_na
 def test_legends_stay_under_their_charts(browser: Any, width: int) -> None:
     series = [Series(f"{name}, error 0.123", [(0, 0), (1, 1)]) for name in NAMES]
     chart = line_chart("Calibration: share right by score.", "x", "y", series)
-    browser.open(f'<style>{_STYLE}</style><div class="charts">{3 * chart}</div>', width=width)
+    browser.open(f'<style>{STYLE}</style><div class="charts">{3 * chart}</div>', width=width)
     outside = browser.run(
         "return [...document.querySelectorAll('.key')].filter(key => {"
         "  const own = key.getBoundingClientRect();"

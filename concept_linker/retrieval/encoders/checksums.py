@@ -1,4 +1,4 @@
-"""Checksums of what rows are made of: the files of a model, and the files of images."""
+"""Checksums of what embeddings are computed from: the files of models and of images."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from concept_linker.errors import ImageError
 from concept_linker.images.files import find_image
 from concept_linker.knowledge_base.checksum import sha256_of
 
-__all__ = ["of_image", "of_model"]
+__all__ = ["image_checksum", "model_checksum"]
 
 
-def of_model(folder: Path) -> str:
-    """The SHA-256 of a model: its weights, its settings and its tokenizer's files.
+def model_checksum(folder: Path) -> str:
+    """Returns the SHA-256 of a model: its weights, settings, and tokenizer files.
 
-    These are the files beside its configuration, and code in folders below.  What begins with a
-    dot is no part of it.
+    It covers the files directly in the folder and Python files in its subfolders, but not hidden
+    files and folders.
 
     Args:
-        folder: the model's.
+        folder: the model's folder.
 
     Raises:
         OSError: a file cannot be read.
@@ -33,12 +33,12 @@ def of_model(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def of_image(folder: Path | None, image: str) -> str:
-    """The SHA-256 of an image's file, or what is wrong where there is none.
+def image_checksum(folder: Path | None, image: str) -> str:
+    """Returns the SHA-256 of an image file, or why it cannot be read.
 
     Args:
-        folder: the folder of images; ``None`` takes the path as it is.
-        image: its path.
+        folder: the folder of images; ``None`` uses the path unchanged.
+        image: the image's path.
     """
     try:
         return sha256_of(Path(image) if folder is None else find_image(folder, image))

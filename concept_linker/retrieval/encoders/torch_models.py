@@ -1,4 +1,4 @@
-"""What encoders on torch share."""
+"""Helpers shared by the encoders that use torch."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from concept_linker.errors import SettingsError
 
-__all__ = ["as_array", "extra"]
+__all__ = ["as_array", "import_clip_extra"]
 
 
-def extra(*names: str) -> list[Any]:
-    """Imports the packages of the extra ``clip``, told to stay offline.
+def import_clip_extra(*names: str) -> list[Any]:
+    """Imports packages of the extra ``clip``, in offline mode.
 
     Raises:
-        SettingsError: one is not installed.
+        SettingsError: a package is not installed.
     """
     os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when the packages are imported
     try:
@@ -30,8 +30,8 @@ def extra(*names: str) -> list[Any]:
 
 
 def as_array(compute: Callable[[], Any]) -> NDArray[Any]:
-    """What torch computes, without gradients, in single precision."""
-    [torch] = extra("torch")
+    """Returns what ``compute`` returns as an array of float32, computed without gradients."""
+    [torch] = import_clip_extra("torch")
     with torch.inference_mode():
         rows: NDArray[Any] = compute().float().cpu().numpy()
     return rows

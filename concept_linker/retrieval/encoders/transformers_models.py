@@ -1,4 +1,4 @@
-"""Models of transformers that have a side for images and one for texts, from a local folder."""
+"""Models of transformers that encode both images and texts, from a local folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from concept_linker.errors import SettingsError
 from concept_linker.images.pixels import read_rgb
 from concept_linker.retrieval.encoders import checksums
 from concept_linker.retrieval.encoders.encoder import FunctionEncoder
-from concept_linker.retrieval.encoders.torch_models import as_array, extra
+from concept_linker.retrieval.encoders.torch_models import as_array, import_clip_extra
 
 __all__ = ["transformers_encoder"]
 
@@ -23,26 +23,29 @@ def transformers_encoder(
     """Loads a model and its processor.
 
     Args:
-        folder: with ``config.json``, weights, and the processor's files.
-        images: what image paths start from.
+        folder: contains ``config.json``, weights, and the processor's files.
+        images: the folder that image paths are relative to.
         device: where torch computes.
-        trust_code: whether code that the folder brings may be run.
+        trust_code: whether code in the folder may be run.
 
     Raises:
-        SettingsError: the extra is not installed, the folder cannot be loaded, or its model has not
-            both sides.
+        SettingsError: the extra is not installed, the folder cannot be loaded, or the model does
+            not encode both images and texts.
     """
-    _, transformers = extra("torch", "transformers")
+    _, transformers = import_clip_extra("torch", "transformers")
     options = {"local_files_only": True, "trust_remote_code": trust_code}
     try:
         model = transformers.AutoModel.from_pretrained(folder, **options).to(device)
         processor = transformers.AutoProcessor.from_pretrained(folder, **options)
-    except Exception as error:  # whatever a wrong file makes transformers or torch stumble over
+    except Exception as error:  # transformers and torch raise many types for a bad file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise SettingsError(f"{folder} cannot be loaded by transformers: {reason}") from error
     for method in ("get_image_features", "get_text_features"):
         if not hasattr(model, method):
-            raise SettingsError(f"{folder}: {type(model).__name__} has no {method}")
+            raise SettingsError(
+                f"{folder}: {type(model).__name__} has no {method}, expected a model that encodes "
+                "images and texts"
+            )
     model.eval()
     text_config = getattr(model.config, "text_config", model.config)
     longest = getattr(text_config, "max_position_embeddings", None)
@@ -64,10 +67,10 @@ def transformers_encoder(
 
     name = f"transformers {transformers.__version__} {folder.resolve()}"
     name += " with its own code" * trust_code
-    model_checksum = checksums.of_model(folder)
-    return FunctionEncoder(name, encode_images, encode_texts, images, model_checksum)
+    checksum = checksums.model_checksum(folder)
+    return FunctionEncoder(name, encode_images, encode_texts, images, checksum)
 
 
 def _features(found: Any) -> Any:
-    """From version 5 on the features come in an output with other things."""
+    """Returns the features; from version 5 on they are a field of the output."""
     return getattr(found, "pooler_output", found)

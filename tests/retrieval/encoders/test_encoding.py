@@ -18,10 +18,12 @@ import pytest
 from concept_linker.errors import InputError, SettingsError
 from concept_linker.retrieval import read_ids, score
 from concept_linker.retrieval.encoders import FunctionEncoder, encode, load_encoder
-from concept_linker.retrieval.encoders.checksums import of_model
+from concept_linker.retrieval.encoders.checksums import model_checksum
 from concept_linker.retrieval.encoders.concepts import ConceptEncoder
 from concept_linker.retrieval.encoders.encoding import encoder_of
+from concept_linker.retrieval.encoders.registry import BASELINES, MODELS
 from concept_linker.retrieval.pairs import Pair
+from concept_linker.runtime.registry import Entry
 
 PAIRS = [
     Pair(n + 1, f"{n}.jpg", f"caption {n}", "PMC1", concepts=(f"C{n:07}", "C0000001"))
@@ -219,18 +221,18 @@ def test_a_run_of_an_earlier_version(tmp_path: Path) -> None:
 def test_the_checksum_of_a_model(tmp_path: Path) -> None:
     """Every file beside the configuration counts, and code below; what is hidden does not."""
     (tmp_path / "code").mkdir()
-    seen = {of_model(tmp_path)}
+    seen = {model_checksum(tmp_path)}
     for name in ("config.json", "model.safetensors", "merges.txt", "code/own.py"):
         for text in ("1", "2"):
             (tmp_path / name).write_text(text)
-            seen.add(of_model(tmp_path))
+            seen.add(model_checksum(tmp_path))
     (tmp_path / "merges.txt").rename(tmp_path / "vocab.txt")
-    seen.add(of_model(tmp_path))
+    seen.add(model_checksum(tmp_path))
     assert len(seen) == 10
     (tmp_path / ".cache").mkdir()
     for name in (".cache/own.py", ".lock", "code/vectors.npy"):
         (tmp_path / name).write_text("1")
-    assert of_model(tmp_path) in seen
+    assert model_checksum(tmp_path) in seen
 
 
 @pytest.mark.parametrize(
@@ -269,7 +271,7 @@ def test_the_baseline_knows_concepts_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("model", "images", "message"),
     [
-        ("gone", None, "wanted 'concepts', 'concepts-halves', or a folder"),
+        ("gone", None, "expected concepts, concepts-halves, or a folder"),
         ("model", None, "name their folder with --images"),
     ],
 )
@@ -283,7 +285,12 @@ def test_models_that_are_none(
         load_encoder(model, images)
 
 
-@pytest.mark.parametrize("file", ["config.json", "open_clip_config.json"])
+@pytest.mark.parametrize("entry", [*BASELINES.values(), *MODELS.values()], ids=lambda e: e.code)
+def test_every_entry_of_the_registry_loads(entry: Entry) -> None:
+    assert callable(entry.load())
+
+
+@pytest.mark.parametrize("file", [kind.config for kind in MODELS.values()])
 def test_without_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str) -> None:
     (tmp_path / file).write_text("{}")
     monkeypatch.setitem(sys.modules, "torch", None)

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from concept_linker.errors import InputError
 from concept_linker.evaluation.calibration import calibrate, threshold_curve
-from concept_linker.reporting.confidence import bootstrap, f1, paired_test, recall
+from concept_linker.evaluation.measures import f1, recall
+from concept_linker.reporting.intervals import bootstrap, paired_test
 
 
 def columns(seed: int, documents: int, share: float) -> np.ndarray:
@@ -56,7 +57,7 @@ def test_p_value_against_all_exchanges() -> None:
 
 
 def test_two_corpora_cannot_be_compared() -> None:
-    with pytest.raises(InputError, match="wanted the same documents"):
+    with pytest.raises(InputError, match="expected the same documents"):
         paired_test(columns(1, 3, 0.5), columns(1, 4, 0.5), recall)
 
 
