@@ -14,7 +14,7 @@ from concept_linker.knowledge_base.semantic_types import GROUP_NAMES, semantic_g
 __all__ = ["NO_GROUP", "ConceptGroups"]
 
 NO_GROUP: Final = "none"
-#: Groups that say little of what a picture shows: they count where there is no other.
+#: Groups that say little about a picture; they count only if a pair has no other.
 _VAGUE = frozenset({"CONC", "ACTI", "OCCU", "ORGA", "GEOG"})
 #: Which of equally frequent groups is the main one.
 _ORDER = {group: place for place, group in enumerate(["DISO", "ANAT", "PROC", *GROUP_NAMES])}

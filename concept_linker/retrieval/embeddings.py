@@ -66,15 +66,16 @@ class Embeddings:
             name: what messages call it.
 
         Raises:
-            InputError: it is no such array, is empty, or has a row that is not finite.
+            InputError: it is not a two-dimensional array of numbers, is empty, or has a row that is
+                not finite.
         """
         array = values if isinstance(values, np.ndarray) else np.asarray(values)
         if array.ndim != 2 or 0 in array.shape:
             raise InputError(
-                f"{name} has shape {array.shape}, wanted (rows, dimensions), not empty"
+                f"{name} has shape {array.shape}, expected (rows, dimensions), not empty"
             )
         if array.dtype.kind not in "fiu":
-            raise InputError(f"{name} holds {array.dtype}, wanted real numbers")
+            raise InputError(f"{name} has type {array.dtype}, expected real numbers")
         scales = np.zeros(len(array))
         for begin in range(0, len(array), _ROWS):
             block = np.asarray(array[begin : begin + _ROWS], dtype=np.float64)
@@ -101,7 +102,7 @@ def read_array(path: Path) -> NDArray[Any]:
     """Maps a ``.npy`` file.
 
     Raises:
-        InputError: it is no plain array; pickled objects are never loaded.
+        InputError: it is not a plain array; pickled objects are never loaded.
         OSError: it cannot be opened.
     """
     try:
@@ -109,7 +110,7 @@ def read_array(path: Path) -> NDArray[Any]:
     except (ValueError, EOFError):
         raise InputError(f"{path}: no .npy file of numbers, or damaged") from None
     if not isinstance(array, np.ndarray):
-        raise InputError(f"{path} is an archive of arrays, wanted one .npy file")
+        raise InputError(f"{path} is an archive of arrays, expected one .npy file")
     return array
 
 
@@ -127,6 +128,6 @@ def paired(images: object, texts: object) -> tuple[Embeddings, Embeddings]:
     ):
         if left != right:
             raise InputError(
-                f"{one.name} has {left:,} {what} and {other.name} {right:,}, wanted as many"
+                f"{one.name} has {left:,} {what} and {other.name} {right:,}, expected equal numbers"
             )
     return one, other

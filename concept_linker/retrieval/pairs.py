@@ -14,7 +14,7 @@ from concept_linker.triplets.record_files import Given, find_records
 
 __all__ = ["Pair", "read_pairs"]
 
-#: Told the row and the reason where a row is no pair.
+#: Called with the row and the reason where a row is not a pair.
 Refuse = Callable[[int, str], None]
 
 _PMC = re.compile(r"(?<![A-Za-z])PMC(\d+)")
@@ -50,7 +50,7 @@ def read_pairs(given: Given, refuse: Refuse | None = None) -> Iterator[Pair]:
     Args:
         given: the files, as for :func:`~concept_linker.triplets.record_files.find_records`; rows
             are numbered through all of them.
-        refuse: told of every row that is no record, has no image or caption, or is of no known
+        refuse: called with every row that is not a record, has no image or caption, or no known
             article; such a row is left out.
 
     Raises:

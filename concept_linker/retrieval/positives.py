@@ -164,7 +164,7 @@ def read_ids(path: Path, rows: int) -> IdTable:
         if not {"group", "image", "caption"} & set(header):
             raise InputError(
                 f"{path} has the columns {', '.join(header) or 'none'}; "
-                "wanted group, or image or caption"
+                "expected group, or image or caption"
             )
         columns: dict[str, list[str]] = {
             name: [] for name in ("group", "image", "caption", "article") if name in header
@@ -176,7 +176,7 @@ def read_ids(path: Path, rows: int) -> IdTable:
                 values.append(record[name])
     found = len(next(iter(columns.values())))
     if found != rows:
-        raise InputError(f"{path} has {found:,} lines, wanted one for each of {rows:,} rows")
+        raise InputError(f"{path} has {found:,} lines, expected {rows:,}: one per row")
     own: list[Hashable] = list(range(rows))
     if "group" in columns:
         positives = Positives.by_ids(columns["group"], columns["group"])

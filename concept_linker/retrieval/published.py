@@ -1,4 +1,4 @@
-"""The published protocol, faults and all, so that its numbers can be set beside others.
+"""The published protocol, including its faults, so that its numbers are comparable.
 
 After the retrieval script in the ConceptCLIP repository (``downstream_evaluation``): one positive
 by row, similarities in single precision, positions in a descending sort, and a bootstrap that draws
@@ -59,7 +59,7 @@ def published_figures(
         SettingsError: fewer than one draw.
     """
     if resamples < 1:
-        raise SettingsError(f"resamples is {resamples}, wanted 1 or more")
+        raise SettingsError(f"resamples is {resamples}, expected an integer ≥ 1")
     rows = len(images)
     random = np.random.default_rng(seed)
     counts = np.empty((rows, resamples), np.float32)

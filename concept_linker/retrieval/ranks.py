@@ -211,7 +211,7 @@ def _off(dimensions: int) -> float:
 
 
 def _share_near(images: Embeddings, texts: Embeddings, own: Floats, near: float) -> float:
-    """How many cosines lie too near to the right one's to be told from it in float32."""
+    """Counts the cosines that float32 cannot distinguish from the right one's."""
     some = np.linspace(0, len(own) - 1, min(len(own), 256)).astype(np.int64)
     cosines = images.unit(some) @ texts.unit(some).T
     off = np.abs(cosines - own[some, None]) <= near

@@ -125,11 +125,11 @@ def image_gone(here: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (weights, "differs in the model's weights or settings;"),
-        (settings, "differs in the model's weights or settings;"),
-        (vocabulary, "differs in the model's weights or settings;"),
-        (image, "differs in the content of images;"),
-        (image_gone, "differs in the content of images;"),
+        (weights, "differs in the model's weights or settings,"),
+        (settings, "differs in the model's weights or settings,"),
+        (vocabulary, "differs in the model's weights or settings,"),
+        (image, "differs in the content of images,"),
+        (image_gone, "differs in the content of images,"),
     ],
 )
 def test_rows_of_another_run_are_not_reused(

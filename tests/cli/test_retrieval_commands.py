@@ -183,7 +183,7 @@ def test_bad_rows_are_counted(run: Run, triplets: Path, tmp_path: Path) -> None:
 def test_folders_without_images(run: Run, triplets: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for arguments, message in (
-        (("images", "hash", "nowhere"), "nowhere is no folder"),
+        (("images", "hash", "nowhere"), "nowhere is not a folder"),
         (("images", "hash", tmp_path / "empty"), "has no images"),
         (
             ("images", "hash", "nowhere", "--triplets", triplets),

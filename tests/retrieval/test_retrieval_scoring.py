@@ -173,9 +173,9 @@ def test_files_that_are_no_arrays(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("name\na\nb\n", "columns name; wanted group"),
+        ("name\na\nb\n", "columns name; expected group"),
         ("", "columns none"),
-        ("group\na\n", "1 lines, wanted one for each of 2 rows"),
+        ("group\na\n", "1 lines, expected 2: one per row"),
         ("image,caption\na,b\nc,\n", "line 3: caption is empty"),
     ],
 )

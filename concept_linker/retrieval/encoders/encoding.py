@@ -1,6 +1,6 @@
 """Encodes a list of pairs, some at a time, into two ``.npy`` files; a run that was cut goes on.
 
-Every finished piece is a file of its own in ``parts``, written beside its place and renamed.  What
+Every finished piece is a file of its own in ``parts``, written whole or not at all.  What
 is there is not made again.  A run with another model, other weights or settings of it, other pairs,
 images of other content or another size of piece does not go on from it, but says so.
 """
@@ -69,7 +69,7 @@ def encode(
         encoder: what encodes.
         folder: where ``images.npy``, ``texts.npy`` and ``ids.csv`` go.
         batch_size: pairs that are encoded together, and kept if the run is cut.
-        progress: told how many rows more are done, of images and of texts.
+        progress: called with the number of rows just finished, images and texts together.
 
     Returns:
         The files.
@@ -82,8 +82,8 @@ def encode(
     if not pairs:
         raise InputError("no pairs to encode")
     if batch_size < 1:
-        raise InputError(f"batch_size is {batch_size}, wanted 1 or more")
-    told = progress or (lambda rows: None)
+        raise InputError(f"batch_size is {batch_size}, expected an integer ≥ 1")
+    report = progress or (lambda rows: None)
     parts = folder / _PARTS
     batches = [pairs[begin : begin + batch_size] for begin in range(0, len(pairs), batch_size)]
     checksummed = encoder if isinstance(encoder, Checksummed) else None
@@ -104,7 +104,7 @@ def encode(
     for side in sides:
         if (folder / f"{side}.npy").is_file():
             resumed += len(pairs)
-            told(len(pairs))
+            report(len(pairs))
             continue
         names = [parts / f"{side}-{n * batch_size:010d}.npy" for n in range(len(batches))]
         for number, (name, batch) in enumerate(zip(names, batches, strict=True)):
@@ -119,7 +119,7 @@ def encode(
                 if problems:
                     _write(_problems_of(name), partial(_save_problems, problems=problems))
                 _write(name, partial(_save, rows=rows))
-            told(len(batch))
+            report(len(batch))
         if side == "images":
             _list_unreadable(folder / _UNREADABLE, names, batches)
         _write(folder / f"{side}.npy", partial(_join, names=names, count=len(pairs)))
@@ -138,7 +138,7 @@ def encode(
 def encoder_of(images: Path) -> str:
     """What the encoder of a file of embeddings is called.
 
-    A run of :func:`encode` says it beside its files, of a model without the folders that lead to
+    A run of :func:`encode` records it with its files, for a model without the folders that lead to
     it; else the file's name has to do, or its folder's where the file is only called ``images``.
     """
     try:
@@ -155,7 +155,7 @@ def _same_run(folder: Path, run: dict[str, Any]) -> None:
     path = folder / _RUN
     if not path.is_file():
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise InputError(f"{folder} exists and holds no encoding; wanted a new folder")
+            raise InputError(f"{folder} exists and contains no encoding, expected a new folder")
         return
     try:
         before = json.loads(path.read_text())
@@ -164,7 +164,7 @@ def _same_run(folder: Path, run: dict[str, Any]) -> None:
     if not isinstance(before, dict) or before.keys() != run.keys():
         raise InputError(
             f"{folder} has an encoding of another version, which kept other checksums; "
-            "wanted a new folder"
+            "expected a new folder"
         )
     names = {
         "model": "the model's weights or settings",
@@ -174,7 +174,7 @@ def _same_run(folder: Path, run: dict[str, Any]) -> None:
     differ = [names.get(key, key) for key in run if before[key] != run[key]]
     if differ:
         raise InputError(
-            f"{folder} has an encoding that differs in {', '.join(differ)}; wanted a new folder"
+            f"{folder} has an encoding that differs in {', '.join(differ)}, expected a new folder"
         )
 
 
@@ -190,7 +190,7 @@ def _rows(encoder: Encoder, side: Side, batch: Sequence[Pair]) -> NDArray[Any]:
     if rows.ndim != 2 or len(rows) != len(batch) or rows.dtype.kind != "f":
         raise InputError(
             f"the encoder gave {side} of shape {rows.shape} and type {rows.dtype}, "
-            f"wanted {len(batch)} rows of floats"
+            f"expected {len(batch)} rows of floats"
         )
     return rows
 

@@ -28,7 +28,7 @@ __all__ = ["Built", "HoldoutSettings", "build", "checked_settings"]
 #: What is being done, and the share of the whole that is done.
 Progress = Callable[[str, float], None]
 
-#: Pairs looked at for each that is wanted, at first: some leak.
+#: Candidate pairs drawn at first for each requested pair, because some leak.
 _SPARE: Final = 1.25
 
 
@@ -40,7 +40,7 @@ class HoldoutSettings(BaseModel):
         seed: of the sample.
         caption_similarity: captions are nearly the same from this Jaccard index of their runs of
             three words on.
-        image_distance: images are nearly the same up to so many bits of their hashes.
+        image_distance: images are near-duplicates if their hashes differ in at most this many bits.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -105,10 +105,10 @@ def build(
         settings: how.
         main_group: the main semantic group of a pair's concepts, for the strata.
         hashes: of the images; without them only equal paths tell that images are the same.
-        progress: told how far it is.
+        progress: called with the share that is done.
 
     Raises:
-        InputError: the collection has not so many pairs that leak into nothing else.
+        InputError: the collection has fewer pairs without leaks.
         SourceError: its file is damaged.
     """
     report = progress or (lambda stage, done: None)
@@ -132,7 +132,7 @@ def build(
             similarity=settings.caption_similarity,
             distance=settings.image_distance,
         )
-        stream = _told(read_pairs(triplets), survey.pairs, report)
+        stream = _report_rows(read_pairs(triplets), survey.pairs, report)
         leaks = list(_needed(finder.leaks(stream), candidates))
         unhashed = frozenset(finder.unhashed_rows())
         choice = choose(order, candidates, leaks, unhashed, settings.size)
@@ -144,12 +144,12 @@ def build(
             raise InputError(
                 f"{triplets} has {survey.pairs:,} pairs of {len(survey.articles):,} articles, and "
                 f"not {settings.size:,} of them can be held out without leaking into the rest; "
-                "wanted a larger collection or a smaller --size"
+                "expected a larger collection or a smaller --size"
             )
         wanted *= 2
 
 
-def _told(pairs: Iterable[Pair], count: int, report: Progress) -> Iterator[Pair]:
+def _report_rows(pairs: Iterable[Pair], count: int, report: Progress) -> Iterator[Pair]:
     for number, pair in enumerate(pairs):
         if number % 10_000 == 0:
             report("comparing with the rest", 0.4 + 0.6 * number / max(1, count))
@@ -158,10 +158,10 @@ def _told(pairs: Iterable[Pair], count: int, report: Progress) -> Iterator[Pair]
 
 def _needed(leaks: Iterable[Leak], candidates: Iterable[str]) -> Iterator[Leak]:
     """All leaks among candidates, and of those to the rest the first of each row."""
-    among, told = set(candidates), set()
+    among, counted = set(candidates), set()
     for leak in leaks:
         if leak.other_article in among:
             yield leak
-        elif leak.row not in told:
-            told.add(leak.row)
+        elif leak.row not in counted:
+            counted.add(leak.row)
             yield leak

@@ -48,7 +48,7 @@ def choose(
     unhashed: frozenset[int],
     size: int,
 ) -> Choice | None:
-    """Takes articles in order until so many pairs are left that leak into nothing else.
+    """Takes articles in order until enough pairs without leaks are left.
 
     An article that is taken is no longer of the rest, so a leak to it no longer counts: taking
     more only ever frees pairs.
@@ -58,7 +58,7 @@ def choose(
         pairs: theirs.
         leaks: of their pairs, to any pair of another article.
         unhashed: rows whose images have no hash though one is asked for.
-        size: how many pairs are wanted.
+        size: the number of pairs.
 
     Returns:
         The choice; ``None`` where all of them are not enough.

@@ -56,11 +56,11 @@ def check_output(folder: Path) -> None:
     """Whether a set can be written there.
 
     Raises:
-        InputError: the place is taken by something that is no held-out set.
+        InputError: the folder exists and is not a held-out set.
     """
     taken = folder.exists() and not (folder / MANIFEST).is_file()
     if taken and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} exists and is no held-out set; wanted a new folder")
+        raise InputError(f"{folder} exists and is not a held-out set, expected a new folder")
 
 
 def write(
@@ -71,7 +71,7 @@ def write(
     main_group: Callable[[Iterable[str]], str],
     hashes: ImageHashes | None = None,
 ) -> None:
-    """Writes the folder beside its place and renames it; one that is there is replaced.
+    """Writes the folder whole or not at all; an existing one is replaced.
 
     The same collection and settings give the same bytes.
 
@@ -219,11 +219,11 @@ def read_manifest(folder: Path) -> Mapping[str, Any]:
     try:
         manifest = json.loads(path.read_text(encoding="ascii"))
     except FileNotFoundError:
-        raise SourceError(path, "missing; wanted the folder of a held-out set") from None
+        raise SourceError(path, "missing, expected the folder of a held-out set") from None
     except ValueError as error:
         raise SourceError(path, f"no JSON ({error}); build the set again") from None
     if not isinstance(manifest, dict) or manifest.get("kind") != _KIND:
-        raise SourceError(path, "is no manifest of a held-out set")
+        raise SourceError(path, "is not the manifest of a held-out set")
     return manifest
 
 
@@ -261,7 +261,7 @@ def load_pairs(path: Path) -> list[Pair]:
     """The pairs of a held-out set's folder, or of files of records.
 
     Raises:
-        InputError: a row of the file is no pair: rows of embeddings would no longer fit.
+        InputError: a row of the file is not a pair: rows of embeddings would no longer fit.
         SourceError: it is damaged.
     """
     if (path / MANIFEST).is_file():

@@ -40,7 +40,7 @@ def verify(folder: Path, triplets: Path, hashes: ImageHashes | None = None) -> l
     ]
     held, articles = read_holdout(folder), read_articles(folder)
     if len(held) != settings.size:
-        wrong.append(f"{len(held):,} pairs, wanted {settings.size:,}")
+        wrong.append(f"{len(held):,} pairs, expected {settings.size:,}")
     wrong += [
         f"row {pair.row}: {pair.article} is not in articles.txt"
         for pair in held

@@ -70,7 +70,9 @@ class CaptionIndex:
 
     def __init__(self, captions: Sequence[str], similarity: float) -> None:
         if not 0 < similarity <= 1:
-            raise SettingsError(f"similarity is {similarity}, wanted above 0 and at most 1")
+            raise SettingsError(
+                f"similarity is {similarity}, expected a number above 0 and at most 1"
+            )
         self._least = similarity
         self._runs, self._begins = _runs(captions)
         sizes = np.diff(self._begins)

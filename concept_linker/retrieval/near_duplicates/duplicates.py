@@ -35,7 +35,7 @@ class Duplicate(NamedTuple):
 def duplicates(
     pretraining: HashTable, evaluation: HashTable | None = None, *, distance: int = 8
 ) -> Iterator[Duplicate]:
-    """All pairs of images whose hashes differ in at most so many bits, by hash.
+    """All pairs of images whose hashes differ in at most ``distance`` bits, by hash.
 
     Args:
         pretraining: the first list.

@@ -5,7 +5,7 @@ After Norouzi, Punjani and Fleet, "Fast search in Hamming space with multi-index
 (``a < m``), then one of the first ``a + 1`` parts differs in at most ``r`` bits, or one of the
 others in at most ``r - 1``: else they would differ in more than ``d``.  So hashes are kept by each
 part's value, and a query looks at the values within that many bits.  ``m`` is what costs least for
-so many hashes; for few of them, looking at all.
+so many hashes; for few hashes, comparing with all.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class HashIndex:
 
     def __init__(self, hashes: Hashes, distance: int) -> None:
         if not 0 <= distance <= MOST:
-            raise SettingsError(f"distance is {distance}, wanted 0 to {MOST}")
+            raise SettingsError(f"distance is {distance}, expected 0 to {MOST}")
         self._hashes = np.ascontiguousarray(hashes, dtype=np.uint64)
         self._distance = distance
         self._tables = [self._table(part) for part in _cheapest(len(hashes), distance)]
@@ -137,7 +137,7 @@ class HashIndex:
 
 
 def _parts(count: int, distance: int) -> list[_Part]:
-    """The parts of a cut into so many, without those that need not be looked at."""
+    """Returns the parts of a split of the hashes that a search has to compare."""
     radius, more = divmod(distance, count)
     parts, shift = [], 0
     for number in range(count):

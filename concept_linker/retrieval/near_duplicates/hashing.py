@@ -145,19 +145,19 @@ def images_in(folder: Path) -> list[str]:
     """The paths of all images below a folder, relative to it, sorted.
 
     Raises:
-        InputError: it is no folder, or there are none.
+        InputError: it is not a folder, or has no images.
     """
     if not folder.is_dir():
-        raise InputError(f"{folder} is no folder")
+        raise InputError(f"{folder} is not a folder")
     found = (path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS)
     paths = sorted(path.relative_to(folder).as_posix() for path in found if path.is_file())
     if not paths:
-        raise InputError(f"{folder} has no images, wanted {', '.join(sorted(ENDINGS))}")
+        raise InputError(f"{folder} has no images, expected {', '.join(sorted(ENDINGS))}")
     return paths
 
 
 def write_hashes(path: Path, hashes: Iterable[ImageHash]) -> list[ImageHash]:
-    """Writes the CSV, beside its place and then into it.
+    """Writes the CSV, whole or not at all.
 
     Returns:
         The images that cannot be read; they are not in it.
@@ -225,7 +225,7 @@ def read_hashes(path: Path) -> HashTable:
     The first column is the hash, the second the path; the header may name them as it likes.
 
     Raises:
-        SourceError: it is no such file.
+        SourceError: it is not a file of hashes.
         OSError: it cannot be opened.
     """
     import pyarrow as pa
@@ -270,7 +270,9 @@ def _flags(texts: Any, path: Path) -> NDArray[np.bool_]:
     flat = pc.equal(texts, "1")
     wrong = pc.index(pc.or_(flat, pc.equal(texts, "0")), False).as_py()
     if wrong >= 0:
-        raise SourceError(path, f"Flat is {texts[wrong].as_py()!r}, wanted 0 or 1", line=wrong + 2)
+        raise SourceError(
+            path, f"Flat is {texts[wrong].as_py()!r}, expected 0 or 1", line=wrong + 2
+        )
     return np.asarray(flat.to_numpy(zero_copy_only=False), np.bool_)
 
 
@@ -292,5 +294,5 @@ def _numbers(texts: Any, rows: NDArray[np.int64], path: Path) -> NDArray[np.uint
         return np.empty(0, np.uint64)
     given = texts[wrong].as_py()
     raise SourceError(
-        path, f"hash {given!r}, wanted 16 hexadecimal digits", line=int(rows[wrong]) + 2
+        path, f"hash {given!r}, expected 16 hexadecimal digits", line=int(rows[wrong]) + 2
     )

@@ -234,7 +234,7 @@ def test_a_place_that_is_taken(tmp_path: Path) -> None:
     triplets = write(tmp_path / "all.jsonl", collection())
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis/chapter.txt").write_text("years of work")
-    with pytest.raises(InputError, match="exists and is no held-out set"):
+    with pytest.raises(InputError, match="exists and is not a held-out set"):
         make(triplets, tmp_path / "thesis", size=10)
     assert (tmp_path / "thesis/chapter.txt").read_text() == "years of work"
 

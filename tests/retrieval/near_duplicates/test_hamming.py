@@ -85,5 +85,5 @@ def test_large_lists_are_probed() -> None:
 
 @pytest.mark.parametrize("distance", [-1, 17])
 def test_distances_out_of_range(distance: int) -> None:
-    with pytest.raises(SettingsError, match=f"distance is {distance}, wanted 0 to 16"):
+    with pytest.raises(SettingsError, match=f"distance is {distance}, expected 0 to 16"):
         HashIndex(np.zeros(1, np.uint64), distance)

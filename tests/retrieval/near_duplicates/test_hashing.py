@@ -67,9 +67,9 @@ def test_hashes_of_a_folder(folder: Path, tmp_path: Path) -> None:
 def test_a_missing_image_and_a_missing_folder(tmp_path: Path) -> None:
     [one] = hash_images(tmp_path, ["gone.png"])
     assert one == ImageHash("gone.png", None, "No such file or directory")
-    with pytest.raises(InputError, match="is no folder"):
+    with pytest.raises(InputError, match="is not a folder"):
         images_in(tmp_path / "gone")
-    with pytest.raises(InputError, match=r"has no images, wanted \.bmp, "):
+    with pytest.raises(InputError, match=r"has no images, expected \.bmp, "):
         images_in(tmp_path)
 
 
@@ -181,7 +181,7 @@ def test_a_failed_write_leaves_what_was_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("Hash,Path\n123,a.jpg\n", "line 2: hash '123', wanted 16 hexadecimal digits"),
+        ("Hash,Path\n123,a.jpg\n", "line 2: hash '123', expected 16 hexadecimal digits"),
         ("Hash,Path\n0123456789abcdef,a\n0123456789abcdeg,b\n", "line 3: hash '0123456789abcdeg'"),
         ("Hash,Path\n0123456789abcdef,a.jpg,7\n", "Row #2: Expected 2 columns, got 3"),
         ("Hash,PretrainingImagePath,Flat\n0123456789abcdef,a,2\n", "line 2: Flat is '2'"),

@@ -62,5 +62,5 @@ def test_captions_without_words_are_themselves() -> None:
 
 @pytest.mark.parametrize("least", [0.0, -1.0, 1.1])
 def test_a_similarity_that_is_none(least: float) -> None:
-    with pytest.raises(SettingsError, match="wanted above 0 and at most 1"):
+    with pytest.raises(SettingsError, match="expected a number above 0 and at most 1"):
         CaptionIndex([], least)
