@@ -18,19 +18,20 @@ import typer
 
 from concept_linker.cli.options import KB, one_of
 from concept_linker.cli.parser import Command
+from concept_linker.detection import DETECTORS
 
 __all__ = ["linker_options", "linking"]
 
-_DETECTORS = ("hybrid", "dictionary", "ner")
 _Detector = Annotated[
     str | None,
     typer.Option(
         "--detector",
         metavar="NAME",
-        autocompletion=one_of(*_DETECTORS),
+        autocompletion=one_of(*DETECTORS),
         show_default="hybrid",
-        help="How mentions are found: 'hybrid', 'dictionary' (three times as fast), 'ner', or an "
-        "installed spaCy model.",
+        help="How mentions are found: "
+        + ", ".join(f"'{name}' ({one.description})" for name, one in DETECTORS.items())
+        + ", or an installed spaCy model.",
     ),
 ]
 #: Settings that have another name on the command line.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from concept_linker.detection import DETECTORS
 from concept_linker.detection.detector import (
     Detected,
     MentionDetector,
@@ -11,7 +12,7 @@ from concept_linker.detection.detector import (
     as_detector,
     detect_stream,
 )
-from concept_linker.detection.registry import DETECTORS, open_detector
+from concept_linker.detection.registry import open_detector
 from concept_linker.knowledge_base.base import KnowledgeBase
 
 
