@@ -49,10 +49,10 @@ def main(path: str) -> list[str]:
         if not any(name.endswith("licenses/LICENSE") for name in sizes):
             wrong.append("LICENSE is missing")
         if sum(sizes.values()) > LARGEST:
-            wrong.append(f"{sum(sizes.values()):,} bytes, wanted at most {LARGEST:,}")
+            wrong.append(f"{sum(sizes.values()):,} bytes, expected at most {LARGEST:,}")
         base = sum(n for name, n in sizes.items() if "open_kb/compiled/" in name)
         if base > LARGEST_BASE:
-            wrong.append(f"the open base has {base:,} bytes, wanted at most {LARGEST_BASE:,}")
+            wrong.append(f"the open base has {base:,} bytes, expected at most {LARGEST_BASE:,}")
         if wrong:
             return wrong
         folder = "concept_linker/models/open_kb/compiled/"

@@ -1,4 +1,4 @@
-"""Linking accuracy on the development sets, beside exact match and scispaCy's method.
+"""Linking accuracy on the development sets, compared with exact match and scispaCy's method.
 
     python benchmarks/accuracy.py --work FOLDER [--only CORPUS …]
 

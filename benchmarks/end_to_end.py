@@ -78,7 +78,7 @@ def write(path: Path, values: list[Any]) -> None:
 
 
 def measure(python: str, runner: str, folder: Path, documents: list[Any]) -> dict[str, Any] | str:
-    """The figures of one runner in a process of its own, or why there are none."""
+    """Returns the figures of one runner in a separate process, or why there are none."""
     done = subprocess.run(
         ["taskset", "-c", "0", python, f"{ROOT}/benchmarks/peers/{runner}.py", str(folder)],
         env={**os.environ, "PYTHONPATH": str(ROOT) if runner == "find_ours" else ""},
@@ -104,11 +104,11 @@ def scores(found: list[Any], documents: list[Any]) -> dict[str, Any]:
             for number, count in enumerate((len(left & right), len(left), len(right))):
                 sums[name][number] += count
     table = {}
-    for name, (right, given, wanted) in sums.items():
+    for name, (right, given, expected) in sums.items():
         table[name] = {
             "precision": round(right / given, 4),
-            "recall": round(right / wanted, 4),
-            "f1": round(2 * right / (given + wanted), 4),
+            "recall": round(right / expected, 4),
+            "f1": round(2 * right / (given + expected), 4),
         }
     return table
 

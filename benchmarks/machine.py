@@ -16,8 +16,8 @@ _PACKAGES = ("concept-linker", "numba", "numpy", "pyarrow")
 
 def data_folder() -> Path:
     """The folder of development data: ``CONCEPT_LINKER_DATA``, else ``../shared/data``."""
-    beside = Path(__file__).resolve().parents[1] / "../shared/data"
-    return Path(os.environ.get("CONCEPT_LINKER_DATA", beside)).resolve()
+    default = Path(__file__).resolve().parents[1] / "../shared/data"
+    return Path(os.environ.get("CONCEPT_LINKER_DATA", default)).resolve()
 
 
 def save(name: str, command: str, figures: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Our links beside those of the published sample of MedConcept-23M, forty records.
+"""Compares our links with those of the published sample of MedConcept-23M, forty records.
 
     python benchmarks/published.py [--show]
 

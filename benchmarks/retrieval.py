@@ -4,7 +4,7 @@
 
 Without arguments everything.  ``exact``: figures against sorting the whole matrix, and
 ``--profile`` against the published protocol carried out as published.  ``coverage``: how often
-intervals hold the truth, over 1,000 synthetic sets, with the published bootstrap's beside it.
+intervals contain the true value, over 1,000 synthetic sets, for ours and the published bootstrap.
 ``cost``: time and memory by the number of pairs.  ``images``: recall and false pairs of hashes by
 distance, and a million hashes searched.  ``holdout``: a set out of the JATS articles and the ROCO
 captions, built, verified and scored with the baselines.
@@ -134,8 +134,8 @@ def exact() -> bool:
             if groups:
                 ids = [random.integers(0, rows // 2, rows).tolist() for _ in range(2)]
             found = score(images, texts, Positives.by_ids(*ids)).figures(resamples=1)
-            wanted = sorted_figures(images, texts, ids)
-            for key, value in wanted.items():
+            reference = sorted_figures(images, texts, ids)
+            for key, value in reference.items():
                 worst = max(worst, abs(found["all_positives"][key] - value) / max(1, abs(value)))
         figures[title] = worst
         print(f"{title:32}largest difference {worst:.1e}, 5 seeds of {rows} pairs")
@@ -155,7 +155,7 @@ def exact() -> bool:
 
 
 def coverage(sets: int = 1000) -> bool:
-    """How often 95 % intervals hold the truth."""
+    """How often 95 % intervals contain the true value."""
     names = (*(f"R@{k}" for k in CUTOFFS[:4]), "MRR", "mean_rank")
     values, intervals, published = [], [], []
     for seed in range(sets):
@@ -206,7 +206,7 @@ print(json.dumps([ready - began, ranked - ready, done - ranked]))
 
 
 def cost() -> bool:
-    """Seconds and megabytes by the number of pairs, each in a process of its own."""
+    """Seconds and megabytes by the number of pairs, each in a separate process."""
     figures: dict[str, Any] = {}
     print(f"{'pairs':>8}{'ranking s':>11}{'1,000 draws s':>15}{'together s':>12}{'peak MB':>9}")
     with tempfile.TemporaryDirectory() as place:
@@ -466,15 +466,15 @@ PARTS = {"exact": exact, "coverage": coverage, "cost": cost, "images": images, "
 
 
 def main() -> None:
-    """Runs the parts that are named; exit status 1 where something is not as it must be."""
-    wanted = sys.argv[1:] or list(PARTS)
+    """Runs the named parts; exits with status 1 if a check fails."""
+    chosen = sys.argv[1:] or list(PARTS)
     missed = []
-    for name in wanted:
+    for name in chosen:
         print(f"== {name}")
         if not PARTS[name]():
             missed.append(name)
     if missed:
-        sys.exit(f"not as it must be: {', '.join(missed)}")
+        sys.exit(f"failed checks: {', '.join(missed)}")
 
 
 if __name__ == "__main__":

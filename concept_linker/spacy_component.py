@@ -16,7 +16,7 @@ A component without ``suffix`` sets:
 *   ``doc.ents``, if the component finds the mentions and no component before it has set entities.
 
 Spans consist of whole tokens, so several mentions may share their tokens (``kidney;liver`` is one
-token).  Each of them has a span of its own in ``doc.spans["concepts"]``, with its own attributes;
+token).  Each of them has its own span in ``doc.spans["concepts"]``, with its own attributes;
 ``span._.linked`` has the exact offsets.  ``doc.ents`` can hold only the first of them, and any
 other span of these tokens has the attributes of the first.
 """

@@ -20,8 +20,8 @@ settings.load_profile("steady")
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of data that is not part of the repository; skips where it is absent."""
-    beside = Path(__file__).resolve().parents[1] / "../shared/data"
-    folder = Path(os.environ.get("CONCEPT_LINKER_DATA", beside)).resolve()
+    fallback = Path(__file__).resolve().parents[1] / "../shared/data"
+    folder = Path(os.environ.get("CONCEPT_LINKER_DATA", fallback)).resolve()
     if not folder.is_dir():
         pytest.skip("no shared data: set CONCEPT_LINKER_DATA to its folder")
     return folder

@@ -18,7 +18,7 @@ from concept_linker import KnowledgeBase
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "docs/notebooks").glob("*.ipynb"))
-# In a process of its own: Jupyter's event loops warn of things that are no concern of ours.
+# In a separate process: Jupyter's event loops give warnings that do not concern us.
 RUN = """
 import sys
 import nbformat

@@ -72,7 +72,8 @@ def run(prepare: Callable[[], Callable[[list[str]], Ranked]], *, built: str = "b
             "single_per_s": round(min(_ALONE, len(texts)) / single),
             **{
                 f"recall@{k}": sum(
-                    not wanted.isdisjoint(own[:k]) for wanted, own in zip(gold, ranked, strict=True)
+                    not expected.isdisjoint(own[:k])
+                    for expected, own in zip(gold, ranked, strict=True)
                 )
                 / len(gold)
                 for k in (1, 5, 30)

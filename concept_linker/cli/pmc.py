@@ -135,9 +135,9 @@ def fetch(
     )
     if bool(articles) == bool(records):
         raise SettingsError("expected either PMCIDs (or files of PMCIDs) or --records FILE")
-    wanted = articles_of_records(records) if records else _wanted(articles or [])
+    chosen = articles_of_records(records) if records else _chosen_articles(articles or [])
     with progress_bar("Fetching", quiet=quiet) as progress:
-        summary = fetching(wanted, output, settings, progress=progress)
+        summary = fetching(chosen, output, settings, progress=progress)
     values = _fetched_values(summary)
     if records:
         rebuilt = rebuild(records, output)
@@ -237,7 +237,7 @@ def extract(
         raise typer.Exit(1)
 
 
-def _wanted(articles: list[str]) -> dict[str, frozenset[str] | None]:
+def _chosen_articles(articles: list[str]) -> dict[str, frozenset[str] | None]:
     from concept_linker.pmc.article_lists import (
         ArticleList,
         parse_article_list,
@@ -245,20 +245,20 @@ def _wanted(articles: list[str]) -> dict[str, frozenset[str] | None]:
         read_article_list,
     )
 
-    wanted: ArticleList = {}
+    chosen: ArticleList = {}
     for one in articles:
         if one == "-":
-            wanted.update(parse_article_list(sys.stdin, "standard input"))
+            chosen.update(parse_article_list(sys.stdin, "standard input"))
         elif os.path.isfile(one):  # any text may be given
-            wanted.update(read_article_list(Path(one)))
+            chosen.update(read_article_list(Path(one)))
         else:
             try:
-                wanted[parse_pmcid(one)] = None
+                chosen[parse_pmcid(one)] = None
             except InputError as error:
                 raise InputError(f"{error}, or a file with one per line") from None
-    if not wanted:
+    if not chosen:
         raise InputError("no PMCIDs given, expected at least one")
-    return wanted
+    return chosen
 
 
 def _fetched_values(summary: FetchSummary) -> dict[str, Any]:

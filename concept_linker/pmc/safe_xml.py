@@ -1,6 +1,6 @@
 """Parses untrusted XML: nothing is fetched or expanded, and depth and size are limited.
 
-libxml2 is configured to read no DTD and no entity. It has limits of its own: 256 levels of depth,
+libxml2 is configured to read no DTD and no entity. It has its own limits: 256 levels of depth,
 10 MB of text, and the expansion of entities in attributes. A document that declares entities is
 rejected; PMC's articles do not declare any.
 """

@@ -94,20 +94,20 @@ def add_coherence(
     Args:
         strings: the row of each mention's string in the table.
         bounds: where the mentions of each text begin (see :func:`split_texts`).
-        selected: for which mentions candidates are wanted; the others only vote.
+        selected: for which mentions candidates are returned; the others only vote.
         table: the strings.
         limit: how many candidates a string keeps; other strings offer two thirds of this number.
     """
-    wanted = strings[selected]
+    selected_strings = strings[selected]
     offers = 2 * limit // 3
-    room = int(table.sizes[wanted].sum()) + offers * len(wanted)
+    room = int(table.sizes[selected_strings].sum()) + offers * len(selected_strings)
     out = CoherentCandidates(
         np.empty(room, np.int64),
         np.empty(room, np.int16),
         np.empty((room, PASSED_ON + _ADDED), np.float32),
         np.empty(room, np.int64),
-        np.empty(len(wanted), np.int64),
-        np.empty(len(wanted), np.int64),
+        np.empty(len(selected_strings), np.int64),
+        np.empty(len(selected_strings), np.int64),
         np.empty(len(strings), np.int64),
     )
     count, used = _add_coherence(strings, bounds, selected, *table, offers, out)

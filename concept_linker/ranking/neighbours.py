@@ -1,6 +1,6 @@
 """The words in and next to a mention, as evidence of its semantic type.
 
-``the control group`` and ``under control`` are told apart by their neighbours.  A sign is a word
+``the control group`` and ``under control`` are distinguished by their neighbours.  A sign is a word
 together with its position.
 """
 

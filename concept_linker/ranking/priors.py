@@ -122,9 +122,9 @@ class Table(NamedTuple):
 
     def find(self, text: str) -> _Columns:
         """Returns the numbers and counts of a string, the most frequent first."""
-        wanted = np.uint64(key_hash(text))
-        at = int(self.hashes.searchsorted(wanted))
-        if at == self.hashes.size or self.hashes[at] != wanted:
+        hashed = np.uint64(key_hash(text))
+        at = int(self.hashes.searchsorted(hashed))
+        if at == self.hashes.size or self.hashes[at] != hashed:
             return self.numbers[:0], self.counts[:0]
         begin, end = self.begins[at], self.begins[at + 1]
         return self.numbers[begin:end], self.counts[begin:end]

@@ -97,12 +97,12 @@ class SecondStage:
             selected = np.ones(len(queries), np.bool_)
         bounds = split_texts([query.text for query in queries])
         found = add_coherence(rows, bounds, selected, table, limit=self._limit)
-        wanted = list(itertools.compress(queries, selected.tolist()))
-        groups = np.full((len(wanted), len(GROUPS)), -1.0, np.float32)
-        for row, query in zip(groups, wanted, strict=True):
+        chosen = list(itertools.compress(queries, selected.tolist()))
+        groups = np.full((len(chosen), len(GROUPS)), -1.0, np.float32)
+        for row, query in zip(groups, chosen, strict=True):
             if query.groups is not None:
                 row[:] = query.groups
-        lefts, rights = [query.left for query in wanted], [query.right for query in wanted]
+        lefts, rights = [query.left for query in chosen], [query.right for query in chosen]
         features = contextual_features(found, self._priors, lefts, rights, groups, self._group_of)
         begins, sizes = found.begins[found.of], found.sizes[found.of]
         at = ranges(begins, sizes)

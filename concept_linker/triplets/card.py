@@ -52,10 +52,10 @@ def card(statistics: Statistics, *, title: str, data_file: str, licence: str | N
             and ``other`` if they differ.
 
     Raises:
-        InputError: there is no good record.
+        InputError: the input contains no valid record.
     """
     if not statistics.records:
-        raise InputError("there is no good record to describe")
+        raise InputError("the input contains no valid record to describe")
     return "\n".join(
         [
             _front_matter(statistics, title, data_file, licence),

@@ -55,7 +55,7 @@ class Rules:
         images: whether a record must have an image.
         paths: whether the image's path must be one that file systems allow.
         min_similarity: the lowest ``umls_similarity`` of a span.
-        max_words: the last white-space word in which a span may end; ``None`` is no limit.
+        max_words: the last white-space word in which a span may end; ``None`` means no limit.
         wordpiece: if given, ``tokens`` and their positions must be those that it makes.
     """
 

@@ -1,4 +1,4 @@
-"""What the strict record cannot hold of mentions: two columns of Parquet, or keys beside it.
+"""What the strict record cannot hold of mentions: two columns of Parquet, or additional keys.
 
 The column ``mentions`` has every mention of a caption, whatever its id and score, one
 :meth:`~concept_linker.annotation.Mention.to_row` each.  The column ``span_details`` has an item for

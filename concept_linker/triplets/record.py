@@ -104,7 +104,7 @@ class Profile(TypedDict):
     Attributes:
         offsets: see :data:`Offsets`.
         min_similarity: the lowest ``umls_similarity`` of a span.
-        max_words: the last white-space word in which a span may end; ``None`` is no limit.
+        max_words: the last white-space word in which a span may end; ``None`` means no limit.
         negated: see :data:`Negated`.
     """
 

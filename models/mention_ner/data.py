@@ -68,7 +68,7 @@ class Example(NamedTuple):
         allowed: uint8 of shape (words, TAGS): the allowed tags.
         gold: (first word, last word, group) of the mentions.
         pmid, whole, fold: see :class:`Document`.
-        wanted: a teacher's marginals of the tags of each word.
+        targets: a teacher's marginals of the tags of each word.
     """
 
     words: list[str]
@@ -78,7 +78,7 @@ class Example(NamedTuple):
     pmid: str
     whole: bool
     fold: int
-    wanted: NDArray[np.float16] | None = None
+    targets: NDArray[np.float16] | None = None
 
 
 def rows(path: Path) -> Iterator[dict[str, Any]]:

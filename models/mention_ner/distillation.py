@@ -63,7 +63,7 @@ def with_teachers(examples: Sequence[Example], teachers: Sequence[Network]) -> l
     for one, total in zip(examples, sums, strict=True):
         mean = total / len(teachers)
         if mean.any():  # else the annotation contradicts itself
-            found.append(one._replace(wanted=mean.astype(np.float16)))
+            found.append(one._replace(targets=mean.astype(np.float16)))
     return found
 
 
@@ -76,8 +76,8 @@ def with_mixed_targets(
         gold = marginals(scores, one.allowed)
         if gold.any():
             guess = marginals(scores, np.ones_like(one.allowed))
-            wanted = (1 - share) * gold + share * guess
-            found.append(one._replace(wanted=wanted.astype(np.float16)))
+            mixed = (1 - share) * gold + share * guess
+            found.append(one._replace(targets=mixed.astype(np.float16)))
     return found
 
 

@@ -229,15 +229,15 @@ def chain_loss(scores, allowed, groups, gradient):  # type: ignore[no-untyped-de
 
 
 @njit(cache=True)
-def distillation_loss(scores, wanted, groups, gradient):  # type: ignore[no-untyped-def]
-    """The cross entropy to a teacher's marginals ``wanted``, and its gradient.
+def distillation_loss(scores, targets, groups, gradient):  # type: ignore[no-untyped-def]
+    """The cross entropy to a teacher's marginals ``targets``, and its gradient.
 
     The weight of a sequence is a product over words, so the marginals are sufficient.
     """
-    every = np.ones(wanted.shape, np.uint8)
+    every = np.ones(targets.shape, np.uint8)
     whole, _ = _chain(scores, every, groups, gradient)
-    for i in range(wanted.shape[0]):
-        for t in range(wanted.shape[1]):
-            whole -= wanted[i, t] * scores[i, t]
-            gradient[i, t] -= wanted[i, t]
+    for i in range(targets.shape[0]):
+        for t in range(targets.shape[1]):
+            whole -= targets[i, t] * scores[i, t]
+            gradient[i, t] -= targets[i, t]
     return whole

@@ -192,14 +192,14 @@ class Network:
         groups = len(GROUPS)
         for begin, one in zip(batch.begins, batch.examples, strict=True):
             end = begin + len(one.words)
-            if one.wanted is None:
+            if one.targets is None:
                 lost, counts = kernels.chain_loss(
                     scores[begin:end], one.allowed, groups, gradient[begin:end]
                 )
             else:
-                wanted, counts = one.wanted.astype(F), True
+                targets, counts = one.targets.astype(F), True
                 lost = kernels.distillation_loss(
-                    scores[begin:end], wanted, groups, gradient[begin:end]
+                    scores[begin:end], targets, groups, gradient[begin:end]
                 )
             loss += lost
             words += len(one.words) if counts else 0

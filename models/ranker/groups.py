@@ -22,7 +22,7 @@ Groups = dict[str, NDArray[np.float32]]
 
 
 def left_out(data: Path, teachers: Path, documents: Sequence[GoldDocument]) -> Groups:
-    """What the teacher says of each document of MedMentions TRAIN that it was not trained on.
+    """Returns the teacher's groups for each document of MedMentions TRAIN not used to train it.
 
     Args:
         data: the folder with ``medmentions``.
@@ -34,7 +34,7 @@ def left_out(data: Path, teachers: Path, documents: Sequence[GoldDocument]) -> G
     except OSError as error:
         raise InputError(f"{teachers}: {error.strerror}") from None
     if not flats:
-        raise InputError(f"{teachers}: no teachers there; wanted teacher0.npy and on")
+        raise InputError(f"{teachers}: contains no teachers, expected teacher0.npy, teacher1.npy …")
     kb = KnowledgeBase.open()
     every = ner_data.whole_documents(data / "medmentions/full_train.jsonl.gz")
     every += ner_data.partial_documents(data / "medmentions", kb)

@@ -146,14 +146,14 @@ def _in_context(
     examples = part.examples
     found = add_coherence(examples.strings, bounds, selected, table, limit=LIMIT)
     begins, sizes = found.begins[found.of], found.sizes[found.of]
-    wanted = np.flatnonzero(selected).tolist()
-    lefts, rights = ([column_[i] for i in wanted] for column_ in (examples.lefts, examples.rights))
+    chosen = np.flatnonzero(selected).tolist()
+    lefts, rights = ([column_[i] for i in chosen] for column_ in (examples.lefts, examples.rights))
     features = contextual_features(
-        found, examples.priors, lefts, rights, examples.groups[wanted], examples.group_of
+        found, examples.priors, lefts, rights, examples.groups[chosen], examples.group_of
     )
     right = [
         np.isin(found.concepts[begin : begin + size], examples.meant[i])
-        for i, begin, size in zip(wanted, begins.tolist(), sizes.tolist(), strict=True)
+        for i, begin, size in zip(chosen, begins.tolist(), sizes.tolist(), strict=True)
     ]
     counts = np.full(sizes.size, part.counts)
     return Cases(features, np.concatenate([np.zeros(0, np.bool_), *right]), sizes, counts)

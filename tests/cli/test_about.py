@@ -44,14 +44,14 @@ def test_about(run: Run, base: Path) -> None:
 def test_the_checksum_of_a_model_equals_that_of_sha256sum(run: Run, base: Path) -> None:
     facts = json.loads(run("about", "--kb", base, "--json").out)
     script = "sha256sum everyday.txt | sha256sum"
-    told = subprocess.run(
+    reported = subprocess.run(
         ["sh", "-c", script],
         cwd=model_path("dictionary"),
         capture_output=True,
         text=True,
         check=True,
     )
-    assert told.stdout.split()[0] == facts["models"]["dictionary"]
+    assert reported.stdout.split()[0] == facts["models"]["dictionary"]
 
 
 Complete = Callable[..., list[str]]

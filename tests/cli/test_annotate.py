@@ -71,8 +71,8 @@ def test_negated_mentions_are_counted(run: Run, base: Path, tmp_path: Path) -> N
     arguments += ["--workers", "1", "--quiet"]
     for options, done in (([], "left out of"), (["--negated", "keep"], "kept in")):
         out = tmp_path / done
-        told = run(*[one for one in arguments if one != "--quiet"], "-o", out, *options)
-        assert f"1 negated mention with a CUI {done} records" in told.out.splitlines()
+        reported = run(*[one for one in arguments if one != "--quiet"], "-o", out, *options)
+        assert f"1 negated mention with a CUI {done} records" in reported.out.splitlines()
     as_published = ["--profile", "medconcept23m", "--json"]
     summary = json.loads(run(*arguments, "-o", tmp_path / "out", *as_published).out)
     assert (summary["spans"], summary["negated"]) == (2, 1)
@@ -81,12 +81,12 @@ def test_negated_mentions_are_counted(run: Run, base: Path, tmp_path: Path) -> N
 def test_a_pipe_is_not_an_input(run: Run, captions: Path, tmp_path: Path) -> None:
     pipe = tmp_path / "pipe.jsonl"
     os.mkfifo(pipe)
-    told = f"concept-linker: {pipe}: is a pipe or a device, expected a file"
+    problem = f"concept-linker: {pipe}: is a pipe or a device, expected a file"
     done = run("annotate", pipe, "-o", tmp_path / "out")
-    assert done.error.startswith(told)
+    assert done.error.startswith(problem)
     assert done.error.endswith("'-' reads standard input")
     done = run("annotate", captions, "--image", "id", "-o", tmp_path / "out", "--tokenizer", pipe)
-    assert done.error == told
+    assert done.error == problem
 
 
 def test_a_missing_input_is_an_error(run: Run, tmp_path: Path) -> None:

@@ -105,8 +105,8 @@ def test_the_keys_of_json(
     }
     for name, arguments in calls.items():
         quiet = ["-q"] if "--quiet" in options_of(name) else []
-        wanted = ["--json", "-"] if name == "evaluate" else ["--json"]
-        done = run(*name.split(), *arguments, *quiet, *wanted)
+        json_option = ["--json", "-"] if name == "evaluate" else ["--json"]
+        done = run(*name.split(), *arguments, *quiet, *json_option)
         assert (done.status, done.err) == (0, ""), name
         assert parsed(done.out)[0].keys() == documented[name], name
     annotated = (tmp_path / "annotate.json").read_text()

@@ -72,11 +72,13 @@ def test_records_in_many_files_are_as_in_one(
             done = run("records", *command, *files, "-o", path, "-q")
             assert (done.status, done.err) == (0, "")
         assert one.read_bytes() == many.read_bytes()
-        beside = [path.with_name(f"{path.stem}.provenance.jsonl") for path in (one, many)]
-        assert beside[0].read_bytes() == beside[1].read_bytes()
+        side_cars = [path.with_name(f"{path.stem}.provenance.jsonl") for path in (one, many)]
+        assert side_cars[0].read_bytes() == side_cars[1].read_bytes()
     for command in (["validate"], ["stats", "--kb", "none"]):
-        told = [run("records", *command, *files, "-q", "--json").out for files in ([whole], given)]
-        assert json.loads(told[0]) == json.loads(told[1])
+        reported = [
+            run("records", *command, *files, "-q", "--json").out for files in ([whole], given)
+        ]
+        assert json.loads(reported[0]) == json.loads(reported[1])
     pages = []
     for files in ([whole], given):
         done = run("view", *files, "-o", tmp_path / "a.html", "-q", "--kb", "none", "--title", "a")
@@ -105,9 +107,9 @@ def test_breaches_name_the_file_and_its_line(run: Run, shards: Path, tmp_path: P
     last.write_text("null\n")
     done = run("records", "validate", shards, "-q")
     assert done.status == 1
-    told = done.out.splitlines()
-    assert told[0].startswith(f"{bad}, line 3: line: not JSON")
-    assert told[1] == f"{last}, line 1: record: is null, expected an object"
+    reported = done.out.splitlines()
+    assert reported[0].startswith(f"{bad}, line 3: line: not JSON")
+    assert reported[1] == f"{last}, line 1: record: is null, expected an object"
     done = run("records", "convert", shards, "-o", tmp_path / "out.jsonl", "-q", "--json")
     aside = Path(json.loads(done.out)["quarantine"]).read_text().splitlines()
     assert [(row["file"], row["line"]) for row in map(json.loads, aside)] == [
@@ -161,12 +163,12 @@ def test_a_gold_corpus_in_many_files(run: Run, base: Path, tmp_path: Path) -> No
     for number in range(2):
         part = tmp_path / f"gold/dev-{number}.jsonl"
         part.write_text("".join(lines[2 * number : 2 * number + 2]))
-    told = []
+    reported = []
     for given in ("gold.jsonl", "gold", "gold/dev-*.jsonl"):
         options = ["--kb", base, "--gold-mentions", "--resamples", "0", "--json", "-", "-q"]
         done = run("evaluate", tmp_path / given, *options)
         assert (done.status, done.err) == (0, "")
-        told.append([one | {"seconds": 0} for one in json.loads(done.out)["gold_mentions"]])
-    assert {one["mentions"] for one in told[0]} == {4}
-    assert told[0] == told[1] == told[2]
+        reported.append([one | {"seconds": 0} for one in json.loads(done.out)["gold_mentions"]])
+    assert {one["mentions"] for one in reported[0]} == {4}
+    assert reported[0] == reported[1] == reported[2]
     assert run("evaluate", tmp_path / "none-*", "--kb", base).status == 2

@@ -30,7 +30,7 @@ def good(number: int) -> dict[str, Any]:
 
 SPAN = good(0)["umls_meta_info"][0]
 DIGITS = "9" * 5000
-#: What is bad, and the key that is told.
+#: What is bad, and the key that is reported.
 BAD: dict[str, tuple[dict[str, Any], str]] = {
     "NUL in the image's name": ({"image": "a\0.gif"}, "image"),
     "5,000 characters in it": ({"image": "a" * 5000}, "image"),
@@ -80,10 +80,10 @@ def test_a_hostile_row_costs_itself_alone(run: Run, tmp_path: Path, name: str) -
     path = tmp_path / "a.jsonl"
     path.write_bytes(b"\n".join([json.dumps(good(1)).encode(), line, json.dumps(good(2)).encode()]))
     done = run("records", "validate", path, "-q")
-    told, *summary = done.out.splitlines()
+    reported, *summary = done.out.splitlines()
     assert (done.status, done.err) == (1, "")
-    assert told.startswith(f"{path}, line 2: {key}: ")
-    assert len(told) < 500 + len(str(path))
+    assert reported.startswith(f"{path}, line 2: {key}: ")
+    assert len(reported) < 500 + len(str(path))
     assert summary[0] == "3 rows, 1 bad"
     for command in (
         ("records", "convert", "-o", tmp_path / "a.parquet", "--images", images),
@@ -187,8 +187,8 @@ def test_ids_stored_as_numbers_are_reported(run: Run, tmp_path: Path) -> None:
         table = table.set_column(place, name, pa.array(column))
     pq.write_table(table, tmp_path / "a.parquet")
     done = run("records", "validate", tmp_path / "a.parquet", "-q")
-    told = [line.split(", ", 1)[1] for line in done.out.splitlines()[:3]]
-    assert told == [
+    reported = [line.split(", ", 1)[1] for line in done.out.splitlines()[:3]]
+    assert reported == [
         "line 1: pmid: is NaN, which JSON does not have, expected str",
         "line 1: fig_id: is 'nan', expected an empty text for a missing value",
         "line 2: pmid: is float, expected str",

@@ -68,12 +68,12 @@ def test_build_from_several_the_first_trusted_most(run: Run, jsonl: Path, tmp_pa
         encoding="utf-8",
     )
     sources = [f"table={table}", f"jsonl={jsonl}"]
-    for order, wanted in ((sources, "seahorse"), (sources[::-1], "Hippocampus")):
+    for order, correct in ((sources, "seahorse"), (sources[::-1], "Hippocampus")):
         options = [option for source in order for option in ("--source", source)]
         assert run("kb", "build", "-q", "--force", *options, "-o", tmp_path / "kb").status == 0
         kb = KnowledgeBase.open(tmp_path / "kb")
         assert kb.concept("OWN:1").id == "C0019564"
-        assert kb.concept("OWN:1").name == wanted
+        assert kb.concept("OWN:1").name == correct
         assert len(kb) == 4
         assert kb.info.options["source"] == order
 

@@ -261,8 +261,8 @@ def test_negated_mentions_are_left_out_or_kept(
 
 def test_the_column_of_mentions(run: Run, base: Path) -> None:
     _, record = extracted(run, base, "--mentions")
-    told = [(one["text"], one["concept_id"], one["negated"]) for one in record["mentions"]]
-    assert told == [
+    reported = [(one["text"], one["concept_id"], one["negated"]) for one in record["mentions"]]
+    assert reported == [
         ("lesion", "C0221198", True), ("pelvis", "C0030797", False), ("hippocampus", "MY:1", False)
     ]  # fmt: skip
     assert extract(run, base, "--mentions", to="o.parquet").status == 0

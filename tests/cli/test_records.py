@@ -211,16 +211,16 @@ def test_every_breach_of_a_row_with_bad_line_ends_is_reported(
     path.write_bytes(b"\xef\xbb\xbf" + text.encode())
     done = run("records", "validate", "-q", path, "--json")
     *breaches, summary = map(json.loads, done.out.splitlines())
-    told: dict[int, list[str]] = {}
+    reported: dict[int, list[str]] = {}
     for one in breaches:
         assert one["file"] == str(path)
-        told.setdefault(one["line"], []).append(one["key"])
+        reported.setdefault(one["line"], []).append(one["key"])
     span = "umls_meta_info[0]"
-    assert told[1] == ["line", "line"]
-    assert sorted(told[2]) == sorted(["line", *wrong])
-    assert told[3] == ["line", f"{span}.umls_similarity", f"{span}.start_token"]
+    assert reported[1] == ["line", "line"]
+    assert sorted(reported[2]) == sorted(["line", *wrong])
+    assert reported[3] == ["line", f"{span}.umls_similarity", f"{span}.start_token"]
     missing = [key for key in row if key not in ("caption", "image")]
-    assert told[4] == ["line", *missing]
+    assert reported[4] == ["line", *missing]
     assert summary["bad"] == 4
     assert "`concept-linker records repair` removes byte order marks and CRLF" in done.err
     output = tmp_path / "out.jsonl"
@@ -230,18 +230,21 @@ def test_every_breach_of_a_row_with_bad_line_ends_is_reported(
     problems = {one["line"]: one["problem"] for one in map(json.loads, aside)}
     assert list(problems) == [2, 3, 4]
     for line, problem in problems.items():
-        assert [part.split(": ")[0] for part in problem.split("; ")] == told[line][1:]
+        assert [part.split(": ")[0] for part in problem.split("; ")] == reported[line][1:]
 
 
 def test_a_file_of_one_form_has_no_row_of_the_other(run: Run, exact: Path, tmp_path: Path) -> None:
     full = json.loads(exact.read_text())
     small = {"caption": "A.", "image": "a.jpg", "umls_meta_info": []}
-    for rows, told in (([full, small], "is in the minimised form"), ([small, full], "in the full")):
+    for rows, reported in (
+        ([full, small], "is in the minimised form"),
+        ([small, full], "in the full"),
+    ):
         path = write(tmp_path / "mixed.jsonl", rows)
         done = run("records", "validate", "-q", path)
         assert done.status == 1
         [line] = [line for line in done.out.splitlines() if "line 2:" in line]
-        assert told in line
+        assert reported in line
 
 
 def test_other_keys_are_named_with_the_option_that_allows_them(

@@ -134,7 +134,7 @@ def test_of_two_definitions_the_first_counts() -> None:
     }
 
 
-# Each word: a consonant of its own, then vowels, so that letters are found in one way only.
+# Each word: its own consonant, then vowels, so that letters are found in one way only.
 LONG_FORMS = st.lists(
     st.sampled_from("bcdfghjklmnpqrstvwz"), min_size=2, max_size=5, unique=True
 ).flatmap(

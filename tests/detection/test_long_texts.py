@@ -43,7 +43,7 @@ def noisy(size: int) -> str:
     return "".join(random.Random(1).choices(ALPHABET, k=size))
 
 
-#: What is repeated, or what makes a text of about so many characters.
+#: What is repeated, or a function that makes a text of about the given length.
 SHAPES: dict[str, str | Callable[[int], str]] = {
     "a list that an or closes": lambda n: "lung, " + "no a, " * (n // 6) + "or b",
     "one list": lambda n: "no a" + ", b" * (n // 3) + " or c",
@@ -80,7 +80,7 @@ SHAPES: dict[str, str | Callable[[int], str]] = {
     "a legend of one form": lambda n: "CT, computed tomography; " * (n // 25),
     "a legend without marks": "CT is ",
     "headings": "Abbreviations: ",
-    "one form beside itself": lambda n: "computed tomography (CT) " + "CT" * (n // 2),
+    "one form next to itself": lambda n: "computed tomography (CT) " + "CT" * (n // 2),
     "one form, often": lambda n: "computed tomography (CT) " + "CT " * (n // 3),
     "prose": lambda n: "computed tomography (CT) " + "no mass in the liver and " * (n // 25),
     "said twice": "ant bear (ant bear) AB ",

@@ -62,14 +62,14 @@ def place(text: str, mention: str) -> tuple[int, int]:
     return match.span()
 
 
-def wanted(absent: str, present: str) -> dict[str, bool]:
+def negation_expected(absent: str, present: str) -> dict[str, bool]:
     expected = {mention.strip(): True for mention in absent.split(";") if mention.strip()}
     return expected | {mention.strip(): False for mention in present.split(";") if mention.strip()}
 
 
 @pytest.mark.parametrize(("_", "text", "absent", "present"), real() + made() + by_cue())
 def test_phrases(_: str, text: str, absent: str, present: str) -> None:
-    expected = wanted(absent, present)
+    expected = negation_expected(absent, present)
     found = negated(text, [place(text, mention) for mention in expected])
     assert dict(zip(expected, found, strict=True)) == expected
 
@@ -95,7 +95,7 @@ def test_each_cue_has_sentences_for_and_against_it() -> None:
 )
 def test_white_space_of_any_kind_is_a_blank(row: Row, blanks: list[str]) -> None:
     _, text, absent, present = row
-    expected = wanted(absent, present)
+    expected = negation_expected(absent, present)
     spans = [place(text, mention) for mention in expected]
     cycled = itertools.cycle(blanks)
     pieces = [next(cycled) if character == " " else character for character in text]
@@ -112,7 +112,7 @@ def test_nothing_is_negated_over_an_empty_line(
     empty: str, _: str, text: str, absent: str, present: str
 ) -> None:
     """A title and its text, or the headings of a report, need no full stop between."""
-    expected = wanted(absent, present)
+    expected = negation_expected(absent, present)
     spans = [place(text, mention) for mention in expected]
     nodule = "Nodule"
     both = f"{nodule}{empty}{text}{empty}{nodule}"
@@ -125,7 +125,7 @@ def test_nothing_is_negated_over_an_empty_line(
     ("path", "key", "value", "least"),
     [
         ("assertions_gold/dev.jsonl", "assertion", "absent", 0.96),
-        # Read by other rules: an adjective beside the noun that is absent is not, there.
+        # Read by other rules: an adjective next to the noun that is absent is not, there.
         ("captions_gold/train.jsonl", "negated", True, 0.68),
     ],
 )

@@ -40,8 +40,8 @@ def words(detector: MentionDetector, text: str) -> dict[str, str]:
 
 def test_what_a_caption_mentions(detector: MentionDetector) -> None:
     found = words(detector, CAPTION)
-    wanted = {"lesion": "DISO", "edema": "DISO", "TNF-α": "CHEM", "knockout mice": "LIVB"}
-    assert wanted.items() <= found.items()
+    expected = {"lesion": "DISO", "edema": "DISO", "TNF-α": "CHEM", "knockout mice": "LIVB"}
+    assert expected.items() <= found.items()
     assert any("squamous-cell carcinomas" in one for one in found)
     assert any("hippocampus" in one for one in found)
     assert not {"2.5", "×40"} & found.keys()

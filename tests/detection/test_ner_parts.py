@@ -43,15 +43,15 @@ def test_words_and_tokens_are_what_the_expressions_match(texts: list[str]) -> No
     assert list(zip(*(c.tolist() for c in columns), strict=True)) == plain_tokens.words(texts)
     runs = plain_tokens.tokens(texts)
     assert list(zip(tokens.starts.tolist(), tokens.ends.tolist(), strict=True)) == runs
-    wanted = " ".join(fold(tokens.text[a:b]) for a, b in runs)
-    assert tokens.folded.tobytes().decode() == wanted
+    expected = " ".join(fold(tokens.text[a:b]) for a, b in runs)
+    assert tokens.folded.tobytes().decode() == expected
 
 
 @pytest.mark.parametrize(("n", "groups"), [(1, 1), (1, 3), (3, 2), (5, 1), (4, 2)])
 def test_probabilities_of_spans_are_sums_over_all_sequences(n: int, groups: int) -> None:
     rng = np.random.default_rng(n * 10 + groups)
     scores = rng.normal(0, 2, (n + 3, 1 + 4 * groups)).astype(np.float32)
-    wanted = plain_decoding.span_probabilities(scores[2 : 2 + n].astype(np.float64), groups)
+    expected = plain_decoding.span_probabilities(scores[2 : 2 + n].astype(np.float64), groups)
     spans = np.empty((50, 2), np.int64)
     chances, best = np.empty(50, np.float32), np.empty(50, np.int64)
     begins, sizes = np.array([2]), np.array([n])
@@ -59,8 +59,8 @@ def test_probabilities_of_spans_are_sums_over_all_sequences(n: int, groups: int)
     found = {
         tuple(s): (c, b) for s, c, b in zip(spans[:count].tolist(), chances, best, strict=False)
     }
-    assert found.keys() == wanted.keys()
-    for span, sums in wanted.items():
+    assert found.keys() == expected.keys()
+    for span, sums in expected.items():
         assert found[span][0] == pytest.approx(sums.sum(), rel=1e-4)
         assert found[span][1] == sums.argmax()
         given = np.empty((1, groups))
@@ -74,7 +74,7 @@ def test_probabilities_of_spans_are_sums_over_all_sequences(n: int, groups: int)
     )
     count = find_likely_spans(scores, begins, sizes, groups, np.float32(0.2), spans, chances, best)
     assert {tuple(s) for s in spans[:count].tolist()} == {
-        span for span, sums in wanted.items() if sums.sum() >= 0.2
+        span for span, sums in expected.items() if sums.sum() >= 0.2
     }
 
 
@@ -156,8 +156,8 @@ def test_the_network_equals_its_plain_twin(small_kb: KnowledgeBase) -> None:
         if own.size:
             words = [tokens.text[tokens.word_starts[i] : tokens.word_ends[i]] for i in own]
             labels = [c[own] for c in (features.names, features.groups, features.buckets)]
-            wanted = plain_network.scores(parameters, (1, 2), words, labels)
-            assert scores[places[own]] == pytest.approx(wanted, rel=0.02, abs=0.15)
+            expected = plain_network.scores(parameters, (1, 2), words, labels)
+            assert scores[places[own]] == pytest.approx(expected, rel=0.02, abs=0.15)
 
 
 def test_slots_are_inside_the_table() -> None:

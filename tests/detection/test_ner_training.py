@@ -65,8 +65,8 @@ def test_gradients_are_those_of_the_loss(small_kb: KnowledgeBase) -> None:
     network.value.flat[:] += rng.normal(0, 0.3, network.value.flat.shape).astype(np.float32)
     lexicon = Lexicon()
     some = examples(small_kb, whole=True) + examples(small_kb, whole=False)
-    wanted = rng.dirichlet(np.ones(data.TAGS), len(some[1].words)).astype(np.float16)
-    some[1] = some[1]._replace(wanted=wanted)
+    targets = rng.dirichlet(np.ones(data.TAGS), len(some[1].words)).astype(np.float16)
+    some[1] = some[1]._replace(targets=targets)
     items = encode(some, lexicon)
     batch = make_batch(items, lexicon.arrays(), 2, None, Options())
 
@@ -116,8 +116,8 @@ def test_training_learns_repeatably_and_what_is_written_is_what_is_read(
     network.save(tmp_path)
     features = whole[0].features
     scores, places = NetworkForUse.open(tmp_path).scores(features)
-    wanted, _ = network.for_use().scores(features)
-    assert np.array_equal(scores, wanted)
+    targets, _ = network.for_use().scores(features)
+    assert np.array_equal(scores, targets)
     gold = [np.flatnonzero(row)[0] for row in whole[0].allowed]
     assert scores[places].argmax(1).tolist() == gold
 

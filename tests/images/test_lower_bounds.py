@@ -20,9 +20,9 @@ SAFE = {
 def bounds(package: str) -> list[tuple[int, ...]]:
     project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"].values()
-    wanted = re.compile(rf"{package}>=([0-9.]+)")
+    requirement = re.compile(rf"{package}>=([0-9.]+)")
     found = map(
-        wanted.fullmatch, [*project["dependencies"], *(one for some in extras for one in some)]
+        requirement.fullmatch, [*project["dependencies"], *(one for some in extras for one in some)]
     )
     return [tuple(map(int, one[1].split("."))) for one in found if one]
 

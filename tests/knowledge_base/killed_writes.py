@@ -89,8 +89,8 @@ def main() -> None:
         killed = killed_at(folder, step)
         left = opened(folder)
         write(folder, 3)
-        beside = sorted(path.name for path in place.iterdir())
-        print(json.dumps([killed, left, opened(folder), beside]))  # noqa: T201
+        neighbours = sorted(path.name for path in place.iterdir())
+        print(json.dumps([killed, left, opened(folder), neighbours]))  # noqa: T201
         if not killed:
             break
 

@@ -40,7 +40,7 @@ def kb(folder: Path) -> KnowledgeBase:
 
 
 @pytest.mark.parametrize(
-    ("given", "wanted"),
+    ("given", "correct"),
     [
         ("C0019564", "C0019564"),
         ("UMLS:C0019564", "C0019564"),
@@ -54,9 +54,9 @@ def kb(folder: Path) -> KnowledgeBase:
         ("NCBI_TAXON:9685", "NCBITaxon:9685"),
     ],
 )
-def test_by_any_id_in_any_spelling(kb: KnowledgeBase, given: str, wanted: str) -> None:
+def test_by_any_id_in_any_spelling(kb: KnowledgeBase, given: str, correct: str) -> None:
     assert given in kb
-    assert kb.concept(given).id == wanted
+    assert kb.concept(given).id == correct
 
 
 def test_other_ids(kb: KnowledgeBase) -> None:

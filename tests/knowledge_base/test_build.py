@@ -137,10 +137,10 @@ def test_round_trip(concepts: list[Given]) -> None:
         kb = KnowledgeBase.open(Path(place) / "kb")
         assert len(kb) == len(concepts)
         for concept in concepts:
-            wanted = expected(concept)
+            answer_expected = expected(concept)
             for one in (concept.id, *concept.others):
                 assert one in kb
-                assert kb.concept(one) == wanted
+                assert kb.concept(one) == answer_expected
         texts = {(concept.id, text) for concept in concepts for text, *_ in concept.names}
         for one, text in texts:
             rows = kb.rows

@@ -110,12 +110,12 @@ def test_no_concept_has_two_cuis_and_a_cui_is_its_concepts_id(sources: list[Rows
 def test_every_name_is_in_its_concept_once(sources: list[Rows]) -> None:
     tables = merged(*sources)
     where = concept_of_id(tables)
-    wanted: dict[str, set[str]] = {}
+    correct: dict[str, set[str]] = {}
     for source in sources:
         for one, name, _, _ in source.names:
-            wanted.setdefault(where[one], set()).add(name)
+            correct.setdefault(where[one], set()).add(name)
     found = {one: sorted(texts(concept)) for one, concept in concepts(tables).items()}
-    assert found == {one: sorted(names) for one, names in wanted.items()}
+    assert found == {one: sorted(names) for one, names in correct.items()}
 
 
 @settings(deadline=None, max_examples=200)

@@ -64,17 +64,17 @@ def test_archives_are_read_as_tarfile_reads_them(
     path = tmp_path_factory.mktemp("tar") / "x.tar"
     path.write_bytes(stream.getvalue())
     with tarfile.open(path) as there:
-        wanted = [
+        correct = [
             (f"x.tar!{one.name}", content.read())
             for one in there
             if one.isreg() and (content := there.extractfile(one))
         ]
     found, rejected = read(path)
     # What looks like something else, or is packed, is another test's.
-    for name, data in wanted:
+    for name, data in correct:
         assert found.get(name, data) == data
         assert name in found or name in rejected
-    assert found.keys() <= {name for name, _ in wanted}
+    assert found.keys() <= {name for name, _ in correct}
 
 
 PACKED: dict[str, Callable[[], bytes]] = {
@@ -90,23 +90,23 @@ PACKED: dict[str, Callable[[], bytes]] = {
 
 def figures(path: Path) -> tuple[list[Pair], int]:
     """The articles read from an archive, and the number of rejected files."""
-    told: list[str] = []
-    pairs = list(extract([path], ExtractionSummary(), lambda name, reason: told.append(reason)))
-    return pairs, len(told)
+    reported: list[str] = []
+    pairs = list(extract([path], ExtractionSummary(), lambda name, reason: reported.append(reason)))
+    return pairs, len(reported)
 
 
 def flips(path: Path, data: bytes, places: list[int]) -> None:
     """Each flipped bit is detected, or the articles are equal."""
     path.write_bytes(data)
-    whole, told = figures(path)
+    whole, reported = figures(path)
     assert whole
-    assert not told
+    assert not reported
     for place in places:
         changed = bytearray(data)
         changed[place // 8] ^= 1 << place % 8
         path.write_bytes(changed)
-        found, told = figures(path)
-        assert told or found == whole, f"bit {place}"
+        found, reported = figures(path)
+        assert reported or found == whole, f"bit {place}"
 
 
 @pytest.mark.parametrize("name", PACKED)

@@ -369,7 +369,7 @@ def test_killed_and_resumed(cloud: Cloud, folder: Path, seed: int) -> None:
     there: dict[str, bytes] = {}
     served: dict[str, int] = {}
     while True:
-        # After so many requests, not seconds: the same on a busy machine.
+        # Counts requests, not seconds, so that a busy machine gives the same result.
         enough = len(cloud.requests) + moments.randint(1, 80)
         with subprocess.Popen(command, env={**os.environ, "NO_PROXY": "127.0.0.1"}) as process:
             while len(cloud.requests) < enough and process.poll() is None:

@@ -75,9 +75,9 @@ def test_it_equals_its_plain_twin(data: st.DataObject, candidates: dict[str, lis
     places = [
         (expected[number][one], one, set(text)) for number, text in enumerate(texts) for one in text
     ]
-    wanted = [one for one, is_selected in zip(places, selected, strict=True) if is_selected]
-    assert len(found.of) == len(wanted)
-    for place, ((own, offers), string, text) in zip(found.of.tolist(), wanted, strict=True):
+    correct = [one for one, is_selected in zip(places, selected, strict=True) if is_selected]
+    assert len(found.of) == len(correct)
+    for place, ((own, offers), string, text) in zip(found.of.tolist(), correct, strict=True):
         here = slice(found.begins[place], found.begins[place] + found.sizes[place])
         concepts, features, rows = (
             found.concepts[here].tolist(),

@@ -96,8 +96,8 @@ def test_cosines_are_right_though_the_cache_has_few_slots(names: list[str], bits
         found = np.empty(len(concepts))
         best_cosines(data, 0, data.size, base, concepts, encoder, cached, found)
         cosines = [float(vector(text, encoder) @ one) / 127**2 for one in vectors]
-        wanted = [cosines[0] if concept == 0 else max(cosines[1:]) for concept in concepts]
-        assert found.tolist() == pytest.approx(wanted, abs=1e-9)
+        expected = [cosines[0] if concept == 0 else max(cosines[1:]) for concept in concepts]
+        assert found.tolist() == pytest.approx(expected, abs=1e-9)
 
 
 class SmallBase(NamedTuple):

@@ -66,8 +66,8 @@ def compare(kb: KnowledgeBase, priors: Priors, strings: list[str], k: int = 10) 
             (*one[:3], one.run_is_last) for one in expected
         ], text
         rows = features.compute(text, expected, specific)
-        wanted = np.array([[row[name] for name in NAMES] for row in rows])
-        same = np.isclose(described.features[begin:end], wanted.reshape(-1, len(NAMES)), atol=1e-5)
+        correct = np.array([[row[name] for name in NAMES] for row in rows])
+        same = np.isclose(described.features[begin:end], correct.reshape(-1, len(NAMES)), atol=1e-5)
         assert same.all(), (text, [NAMES[i] for i in np.flatnonzero(~same.all(0))])
         types = [
             features.type_of(one.concept, features.number.get(one.concept, -1)) for one in expected

@@ -40,12 +40,12 @@ def test_the_candidates_that_are_left_keep_their_mentions(seed: int) -> None:
     dropped = random.random(count) < 0.4
     found = folds.without(described, dropped)
     ends = np.cumsum(sizes).tolist()
-    wanted = [
+    expected = [
         [i for i in range(begin, end) if not dropped[i]]
         for begin, end in zip([0, *ends], ends, strict=False)
     ]
-    assert found.candidates.sizes.tolist() == [len(one) for one in wanted]
-    flat = [i for one in wanted for i in one]
+    assert found.candidates.sizes.tolist() == [len(one) for one in expected]
+    flat = [i for one in expected for i in one]
     assert found.candidates.concepts.tolist() == flat
     assert found.candidates.names.tolist() == [i + 100 for i in flat]
     assert found.types.tolist() == flat

@@ -69,8 +69,8 @@ def test_equal_to_the_plain_index(
     keys: list[str], query: str, k: int, min_similarity: float, probed: bool
 ) -> None:
     index = make_index(keys, probed=probed)
-    wanted = expected(keys, query, k=k, min_similarity=min_similarity)
-    assert found(index, query, k=k, min_similarity=min_similarity) == wanted
+    answer_expected = expected(keys, query, k=k, min_similarity=min_similarity)
+    assert found(index, query, k=k, min_similarity=min_similarity) == answer_expected
 
 
 @pytest.mark.parametrize("length", [3000, 20_000])
@@ -149,8 +149,8 @@ def test_equal_to_the_plain_index_on_real_names(shared_data: Path, probed: bool)
     for line in lines[::100]:
         query = key(json.loads(line)[column])
         for k, min_similarity in ((5, 0.7), (30, 0.3), (10, 0.0)):
-            wanted = plain.search(query, k=k, min_similarity=min_similarity)
-            assert found(index, query, k=k, min_similarity=min_similarity) == wanted
+            answer_expected = plain.search(query, k=k, min_similarity=min_similarity)
+            assert found(index, query, k=k, min_similarity=min_similarity) == answer_expected
 
 
 def same(one: Hits, other: Hits) -> bool:
@@ -179,12 +179,12 @@ def test_batches_equal_single_queries(probed: bool) -> None:
 @pytest.mark.parametrize("probed", [False, True])
 def test_threads_give_the_same_answers(probed: bool) -> None:
     index = make_index(KEY_LIST, probed=probed)
-    wanted = index.search_many(QUERIES * 20, k=5, min_similarity=0.3)
+    answer_expected = index.search_many(QUERIES * 20, k=5, min_similarity=0.3)
     with ThreadPoolExecutor(4) as threads:
         answers = threads.map(
             lambda _: index.search_many(QUERIES * 20, k=5, min_similarity=0.3), range(8)
         )
-        assert all(same(answer, wanted) for answer in answers)
+        assert all(same(answer, answer_expected) for answer in answers)
 
 
 @pytest.mark.parametrize("probed", [False, True])

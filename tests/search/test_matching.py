@@ -130,7 +130,7 @@ def answers_of(kb: KnowledgeBase) -> list[list[Candidate]]:
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")  # Python 3.12's, and our purpose
 @pytest.mark.parametrize("way", ["thread", "fork", "spawn"])
 def test_threads_and_processes_give_the_same_answers(kb: KnowledgeBase, way: str) -> None:
-    wanted = answers_of(kb)
+    expected = answers_of(kb)
     if way != "thread" and way not in multiprocessing.get_all_start_methods():
         pytest.skip(f"this system does not {way}")
     pool = (
@@ -139,7 +139,7 @@ def test_threads_and_processes_give_the_same_answers(kb: KnowledgeBase, way: str
         else ProcessPoolExecutor(2, mp_context=multiprocessing.get_context(way))
     )
     with pool as workers:
-        assert list(workers.map(answers_of, [kb] * 4)) == [wanted] * 4
+        assert list(workers.map(answers_of, [kb] * 4)) == [expected] * 4
 
 
 def copy(kb: KnowledgeBase, folder: Path) -> Path:

@@ -221,5 +221,5 @@ def test_a_number_with_many_digits_is_a_bad_row(tmp_path: Path, records: list[An
 
 
 def test_a_card_needs_a_record() -> None:
-    with pytest.raises(InputError, match="no good record"):
+    with pytest.raises(InputError, match="no valid record"):
         card(Statistics(), title="a", data_file="b")

@@ -5,7 +5,7 @@ processes use the same cores, and a process that is forked meanwhile hangs.
 
 numba cannot express the vector registers of a core, so the kernel is written in LLVM's intermediate
 representation.  Six rows by sixteen columns are summed in registers: cores of the last ten years
-have that many, and with so many independent sums none waits for the one before it.
+have that many, and with that many independent sums, none waits for the one before it.
 """
 
 from __future__ import annotations

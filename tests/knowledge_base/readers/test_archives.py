@@ -87,14 +87,14 @@ def content(tables: SourceTables) -> list[object]:
     return [part.to_pylist() for part in parts]
 
 
-def is_reported(format: str, path: Path, wanted: list[object], quarantine: Path) -> bool:
+def is_reported(format: str, path: Path, correct: list[object], quarantine: Path) -> bool:
     """Returns whether damage was reported; bad rows are skipped, or they might hide it."""
     bad = Quarantine(quarantine)
     try:
         tables = read_source(format, path, {}, bad)
     except SourceError:
         return True
-    assert bad.count or content(tables) == wanted
+    assert bad.count or content(tables) == correct
     return bad.count > 0
 
 
@@ -103,15 +103,15 @@ def test_one_flipped_bit(tmp_path: Path, name: str) -> None:
     format, make = PACKED[name]
     data, path = make(), tmp_path / name
     path.write_bytes(data)
-    wanted = content(read_source(format, path))
-    assert len(wanted[0]) >= 60  # type: ignore[arg-type]
+    correct = content(read_source(format, path))
+    assert len(correct[0]) >= 60  # type: ignore[arg-type]
     draw = random.Random(name)
     reported = 0
     for bit in draw.sample(range(8 * len(data)), FLIPS):
         flipped = bytearray(data)
         flipped[bit >> 3] ^= 1 << (bit & 7)
         path.write_bytes(flipped)
-        reported += is_reported(format, path, wanted, tmp_path / "bad.jsonl")
+        reported += is_reported(format, path, correct, tmp_path / "bad.jsonl")
     assert reported > FLIPS / 4
 
 
@@ -120,16 +120,16 @@ def test_cut_anywhere(tmp_path: Path, name: str) -> None:
     format, make = PACKED[name]
     data, path = make(), tmp_path / name
     path.write_bytes(data)
-    wanted = content(read_source(format, path))
+    correct = content(read_source(format, path))
     for end in random.Random(name).sample(range(len(data)), 60):
         path.write_bytes(data[:end])
-        assert is_reported(format, path, wanted, tmp_path / "bad.jsonl"), end
+        assert is_reported(format, path, correct, tmp_path / "bad.jsonl"), end
 
 
 def test_a_damaged_header_in_a_tar_is_reported(tmp_path: Path) -> None:
     data, path = tar("w"), tmp_path / "umls.tar"
     path.write_bytes(data)
-    wanted = content(read_source("rrf", path))
+    correct = content(read_source("rrf", path))
     with tarfile.open(path) as archive:
         headers = [entry.offset for entry in archive]
     draw = random.Random(5)
@@ -138,7 +138,7 @@ def test_a_damaged_header_in_a_tar_is_reported(tmp_path: Path) -> None:
             flipped = bytearray(data)
             flipped[header + draw.randrange(500)] ^= 1 << draw.randrange(8)
             path.write_bytes(flipped)
-            is_reported("rrf", path, wanted, tmp_path / "bad.jsonl")
+            is_reported("rrf", path, correct, tmp_path / "bad.jsonl")
 
 
 @pytest.mark.parametrize(("unpack", "what"), [(bz2.compress, "bzip2"), (lzma.compress, "xz")])

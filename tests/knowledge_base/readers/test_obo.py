@@ -71,7 +71,7 @@ def test_bad_line(
     tmp_path: Path, reader_data: Path, check_bad, bad: str, line: int, problem: str
 ) -> None:  # type: ignore[no-untyped-def]
     lines = (reader_data / "small.obo").read_text().splitlines()
-    # After line 30, the last of TOY:0000002: a line of its own or a stanza that follows.
+    # After line 30, the last of TOY:0000002: a separate line or a stanza that follows.
     path = tmp_path / "bad.obo"
     path.write_text("\n".join([*lines[:30], bad, *lines[30:]]) + "\n")
     check_bad("obo", path, line=line, problem=problem, kept=NAMES)
@@ -195,7 +195,7 @@ def test_former_ids_lead_to_the_current_term(tmp_path: Path) -> None:
     path.write_text(
         term("CL:1", "alt_id: CL:2", "alt_id: CL:9", name="neuroendocrine cell")
         + term("CL:2", by="CL:1")
-        + term("HP:1", by="HP:2")  # a chain, told before what it leads to
+        + term("HP:1", by="HP:2")  # a chain, declared before its target
         + term("HP:2", by="HP:3")
         + term("HP:3", name="rod-cone dystrophy")
         + term("HP:4")  # replaced by nothing

@@ -192,11 +192,11 @@ def test_round_trip(tmp_path: Path, rows: list[tuple[str, str]], layout: str) ->
         stream = io.StringIO()
         csv.writer(stream).writerows([("id", "name"), *rows])
         path.write_text(stream.getvalue(), encoding="utf-8", newline="")
-    wanted: dict[str, dict[str, None]] = {}
+    correct: dict[str, dict[str, None]] = {}
     for concept_id, name in rows:
-        wanted.setdefault(concept_id, {})[name] = None
+        correct.setdefault(concept_id, {})[name] = None
     read = [(row["id"], row["name"]) for row in read_source("table", path).names.to_pylist()]
-    assert read == [(concept_id, name) for concept_id, found in wanted.items() for name in found]
+    assert read == [(concept_id, name) for concept_id, found in correct.items() for name in found]
 
 
 def test_open_vocabularies_as_shared(shared_data: Path) -> None:
