@@ -24,6 +24,7 @@ from PIL import Image
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.actions.action_builder import ActionBuilder
 
 from concept_linker import ConceptLinker
 
@@ -98,8 +99,11 @@ def _take(driver: webdriver.Chrome, page: Path, scheme: str) -> None:
     driver.get(page.as_uri())
     mentions = driver.find_elements("css selector", ".cl-m")
     mention = next(one for one in mentions if one.text.startswith(HOVERED))
-    for _ in range(2):  # the page may not be laid out the first time
-        ActionChains(driver, duration=0).move_to_element(mention).pause(0.2).perform()
+    blank = ActionBuilder(driver, duration=0)
+    blank.pointer_action.move_to_location(WIDTH - 1, 899)
+    for _ in range(2):  # the page may not be laid out the first time, and open another table
+        blank.perform()
+        ActionChains(driver, duration=0).pause(0.3).move_to_element(mention).pause(0.3).perform()
     bottom = driver.execute_script(
         "return Math.max(...[...document.querySelectorAll('.cl-view, .cl-pop')]"
         ".map(e => e.getBoundingClientRect().bottom))"
