@@ -48,7 +48,7 @@ def annotate(
         str,
         typer.Option(
             metavar="NAME",
-            help="'local', or 'ray' (extra 'ray').",
+            help="; ".join(f"'{name}': {one.description}" for name, one in ENGINES.items()) + ".",
             **choice(*ENGINES),
         ),
     ] = "local",

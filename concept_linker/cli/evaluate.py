@@ -12,7 +12,7 @@ import typer
 from concept_linker.cli.bad_rows import SkipBadFlag, open_quarantine, report_bad_rows
 from concept_linker.cli.console import print_json, print_lines
 from concept_linker.cli.linking import linker_options
-from concept_linker.cli.options import QuietFlag, SeedOption, one_of
+from concept_linker.cli.options import CORPUS_HELP, QuietFlag, SeedOption, one_of
 from concept_linker.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def evaluate(
         Path,
         typer.Argument(
             metavar="CORPUS",
-            help="Gold annotations: PubTator, BioC, BRAT, MedMentions, CRAFT captions, JSON Lines.",
+            help=CORPUS_HELP,
         ),
     ],
     gold_mentions: Annotated[

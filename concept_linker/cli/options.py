@@ -12,6 +12,7 @@ from concept_linker.errors import InputError, SettingsError
 from concept_linker.runtime.registry import list_names
 
 __all__ = [
+    "CORPUS_HELP",
     "KB",
     "KB_OR_NONE",
     "ForceFlag",
@@ -35,6 +36,8 @@ __all__ = [
     "size_of",
 ]
 
+#: The formats of corpora by hand, because their registry imports numpy; a test compares.
+CORPUS_HELP = "Gold annotations: PubTator, BioC, BRAT, MedMentions, CRAFT captions, JSON Lines."
 _Path = TypeVar("_Path", Path, Path | None)
 
 

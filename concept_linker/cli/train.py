@@ -9,7 +9,7 @@ import typer
 
 from concept_linker.cli.bad_rows import SkipBadFlag, open_quarantine, report_bad_rows
 from concept_linker.cli.console import counted, print_json
-from concept_linker.cli.options import KB, ForceFlag, JsonFlag, OutputFolder, QuietFlag
+from concept_linker.cli.options import CORPUS_HELP, KB, ForceFlag, JsonFlag, OutputFolder, QuietFlag
 
 __all__ = ["train"]
 
@@ -17,7 +17,7 @@ __all__ = ["train"]
 def train(
     corpus: Annotated[
         Path,
-        typer.Option(metavar="CORPUS", help="Gold annotations: PubTator, BioC, BRAT, JSON Lines."),
+        typer.Option(metavar="CORPUS", help=CORPUS_HELP),
     ],
     output: OutputFolder,
     kb: KB = "default",

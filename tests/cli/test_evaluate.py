@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from concept_linker.cli.options import CORPUS_HELP
+from concept_linker.corpora import FORMATS
+
 Run = Callable[..., Any]
 
 
@@ -192,3 +195,8 @@ def test_a_corpus_without_ids_has_no_recall(run: Run, base: Path, tmp_path: Path
     read = json.loads(figures.read_text())
     assert read["gold_mentions"][0]["recall_at"]["strict"]["1"]["value"] is None
     assert read["tests"]["gold_mentions"]["exact match"]["p_value"] is None
+
+
+def test_the_help_names_every_format() -> None:
+    names = {name.split("_")[0].removesuffix("l") for name in FORMATS}
+    assert {name for name in names if name not in CORPUS_HELP.lower()} == set()

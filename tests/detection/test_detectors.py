@@ -20,7 +20,7 @@ from concept_linker.knowledge_base.base import KnowledgeBase
 def test_every_detector_opens_and_is_described(small_kb: KnowledgeBase, name: str) -> None:
     detector = open_detector(name, small_kb)
     assert isinstance(detector, MentionDetector)
-    [spans] = detector.detect(["a lesion"]).spans
+    [spans] = detector.detect(["A Lesion"]).spans
     assert (2, 8) in [span[:2] for span in spans]
     description = DETECTORS[name].description
     assert description
